@@ -1,0 +1,112 @@
+//! What a collection keeps and removes: the neutral collector, for any store that can list what it has.
+//!
+//! Roots are what tags name. A node lives when a root is made of it, or when it is about a node that lives: artifacts go
+//! with their subject and never before it. A convention tag (`sha256-….sig`) is no root of its own; it lives as long as
+//! what it is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oci::{Digest, Tag};
+
+use crate::node::{EdgeKind, Graph, NodeId};
+
+/// Everything a store has.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// Every manifest with its content, every blob with its size.
+    pub graph: Graph,
+    /// Every tag.
+    pub tags: BTreeMap<Tag, Digest>,
+}
+
+/// What a collection keeps and removes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CollectionPlan {
+    /// Nodes that live.
+    pub keep: BTreeSet<NodeId>,
+    /// Nodes to remove, parents before what they are made of, so that an interrupted collection leaves nothing incomplete.
+    pub remove: Vec<NodeId>,
+    /// Attachment tags to remove, because what they are about does not live.
+    pub untag: Vec<Tag>,
+    /// Number of bytes that removing frees.
+    pub freed_bytes: u64,
+}
+
+impl CollectionPlan {
+    /// Returns the plan for a store with this inventory. `pinned` are roots beyond the tags.
+    pub fn new(inventory: &Inventory, pinned: impl IntoIterator<Item = NodeId>) -> Self {
+        let graph = &inventory.graph;
+        let attachment = |tag: &Tag| tag.attached_to().map(|(subject, suffix)| (subject, suffix.is_some()));
+        let mut pending: Vec<NodeId> = pinned.into_iter().collect();
+        let named = inventory.tags.iter().filter(|(tag, _)| attachment(tag).is_none());
+        pending.extend(named.map(|(_, digest)| NodeId::manifest(*digest)));
+
+        let mut keep = BTreeSet::new();
+        let mut living_tags = BTreeSet::new();
+        loop {
+            mark(graph, &mut pending, &mut keep);
+            // What a living node's attachment tag names lives too, and may bring more to life.
+            for (tag, digest) in &inventory.tags {
+                let Some((subject, _)) = attachment(tag) else { continue };
+                let lives = [NodeId::manifest(subject), NodeId::blob(subject)].iter().any(|id| keep.contains(id));
+                if lives && living_tags.insert(tag.clone()) {
+                    pending.push(NodeId::manifest(*digest));
+                }
+            }
+            if pending.is_empty() {
+                break;
+            }
+        }
+
+        let mut plan = Self { keep, ..Self::default() };
+        // Manifests sort after blobs in a graph; reversed, parents that are manifests come before blobs.
+        let mut remove: Vec<_> = graph.nodes().filter(|(id, _)| !plan.keep.contains(id)).collect();
+        remove.reverse();
+        plan.freed_bytes = remove.iter().map(|(_, node)| node.descriptor.size).sum();
+        plan.remove = parents_first(graph, remove.into_iter().map(|(id, _)| *id).collect());
+        plan.untag = inventory
+            .tags
+            .keys()
+            .filter(|tag| attachment(tag).is_some() && !living_tags.contains(*tag))
+            .cloned()
+            .collect();
+        plan
+    }
+}
+
+/// Moves everything that `pending` keeps alive into `keep`.
+fn mark(graph: &Graph, pending: &mut Vec<NodeId>, keep: &mut BTreeSet<NodeId>) {
+    while let Some(id) = pending.pop() {
+        if graph.node(&id).is_none() || !keep.insert(id) {
+            continue;
+        }
+        pending.extend(graph.edges_from(&id).filter(|edge| edge.kind.is_content()).map(|edge| edge.to));
+        let about = graph.edges_to(&id).filter(|edge| edge.kind == EdgeKind::Subject);
+        pending.extend(about.map(|edge| edge.from));
+    }
+}
+
+/// Orders nodes so that each comes before what it is made of.
+fn parents_first(graph: &Graph, nodes: Vec<NodeId>) -> Vec<NodeId> {
+    let removed: BTreeSet<NodeId> = nodes.iter().copied().collect();
+    let mut done = BTreeSet::new();
+    let mut order = Vec::with_capacity(nodes.len());
+    for id in nodes {
+        let mut stack = vec![(id, false)];
+        while let Some((id, expanded)) = stack.pop() {
+            if done.contains(&id) {
+                continue;
+            }
+            if expanded {
+                done.insert(id);
+                order.push(id);
+                continue;
+            }
+            stack.push((id, true));
+            let made_of = graph.edges_from(&id).filter(|edge| edge.kind.is_content() && removed.contains(&edge.to));
+            stack.extend(made_of.map(|edge| (edge.to, false)));
+        }
+    }
+    order.reverse();
+    order
+}

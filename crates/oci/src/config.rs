@@ -1,0 +1,104 @@
+//! The parts of an image configuration that identify it (image-spec, "Image Configuration").
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::digest::Digest;
+use crate::limits::CONFIG_MAX_BYTES;
+use crate::platform::Platform;
+
+/// The view of an image configuration. Fields that identify an image are read, the rest is left in the bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ImageConfig {
+    /// When the image was made, RFC 3339 as written.
+    #[serde(default)]
+    pub created: Option<String>,
+    /// Who made it.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// CPU architecture.
+    #[serde(default)]
+    pub architecture: Option<String>,
+    /// Operating system.
+    #[serde(default)]
+    pub os: Option<String>,
+    /// Version of the operating system.
+    #[serde(rename = "os.version", default)]
+    pub os_version: Option<String>,
+    /// Variant of the CPU.
+    #[serde(default)]
+    pub variant: Option<String>,
+    /// How the image is run.
+    #[serde(default)]
+    pub config: Option<Execution>,
+    /// The uncompressed layers.
+    #[serde(default)]
+    pub rootfs: Option<RootFs>,
+}
+
+/// How an image is run: the part that says who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Execution {
+    /// Labels.
+    #[serde(rename = "Labels", default)]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// User and group.
+    #[serde(rename = "User", default)]
+    pub user: Option<String>,
+    /// Entry point.
+    #[serde(rename = "Entrypoint", default)]
+    pub entrypoint: Option<Vec<String>>,
+    /// Default arguments.
+    #[serde(rename = "Cmd", default)]
+    pub cmd: Option<Vec<String>>,
+}
+
+/// The uncompressed layers, bottom first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct RootFs {
+    /// Digests of the uncompressed layers.
+    #[serde(default)]
+    pub diff_ids: Vec<Digest>,
+}
+
+impl ImageConfig {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it is larger than [`CONFIG_MAX_BYTES`] or not JSON of this shape.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
+        if bytes.len() > CONFIG_MAX_BYTES {
+            return Err(ConfigError::TooLarge { found: bytes.len() });
+        }
+        Ok(serde_json::from_slice(bytes)?)
+    }
+
+    /// Returns the platform, when both system and architecture are stated.
+    pub fn platform(&self) -> Option<Platform> {
+        let mut platform = Platform::new(self.os.as_deref()?, self.architecture.as_deref()?);
+        platform.variant.clone_from(&self.variant);
+        platform.os_version.clone_from(&self.os_version);
+        Some(platform)
+    }
+
+    /// Returns the value of a label.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.config.as_ref()?.labels.as_ref()?.get(key).map(String::as_str)
+    }
+}
+
+/// Why bytes are not an image configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// More bytes than are read into memory.
+    #[error("image configuration has {found} bytes, the limit is {}", CONFIG_MAX_BYTES)]
+    TooLarge {
+        /// Its size in bytes.
+        found: usize,
+    },
+    /// Not JSON of this shape.
+    #[error("image configuration is not valid JSON of its type")]
+    Json(#[from] serde_json::Error),
+}

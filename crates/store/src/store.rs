@@ -1,0 +1,124 @@
+//! The trait of everything a graph can live in.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use oci::{Descriptor, Digest, Host, Manifest, RepositoryName, Tag};
+
+use crate::body::{BlobBody, BlobSource, Meter};
+use crate::error::StoreError;
+
+/// One repository: a place for manifests, blobs, tags and the lists of what refers to what.
+///
+/// Absence is a value (`None`, an empty list), failure an error. Content is immutable and may be put again; a `put` that
+/// returned is durable as far as the store is (files are fsynced, a registry has answered 201). Dropping a future cancels
+/// it: nothing half-written becomes visible. Methods take `&self` and may be called concurrently.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Returns the place for messages, in the form a user would type (`127.0.0.1:5000/app`, `oci:build/image`).
+    fn location(&self) -> &str;
+
+    /// Returns what another store needs to know to take blobs from here without moving bytes.
+    fn identity(&self) -> Identity;
+
+    /// Returns how many requests may usefully be under way at once.
+    fn concurrency(&self) -> usize;
+
+    /// Returns what `tag` points to: type, digest and size.
+    async fn resolve(&self, tag: &Tag) -> Result<Option<Descriptor>, StoreError>;
+
+    /// Returns type, digest and size of a manifest if it is there.
+    async fn stat_manifest(&self, digest: &Digest) -> Result<Option<Descriptor>, StoreError>;
+
+    /// Returns a manifest. Its bytes have been checked against `digest`.
+    async fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, StoreError>;
+
+    /// Puts a manifest under its digest. Says whether the store itself will list it for its subject.
+    async fn put_manifest(&self, manifest: &Manifest) -> Result<SubjectIndexed, StoreError>;
+
+    /// Points `tag` to a manifest that has been put.
+    async fn tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), StoreError>;
+
+    /// Returns every tag, attachment tags among them, in no particular order. A repository that does not exist has none.
+    async fn tags(&self) -> Result<Vec<Tag>, StoreError>;
+
+    /// Returns the manifests whose subject is `subject`, only those of `artifact_type` if it is given.
+    async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers, StoreError>;
+
+    /// Returns the size of a blob in bytes if it is there.
+    async fn stat_blob(&self, digest: &Digest) -> Result<Option<u64>, StoreError>;
+
+    /// Returns the bytes of a blob from `offset` (in bytes, at most its size) to its end. They are NOT checked against the
+    /// digest: whoever consumes them does, over the whole ([`BlobBody::into_verified_stream`], or a `put_blob`).
+    async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<Option<BlobBody>, StoreError>;
+
+    /// Moves a blob here. The content is checked against the descriptor's digest and size, by this method or by the other
+    /// side where that is known to check; on mismatch nothing becomes visible. `meter` counts the bytes as they move.
+    async fn put_blob(
+        &self,
+        descriptor: &Descriptor,
+        source: &dyn BlobSource,
+        meter: &Meter,
+    ) -> Result<Put, StoreError>;
+
+    /// Takes a blob from another store without moving bytes, if the two can: a mount within a registry, a link within a
+    /// file system. Returns false when they cannot; then nothing has changed.
+    async fn adopt_blob(&self, descriptor: &Descriptor, from: &Identity) -> Result<bool, StoreError>;
+
+    /// Removes a manifest and every tag that points to it. Returns false when it was not there.
+    async fn delete_manifest(&self, digest: &Digest) -> Result<bool, StoreError>;
+
+    /// Removes a tag. Returns false when it was not there.
+    async fn delete_tag(&self, tag: &Tag) -> Result<bool, StoreError>;
+
+    /// Removes a blob from this repository. Returns false when it was not there.
+    async fn delete_blob(&self, digest: &Digest) -> Result<bool, StoreError>;
+
+    /// Makes everything put so far final, for stores that write at the end (an archive). Others do nothing.
+    async fn finish(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// What another store needs to know to take blobs from one without moving bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Identity {
+    /// A repository of a registry.
+    Repository {
+        /// The registry.
+        host: Host,
+        /// The repository.
+        name: RepositoryName,
+    },
+    /// A directory with `blobs/<algorithm>/<encoded>` in it.
+    Directory(PathBuf),
+    /// A place from which nothing can be taken.
+    Opaque,
+}
+
+/// What a put did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The bytes were moved.
+    Stored,
+    /// The content was there.
+    AlreadyThere,
+}
+
+/// Whether a store lists a manifest that was put for the manifest's subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectIndexed {
+    /// It does, or the manifest has no subject.
+    Yes,
+    /// It does not: the client has to keep the fallback tag (distribution-spec, "Referrers Tag Schema").
+    No,
+}
+
+/// A list of referrers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Referrers {
+    /// What the store lists, the whole of it.
+    Listed(Vec<Descriptor>),
+    /// The store keeps no such lists: the fallback tag has to be read.
+    Unsupported,
+}

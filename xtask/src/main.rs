@@ -1,0 +1,68 @@
+//! The house's machinery, run as `cargo xtask COMMAND`.
+//!
+//! | command | does |
+//! |---|---|
+//! | `test [--all]` | sets up the peers, then runs every check and every test; what CI runs |
+//! | `peers [--all]` | only sets up the peers, and prints where they are |
+//! | `check-layers` | holds the crates' dependencies against the table in [`layers`] |
+//!
+//! A *peer* is a program of somebody else (crane, skopeo, a registry) that the tests compare with or talk to. `--all` adds
+//! those that take minutes to build.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a terminal is all this program talks to"
+)]
+#![expect(
+    unreachable_pub,
+    reason = "in a program, pub says: for the other modules"
+)]
+
+mod cache;
+mod cargo;
+mod cargo_deny;
+mod environment;
+mod file_size;
+mod layers;
+mod peers;
+mod process;
+mod table;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [--all]    set up the peers, then run every check and every test
+  peers [--all]   set up the peers and print where they are
+  check-layers    check which crate depends on which
+
+  --all           also the peers that take minutes to build";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        ["test"] => test::run(peers::Selection::Usual),
+        ["test", "--all"] => test::run(peers::Selection::All),
+        ["peers"] => peers::run(peers::Selection::Usual),
+        ["peers", "--all"] => peers::run(peers::Selection::All),
+        ["check-layers"] => layers::run(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

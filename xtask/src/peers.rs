@@ -1,0 +1,168 @@
+//! The peers: which there are, and where each is found or how it is made.
+
+mod debian;
+mod go;
+mod list;
+mod ours;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{cache, environment, table};
+use list::{PEERS, Source};
+
+/// Which peers are wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// Those that are set up in a few minutes.
+    Usual,
+    /// The heavy ones too.
+    All,
+}
+
+/// A peer that is ready to run.
+struct Found {
+    name: &'static str,
+    version: String,
+    path: PathBuf,
+}
+
+/// A peer that the tests will have to do without.
+struct Missing {
+    name: &'static str,
+    reason: String,
+    /// False for a heavy peer that nobody asked for.
+    wanted: bool,
+}
+
+/// What the set-up came to.
+pub struct Peers {
+    found: Vec<Found>,
+    missing: Vec<Missing>,
+}
+
+/// `cargo xtask peers`.
+pub fn run(selection: Selection) -> Result<()> {
+    let peers = set_up(selection);
+    peers.print_found();
+    peers.print_missing();
+    peers.refuse_missing_in_ci()
+}
+
+/// Sets up every selected peer. One that cannot be had is recorded with the reason, and does not stop the others.
+pub fn set_up(selection: Selection) -> Peers {
+    let mut peers = Peers {
+        found: Vec::new(),
+        missing: Vec::new(),
+    };
+    let debian_outcome = debian::install_missing();
+    for peer in PEERS {
+        if peer.heavy && selection == Selection::Usual {
+            peers.missing.push(Missing {
+                name: peer.name,
+                reason: "set up only with --all".into(),
+                wanted: false,
+            });
+            continue;
+        }
+        let found = match &peer.source {
+            Source::Debian { package } => {
+                debian::find(package).map_err(|error| match &debian_outcome {
+                    Ok(()) => error,
+                    Err(cause) => error.context(format!("{cause:#}")),
+                })
+            }
+            Source::Go {
+                module,
+                version,
+                executable,
+            } => go::install(peer.name, module, version, executable),
+            Source::Ours => ours::build(peer.name),
+        };
+        let linked = found
+            .and_then(|(version, path)| cache::link(peer.name, &path).map(|()| (version, path)));
+        match linked {
+            Ok((version, path)) => peers.found.push(Found {
+                name: peer.name,
+                version,
+                path,
+            }),
+            Err(error) => {
+                peers.missing.push(Missing {
+                    name: peer.name,
+                    reason: format!("{error:#}"),
+                    wanted: true,
+                });
+            }
+        }
+    }
+    peers
+}
+
+impl Peers {
+    /// Tells a test run where each peer is: `SUPERCARGO_PEER_<NAME>=<absolute path>`.
+    pub fn announce_to(&self, command: &mut Command) {
+        for peer in &self.found {
+            command.env(variable(peer.name), &peer.path);
+        }
+    }
+
+    /// Prints what is ready to stdout.
+    pub fn print_found(&self) {
+        let row = |peer: &Found| {
+            [
+                peer.name.to_owned(),
+                peer.version.clone(),
+                peer.path.display().to_string(),
+            ]
+        };
+        table::print(
+            ["peer", "version", "path"],
+            &self.found.iter().map(row).collect::<Vec<_>>(),
+        );
+    }
+
+    /// Prints, by name, what the tests do without and why.
+    pub fn print_missing(&self) {
+        if self.missing.is_empty() {
+            return;
+        }
+        println!();
+        let row = |peer: &Missing| [peer.name.to_owned(), peer.reason.clone()];
+        table::print(
+            ["skipped peer", "reason"],
+            &self.missing.iter().map(row).collect::<Vec<_>>(),
+        );
+    }
+
+    /// Fails in CI when a wanted peer is missing: there, a comparison that silently does not happen is worth nothing.
+    pub fn refuse_missing_in_ci(&self) -> Result<()> {
+        let wanted = self.missing.iter().filter(|peer| peer.wanted);
+        let names: Vec<&str> = wanted.map(|peer| peer.name).collect();
+        if environment::in_ci() && !names.is_empty() {
+            bail!(
+                "with CI=true every peer must be there; missing: {}",
+                names.join(", ")
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The variable by which tests find a peer.
+fn variable(name: &str) -> String {
+    format!("SUPERCARGO_PEER_{}", name.to_uppercase().replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_peers_variable_is_its_name_in_capitals() {
+        assert_eq!(
+            super::variable("docker-registry"),
+            "SUPERCARGO_PEER_DOCKER_REGISTRY"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! Peers that are Debian packages.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::list::{PEERS, Source};
+use crate::{environment, process};
+
+/// Where Debian's maintainer scripts ask whether they may start a service.
+const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
+
+const NO_SERVICES: &str =
+    "#!/bin/sh\n# Written by cargo xtask for the time of one installation.\nexit 101\n";
+
+/// Installs the packages that are missing, if we are root and have apt.
+pub fn install_missing() -> Result<()> {
+    let missing: Vec<&str> = packages()
+        .filter(|package| environment::find_in_path(package).is_none())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let Some(apt) = environment::find_in_path("apt-get") else {
+        bail!("this system has no apt-get; install it yourself");
+    };
+    if !is_root()? {
+        bail!("not root; run apt-get install {}", missing.join(" "));
+    }
+    eprintln!("xtask: installing Debian packages: {}", missing.join(" "));
+    let _policy = NoServices::begin()?;
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new(&apt);
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["-qq", "-o", "Acquire::Retries=3"])
+            .args(arguments);
+        process::output(&mut command).map(drop)
+    };
+    apt(&["update"])?;
+    let install = ["install", "-y", "--no-install-recommends"];
+    apt(&[&install[..], &missing[..]].concat())?;
+    if missing.contains(&"docker-registry") {
+        keep_from_starting_at_boot();
+    }
+    Ok(())
+}
+
+/// Returns the version and the executable of an installed package.
+pub fn find(package: &str) -> Result<(String, PathBuf)> {
+    let path = environment::find_in_path(package).context("not installed")?;
+    let version = match environment::find_in_path("dpkg-query") {
+        Some(query) => {
+            process::output(Command::new(query).args(["-W", "-f", "${Version}", package])).ok()
+        }
+        None => None,
+    };
+    Ok((version.unwrap_or_else(|| "unknown".into()), path))
+}
+
+fn packages() -> impl Iterator<Item = &'static str> {
+    PEERS.iter().filter_map(|peer| match peer.source {
+        Source::Debian { package } => Some(package),
+        Source::Go { .. } | Source::Ours => None,
+    })
+}
+
+fn is_root() -> Result<bool> {
+    Ok(process::output(Command::new("id").arg("-u"))?.trim() == "0")
+}
+
+/// The package enables its service. Where systemd is absent there is nothing to undo, so a failure says nothing.
+fn keep_from_starting_at_boot() {
+    let _ = Command::new("systemctl")
+        .args(["--quiet", "disable", "docker-registry.service"])
+        .output();
+}
+
+/// While it lives, packages that are installed do not start their services: a registry of the system would take a port
+/// and keep running.
+struct NoServices {
+    ours: bool,
+}
+
+impl NoServices {
+    fn begin() -> Result<Self> {
+        let policy = Path::new(SERVICE_POLICY);
+        // A machine with a policy of its own keeps it; one that an interrupted run of ours left behind is taken over.
+        let ours = fs::read_to_string(policy).map_or(true, |text| text == NO_SERVICES);
+        if ours {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "lives for one installation; its loss in a crash is welcome"
+            )]
+            fs::write(policy, NO_SERVICES)
+                .with_context(|| format!("cannot write {SERVICE_POLICY}"))?;
+            fs::set_permissions(policy, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(Self { ours })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.ours {
+            let _ = fs::remove_file(SERVICE_POLICY);
+        }
+    }
+}
