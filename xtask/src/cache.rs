@@ -9,10 +9,7 @@
 //! ```
 //!
 //! Tests that were not started by xtask look into `current/`, and then along `PATH`.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a torn cache entry costs a rebuild, not data: no fsync needed"
-)]
+#![expect(clippy::disallowed_methods, reason = "a torn cache entry costs a rebuild, not data: no fsync needed")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,9 +27,7 @@ pub fn root() -> Result<PathBuf> {
 
 /// Where `executable` of `tool` lies once it is installed. All knowledge of the scheme is here and in [`link`].
 fn installed(root: &Path, tool: &str, version: &str, executable: &str) -> PathBuf {
-    root.join(format!("{tool}-{version}"))
-        .join("bin")
-        .join(executable)
+    root.join(format!("{tool}-{version}")).join("bin").join(executable)
 }
 
 /// Returns the executable of a tool, calling `install` with an empty directory if this version is not there yet.
@@ -54,8 +49,7 @@ pub fn get_or_install(
     remove_abandoned(&root)?;
     fs::create_dir_all(&partial).with_context(|| format!("cannot create {}", partial.display()))?;
     eprintln!("xtask: building {tool} {version}");
-    let outcome =
-        install(&partial).and_then(|()| put_in_place(&root, &partial, tool, version, executable));
+    let outcome = install(&partial).and_then(|()| put_in_place(&root, &partial, tool, version, executable));
     if partial.exists() {
         fs::remove_dir_all(&partial)?;
     }
@@ -63,24 +57,11 @@ pub fn get_or_install(
     Ok(path)
 }
 
-fn put_in_place(
-    root: &Path,
-    partial: &Path,
-    tool: &str,
-    version: &str,
-    executable: &str,
-) -> Result<()> {
-    ensure!(
-        partial.join("bin").join(executable).is_file(),
-        "the installation of {tool} left no {executable}"
-    );
+fn put_in_place(root: &Path, partial: &Path, tool: &str, version: &str, executable: &str) -> Result<()> {
+    ensure!(partial.join("bin").join(executable).is_file(), "the installation of {tool} left no {executable}");
     let renamed = fs::rename(partial, root.join(format!("{tool}-{version}")));
     // Another run may have been faster; its result is as good as ours.
-    if installed(root, tool, version, executable).is_file() {
-        Ok(())
-    } else {
-        Ok(renamed?)
-    }
+    if installed(root, tool, version, executable).is_file() { Ok(()) } else { Ok(renamed?) }
 }
 
 /// Removes what runs left behind that no longer exist.
@@ -88,10 +69,7 @@ fn remove_abandoned(root: &Path) -> Result<()> {
     for entry in fs::read_dir(root).into_iter().flatten() {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some((_, owner)) = name
-            .strip_prefix(".partial-")
-            .and_then(|rest| rest.rsplit_once('-'))
-        else {
+        let Some((_, owner)) = name.strip_prefix(".partial-").and_then(|rest| rest.rsplit_once('-')) else {
             continue;
         };
         if !Path::new("/proc").join(owner).exists() {
@@ -107,6 +85,5 @@ pub fn link(name: &str, executable: &Path) -> Result<()> {
     fs::create_dir_all(&current)?;
     let temporary = current.join(format!(".{name}-{}", process::id()));
     std::os::unix::fs::symlink(executable, &temporary)?;
-    fs::rename(&temporary, current.join(name))
-        .with_context(|| format!("cannot link {name} in {}", current.display()))
+    fs::rename(&temporary, current.join(name)).with_context(|| format!("cannot link {name} in {}", current.display()))
 }

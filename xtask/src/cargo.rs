@@ -14,8 +14,6 @@ pub fn workspace_root() -> PathBuf {
 /// A cargo command with its arguments, separated by spaces.
 pub fn cargo(arguments: &str) -> Command {
     let mut command = Command::new(environment::cargo());
-    command
-        .current_dir(workspace_root())
-        .args(arguments.split_whitespace());
+    command.current_dir(workspace_root()).args(arguments.split_whitespace());
     command
 }

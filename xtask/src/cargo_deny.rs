@@ -15,15 +15,11 @@ pub fn set_up() -> Result<PathBuf> {
 }
 
 fn install(directory: &Path) -> Result<()> {
-    let arguments =
-        format!("install --locked --version {VERSION} --no-track --no-default-features cargo-deny");
+    let arguments = format!("install --locked --version {VERSION} --no-track --no-default-features cargo-deny");
     // Built inside the installation's own directory and then forgotten: our target directory stays ours.
     let target = directory.join("target");
     process::output_with_second_try(
-        cargo::cargo(&arguments)
-            .arg("--root")
-            .arg(directory)
-            .env("CARGO_TARGET_DIR", &target),
+        cargo::cargo(&arguments).arg("--root").arg(directory).env("CARGO_TARGET_DIR", &target),
     )?;
     std::fs::remove_dir_all(target)?;
     Ok(())
@@ -34,16 +30,12 @@ fn install(directory: &Path) -> Result<()> {
 /// Advisories are left out: they need a database that must be fetched from the network, and the same commit would pass
 /// today and fail tomorrow.
 pub fn check(cargo_deny: &Path) -> Result<()> {
-    process::run(
-        Command::new(cargo_deny)
-            .current_dir(cargo::workspace_root())
-            .args([
-                "--locked",
-                "check",
-                "--hide-inclusion-graph",
-                "bans",
-                "licenses",
-                "sources",
-            ]),
-    )
+    process::run(Command::new(cargo_deny).current_dir(cargo::workspace_root()).args([
+        "--locked",
+        "check",
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ]))
 }

@@ -17,16 +17,12 @@ pub fn cargo() -> OsString {
 /// The user's cache directory: `$XDG_CACHE_HOME`, or else `~/.cache`.
 pub fn cache_home() -> Option<PathBuf> {
     let absolute = |path: &PathBuf| path.is_absolute();
-    let named = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(absolute);
+    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(absolute);
     named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
 }
 
 /// Finds an executable the way a shell does.
 pub fn find_in_path(executable: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|directory| directory.join(executable))
-        .find(|candidate| candidate.is_file())
+    std::env::split_paths(&path).map(|directory| directory.join(executable)).find(|candidate| candidate.is_file())
 }

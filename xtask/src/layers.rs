@@ -27,26 +27,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("client", &["oci", "graph", "store"]),
     ("transfer", &["oci", "graph", "store", "client"]),
     ("mount", &["oci", "image", "store"]),
-    (
-        "build",
-        &[
-            "oci", "graph", "resolve", "image", "trust", "sbom", "store", "client", "transfer",
-            "mount",
-        ],
-    ),
+    ("build", &["oci", "graph", "resolve", "image", "trust", "sbom", "store", "client", "transfer", "mount"]),
     // What a registry mounts, it mounts through build.
-    (
-        "registry",
-        &[
-            "oci", "graph", "resolve", "image", "trust", "sbom", "store", "client", "transfer",
-            "build",
-        ],
-    ),
+    ("registry", &["oci", "graph", "resolve", "image", "trust", "sbom", "store", "client", "transfer", "build"]),
     (
         "ops",
         &[
-            "oci", "graph", "resolve", "image", "trust", "sbom", "store", "client", "transfer",
-            "mount", "build", "registry",
+            "oci", "graph", "resolve", "image", "trust", "sbom", "store", "client", "transfer", "mount", "build",
+            "registry",
         ],
     ),
     // Besides ops only the crates of plain values.
@@ -54,8 +42,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         TESTKIT,
         &[
-            "oci", "graph", "resolve", "image", "trust", "sbom", "store", "client", "transfer",
-            "mount", "build", "registry", "ops",
+            "oci", "graph", "resolve", "image", "trust", "sbom", "store", "client", "transfer", "mount", "build",
+            "registry", "ops",
         ],
     ),
 ];
@@ -80,9 +68,7 @@ pub fn run() -> Result<()> {
 pub fn check() -> Result<()> {
     let packages = metadata::workspace_packages()?;
     let mut violations = violations(&packages);
-    violations.extend(testkit_use::outside_integration_tests(
-        &workspace_root().join("crates"),
-    )?);
+    violations.extend(testkit_use::outside_integration_tests(&workspace_root().join("crates"))?);
     if !violations.is_empty() {
         bail!("{}", violations.join("\n"));
     }
@@ -91,23 +77,12 @@ pub fn check() -> Result<()> {
 
 fn violations(packages: &[Package]) -> Vec<String> {
     let mut violations = Vec::new();
-    for package in packages
-        .iter()
-        .filter(|package| !OUTERMOST.contains(&package.name.as_str()))
-    {
+    for package in packages.iter().filter(|package| !OUTERMOST.contains(&package.name.as_str())) {
         let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == package.name) else {
-            violations.push(format!(
-                "{}: not in the table of layers (xtask/src/layers.rs)",
-                package.name
-            ));
+            violations.push(format!("{}: not in the table of layers (xtask/src/layers.rs)", package.name));
             continue;
         };
-        violations.extend(
-            package
-                .dependencies
-                .iter()
-                .filter_map(|dependency| violation(package, allowed, dependency)),
-        );
+        violations.extend(package.dependencies.iter().filter_map(|dependency| violation(package, allowed, dependency)));
     }
     violations
 }
@@ -116,22 +91,14 @@ fn violation(package: &Package, allowed: &[&str], dependency: &Dependency) -> Op
     let (name, used) = (package.name.as_str(), dependency.name.as_str());
     if !dependency.ours {
         let impure = PURE.contains(&name) && IMPURE.contains(&used);
-        return impure.then(|| {
-            format!(
-                "{name} must not use {used}: it sees no network, no runtime and no system calls"
-            )
-        });
+        return impure
+            .then(|| format!("{name} must not use {used}: it sees no network, no runtime and no system calls"));
     }
     if used == TESTKIT {
         let misused = dependency.kind != Kind::Dev;
         return misused.then(|| format!("{name} may use testkit only as a dev-dependency"));
     }
-    (!allowed.contains(&used)).then(|| {
-        format!(
-            "{name} must not use {used}; it may use: {}",
-            allowed.join(", ")
-        )
-    })
+    (!allowed.contains(&used)).then(|| format!("{name} must not use {used}; it may use: {}", allowed.join(", ")))
 }
 
 #[cfg(test)]
@@ -139,15 +106,8 @@ mod tests {
     use super::*;
 
     fn found(package: &str, used: &str, kind: Kind, ours: bool) -> Vec<String> {
-        let dependencies = vec![Dependency {
-            name: used.into(),
-            kind,
-            ours,
-        }];
-        violations(&[Package {
-            name: package.into(),
-            dependencies,
-        }])
+        let dependencies = vec![Dependency { name: used.into(), kind, ours }];
+        violations(&[Package { name: package.into(), dependencies }])
     }
 
     #[test]
@@ -190,10 +150,7 @@ mod tests {
         for (position, (name, allowed)) in ALLOWED.iter().enumerate() {
             let above: Vec<&str> = ALLOWED[..position].iter().map(|(name, _)| *name).collect();
             for used in *allowed {
-                assert!(
-                    above.contains(used),
-                    "{name} uses {used}, which stands below it"
-                );
+                assert!(above.contains(used), "{name} uses {used}, which stands below it");
             }
         }
     }

@@ -8,15 +8,8 @@
 //!
 //! A *peer* is a program of somebody else (crane, skopeo, a registry) that the tests compare with or talk to. `--all` adds
 //! those that take minutes to build.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a terminal is all this program talks to"
-)]
-#![expect(
-    unreachable_pub,
-    reason = "in a program, pub says: for the other modules"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal is all this program talks to")]
+#![expect(unreachable_pub, reason = "in a program, pub says: for the other modules")]
 
 mod cache;
 mod cargo;

@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::{cache, environment, table};
-use list::{PEERS, Source};
+use list::{PEERS, Peer, Source};
 
 /// Which peers are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,52 +53,35 @@ pub fn run(selection: Selection) -> Result<()> {
 
 /// Sets up every selected peer. One that cannot be had is recorded with the reason, and does not stop the others.
 pub fn set_up(selection: Selection) -> Peers {
-    let mut peers = Peers {
-        found: Vec::new(),
-        missing: Vec::new(),
-    };
-    let debian_outcome = debian::install_missing();
+    let mut peers = Peers { found: Vec::new(), missing: Vec::new() };
+    let debian = debian::install_missing();
     for peer in PEERS {
         if peer.heavy && selection == Selection::Usual {
-            peers.missing.push(Missing {
-                name: peer.name,
-                reason: "set up only with --all".into(),
-                wanted: false,
-            });
+            let reason = "set up only with --all".into();
+            peers.missing.push(Missing { name: peer.name, reason, wanted: false });
             continue;
         }
-        let found = match &peer.source {
-            Source::Debian { package } => {
-                debian::find(package).map_err(|error| match &debian_outcome {
-                    Ok(()) => error,
-                    Err(cause) => error.context(format!("{cause:#}")),
-                })
-            }
-            Source::Go {
-                module,
-                version,
-                executable,
-            } => go::install(peer.name, module, version, executable),
-            Source::Ours => ours::build(peer.name),
-        };
-        let linked = found
-            .and_then(|(version, path)| cache::link(peer.name, &path).map(|()| (version, path)));
-        match linked {
-            Ok((version, path)) => peers.found.push(Found {
-                name: peer.name,
-                version,
-                path,
-            }),
+        match obtain(peer, &debian) {
+            Ok(found) => peers.found.push(found),
             Err(error) => {
-                peers.missing.push(Missing {
-                    name: peer.name,
-                    reason: format!("{error:#}"),
-                    wanted: true,
-                });
+                peers.missing.push(Missing { name: peer.name, reason: format!("{error:#}"), wanted: true });
             }
         }
     }
     peers
+}
+
+fn obtain(peer: &Peer, debian: &Result<()>) -> Result<Found> {
+    let (version, path) = match &peer.source {
+        Source::Debian { package } => debian::find(package).map_err(|error| match debian {
+            Ok(()) => error,
+            Err(cause) => error.context(format!("{cause:#}")),
+        })?,
+        Source::Go { module, version, executable } => go::install(peer.name, module, version, executable)?,
+        Source::Ours => ours::build(peer.name)?,
+    };
+    cache::link(peer.name, &path)?;
+    Ok(Found { name: peer.name, version, path })
 }
 
 impl Peers {
@@ -111,17 +94,8 @@ impl Peers {
 
     /// Prints what is ready to stdout.
     pub fn print_found(&self) {
-        let row = |peer: &Found| {
-            [
-                peer.name.to_owned(),
-                peer.version.clone(),
-                peer.path.display().to_string(),
-            ]
-        };
-        table::print(
-            ["peer", "version", "path"],
-            &self.found.iter().map(row).collect::<Vec<_>>(),
-        );
+        let row = |peer: &Found| [peer.name.to_owned(), peer.version.clone(), peer.path.display().to_string()];
+        table::print(["peer", "version", "path"], &self.found.iter().map(row).collect::<Vec<_>>());
     }
 
     /// Prints, by name, what the tests do without and why.
@@ -131,10 +105,7 @@ impl Peers {
         }
         println!();
         let row = |peer: &Missing| [peer.name.to_owned(), peer.reason.clone()];
-        table::print(
-            ["skipped peer", "reason"],
-            &self.missing.iter().map(row).collect::<Vec<_>>(),
-        );
+        table::print(["skipped peer", "reason"], &self.missing.iter().map(row).collect::<Vec<_>>());
     }
 
     /// Fails in CI when a wanted peer is missing: there, a comparison that silently does not happen is worth nothing.
@@ -142,10 +113,7 @@ impl Peers {
         let wanted = self.missing.iter().filter(|peer| peer.wanted);
         let names: Vec<&str> = wanted.map(|peer| peer.name).collect();
         if environment::in_ci() && !names.is_empty() {
-            bail!(
-                "with CI=true every peer must be there; missing: {}",
-                names.join(", ")
-            );
+            bail!("with CI=true every peer must be there; missing: {}", names.join(", "));
         }
         Ok(())
     }
@@ -160,9 +128,6 @@ fn variable(name: &str) -> String {
 mod tests {
     #[test]
     fn a_peers_variable_is_its_name_in_capitals() {
-        assert_eq!(
-            super::variable("docker-registry"),
-            "SUPERCARGO_PEER_DOCKER_REGISTRY"
-        );
+        assert_eq!(super::variable("docker-registry"), "SUPERCARGO_PEER_DOCKER_REGISTRY");
     }
 }

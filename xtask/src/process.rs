@@ -1,5 +1,6 @@
 //! Running other programs. None of them is given a stdin: nothing here may wait for an answer.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -9,10 +10,7 @@ use anyhow::{Context, Result, bail};
 /// Runs a command that writes straight to our terminal.
 pub fn run(command: &mut Command) -> Result<()> {
     let program = name(command);
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("cannot start {program}"))?;
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start {program}"))?;
     if !status.success() {
         bail!("{program}: {status}");
     }
@@ -22,10 +20,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// Runs a command and returns what it wrote to stdout; what it wrote to stderr is shown only when it fails.
 pub fn output(command: &mut Command) -> Result<String> {
     let program = name(command);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot start {program}"))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {program}"))?;
     if !output.status.success() {
         eprint!("{}", String::from_utf8_lossy(&output.stderr));
         bail!("{program}: {}", output.status);
@@ -43,5 +38,6 @@ pub fn output_with_second_try(command: &mut Command) -> Result<String> {
 }
 
 fn name(command: &Command) -> String {
-    command.get_program().to_string_lossy().into_owned()
+    let program = Path::new(command.get_program());
+    program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned()
 }

@@ -8,19 +8,10 @@ pub fn print<const COLUMNS: usize>(headings: [&str; COLUMNS], rows: &[[String; C
 fn render<const COLUMNS: usize>(headings: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
     let headings = headings.map(str::to_owned);
     let lines: Vec<&[String; COLUMNS]> = std::iter::once(&headings).chain(rows).collect();
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; COLUMNS] = std::array::from_fn(width);
     let render_line = |line: &&[String; COLUMNS]| {
-        let cells = line
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
+        let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     lines.iter().map(render_line).collect::<Vec<_>>().join("\n")
@@ -32,10 +23,7 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let rows = [
-            ["crane".into(), "0.22.1".into()],
-            ["distribution".into(), "3.1.2".into()],
-        ];
+        let rows = [["crane".into(), "0.22.1".into()], ["distribution".into(), "3.1.2".into()]];
         assert_eq!(
             render(["peer", "version"], &rows),
             "peer          version\ncrane         0.22.1\ndistribution  3.1.2"

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every check in its order. The first that fails ends the run.
 
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
@@ -12,58 +13,43 @@ use crate::{cargo_deny, environment, file_size, layers, process, table};
 /// Runs the set-up, the checks and the tests.
 pub fn run(selection: Selection) -> Result<()> {
     let mut report = Report::default();
-    let mut peers = None;
-    let outcome = run_steps(selection, &mut report, &mut peers);
+    let what = "the programs that tests talk to and compare with";
+    let peers = report.step("set-up", what, || Ok(peers::set_up(selection)))?;
+    peers.print_found();
+    let outcome = run_steps(selection, &peers, &mut report);
 
     println!();
     report.print();
-    if let Some(peers) = peers {
-        peers.print_missing();
-    }
+    peers.print_missing();
     outcome
 }
 
-fn run_steps(selection: Selection, report: &mut Report, peers: &mut Option<Peers>) -> Result<()> {
-    let peers: &Peers = report.step(
-        "set-up",
-        "the peers that tests talk to and compare with",
-        || {
-            let peers = peers.insert(peers::set_up(selection));
-            peers.print_found();
-            peers.refuse_missing_in_ci()?;
-            Ok(&*peers)
-        },
-    )?;
+fn run_steps(selection: Selection, peers: &Peers, report: &mut Report) -> Result<()> {
+    report.step("peers", "none is missing", || peers.refuse_missing_in_ci())?;
+    let cargo_deny = report.step("tools", "cargo-deny", set_up_cargo_deny)?;
 
     report.cargo("format", "fmt --all -- --check")?;
-    report.cargo(
-        "clippy",
-        "clippy --workspace --all-targets --locked -- -D warnings",
-    )?;
-    check_with_cargo_deny(report)?;
+    report.cargo("clippy", "clippy --workspace --all-targets --locked -- -D warnings")?;
+    match cargo_deny {
+        Some(path) => report.step("deny", "bans, licenses and sources", || cargo_deny::check(&path))?,
+        None => report.note("deny", "skipped: no cargo-deny", ""),
+    }
     report.step("layers", "which crate depends on which", layers::check)?;
     report.step("file size", "no Rust file is too long", file_size::check)?;
     report.step("doc", "cargo doc --workspace --no-deps --locked", || {
         process::run(cargo("doc --workspace --no-deps --locked").env("RUSTDOCFLAGS", "-Dwarnings"))
     })?;
-    report.step("test", "cargo test --workspace --locked", || {
-        process::run(&mut tests(selection, peers))
-    })
+    report.step("test", "cargo test --workspace --locked", || process::run(&mut tests(selection, peers)))
 }
 
-/// Outside CI one can work without cargo-deny, on a train say.
-fn check_with_cargo_deny(report: &mut Report) -> Result<()> {
+/// Outside CI one can work without it, on a train say.
+fn set_up_cargo_deny() -> Result<Option<PathBuf>> {
     match cargo_deny::set_up() {
-        Ok(executable) => report.step("deny", "cargo deny check bans licenses sources", || {
-            cargo_deny::check(&executable)
-        }),
-        Err(error) if environment::in_ci() => Err(error.context("cannot set up cargo-deny")),
+        Ok(path) => Ok(Some(path)),
+        Err(error) if environment::in_ci() => Err(error),
         Err(error) => {
-            report.skip(
-                "deny",
-                format!("skipped: cannot set up cargo-deny: {error:#}"),
-            );
-            Ok(())
+            eprintln!("xtask: no cargo-deny: {error:#}");
+            Ok(None)
         }
     }
 }
@@ -90,25 +76,16 @@ impl Report {
         let start = Instant::now();
         let outcome = run();
         let result = if outcome.is_ok() { "ok" } else { "FAILED" };
-        self.note(name, result, Some(start.elapsed()));
+        self.note(name, result, &format!("{:.1} s", start.elapsed().as_secs_f64()));
         outcome.with_context(|| format!("step \"{name}\" failed"))
     }
 
     fn cargo(&mut self, name: &str, arguments: &str) -> Result<()> {
-        self.step(name, &format!("cargo {arguments}"), || {
-            process::run(&mut cargo(arguments))
-        })
+        self.step(name, &format!("cargo {arguments}"), || process::run(&mut cargo(arguments)))
     }
 
-    fn skip(&mut self, name: &str, reason: String) {
-        self.rows.push([name.to_owned(), reason, String::new()]);
-    }
-
-    fn note(&mut self, name: &str, result: &str, time: Option<Duration>) {
-        let time = time
-            .map(|time| format!("{:.1} s", time.as_secs_f64()))
-            .unwrap_or_default();
-        self.rows.push([name.to_owned(), result.to_owned(), time]);
+    fn note(&mut self, name: &str, result: &str, time: &str) {
+        self.rows.push([name.to_owned(), result.to_owned(), time.to_owned()]);
     }
 
     fn print(&self) {

@@ -190,13 +190,8 @@ impl Graph {
         if let Some(edge) = subject_edge(&manifest, |id| self.nodes.contains_key(id)) {
             self.add_edge(edge);
         }
-        match self.nodes.get_mut(&id) {
-            Some(node) => node.manifest = Some(manifest),
-            None => {
-                let node = Node { descriptor: manifest.descriptor(), manifest: Some(manifest) };
-                self.nodes.insert(id, node);
-            }
-        }
+        let node = self.nodes.entry(id).or_insert_with(|| Node { descriptor: manifest.descriptor(), manifest: None });
+        node.manifest = Some(manifest);
         id
     }
 }

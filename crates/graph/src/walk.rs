@@ -36,6 +36,7 @@ impl Default for WalkOptions {
 }
 
 /// Something the walk needs to know.
+#[expect(clippy::large_enum_variant, reason = "most questions are for manifests; boxing them would cost more")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// The bytes of a manifest. Answer with [`Walk::answer_manifest`].

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`digest`] | content digests (sha256, sha512, blake3) and the hasher that makes them |
 //! | [`name`] | host, repository name, tag |
-//! | [`reference`] | every form in which a user names an image |
+//! | [`mod@reference`] | every form in which a user names an image |
 //! | [`media_type`] | media types and what a manifest of that type is |
 //! | [`platform`] | operating system, architecture, variant, and which of them run where |
 //! | [`descriptor`] | a typed pointer to content |

@@ -23,6 +23,10 @@ pub struct Manifest {
 }
 
 /// What a manifest says.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one view for each manifest, and a manifest is shared, not moved"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum View {
     /// Config and layers.

@@ -36,8 +36,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Puts a manifest under its digest. Says whether the store itself will list it for its subject.
     async fn put_manifest(&self, manifest: &Manifest) -> Result<SubjectIndexed, StoreError>;
 
-    /// Points `tag` to a manifest that has been put.
+    /// Points `tag` to a manifest, which is put if it is not there yet. What it is made of must be there.
     async fn tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), StoreError>;
+
+    /// Records that a manifest which has been put is wanted for itself although no tag names it, for stores that list their
+    /// roots apart from their content (a layout's `index.json`). Others do nothing.
+    async fn keep_root(&self, manifest: &Manifest) -> Result<(), StoreError> {
+        let _ = manifest;
+        Ok(())
+    }
 
     /// Returns every tag, attachment tags among them, in no particular order. A repository that does not exist has none.
     async fn tags(&self) -> Result<Vec<Tag>, StoreError>;

@@ -36,38 +36,19 @@ pub fn workspace_packages() -> Result<Vec<Package>> {
 }
 
 fn package(value: &Value) -> Result<Package> {
-    let dependencies = list(value, "dependencies")?
-        .iter()
-        .map(dependency)
-        .collect::<Result<_>>()?;
-    Ok(Package {
-        name: name(value)?,
-        dependencies,
-    })
+    let dependencies = list(value, "dependencies")?.iter().map(dependency).collect::<Result<_>>()?;
+    Ok(Package { name: name(value)?, dependencies })
 }
 
 fn dependency(value: &Value) -> Result<Dependency> {
-    let kind = if value["kind"] == "dev" {
-        Kind::Dev
-    } else {
-        Kind::Normal
-    };
-    Ok(Dependency {
-        name: name(value)?,
-        kind,
-        ours: value["path"].is_string(),
-    })
+    let kind = if value["kind"] == "dev" { Kind::Dev } else { Kind::Normal };
+    Ok(Dependency { name: name(value)?, kind, ours: value["path"].is_string() })
 }
 
 fn name(value: &Value) -> Result<String> {
-    value["name"]
-        .as_str()
-        .map(str::to_owned)
-        .context("cargo metadata: a package without a name")
+    value["name"].as_str().map(str::to_owned).context("cargo metadata: a package without a name")
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>> {
-    value[key]
-        .as_array()
-        .with_context(|| format!("cargo metadata: no list \"{key}\""))
+    value[key].as_array().with_context(|| format!("cargo metadata: no list \"{key}\""))
 }

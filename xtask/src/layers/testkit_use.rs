@@ -14,28 +14,17 @@ use crate::file_size::rust_files;
 /// Finds the uses of testkit in the `src` directories of the crates.
 pub fn outside_integration_tests(crates: &Path) -> Result<Vec<String>> {
     let mut violations = Vec::new();
-    for entry in
-        fs::read_dir(crates).with_context(|| format!("cannot read {}", crates.display()))?
-    {
+    for entry in fs::read_dir(crates).with_context(|| format!("cannot read {}", crates.display()))? {
         let entry = entry?;
         let sources = entry.path().join("src");
         if entry.file_name() == TESTKIT || !sources.is_dir() {
             continue;
         }
         for file in rust_files(&sources)? {
-            let text = fs::read_to_string(&file)
-                .with_context(|| format!("cannot read {}", file.display()))?;
-            let uses = text
-                .lines()
-                .enumerate()
-                .filter(|(_, line)| uses_testkit(line));
-            let place = |(index, _)| {
-                format!(
-                    "{}:{}: only integration tests may use testkit",
-                    file.display(),
-                    index + 1
-                )
-            };
+            let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let uses = text.lines().enumerate().filter(|(_, line)| uses_testkit(line));
+            let place =
+                |(index, _)| format!("{}:{}: only integration tests may use testkit", file.display(), index + 1);
             violations.extend(uses.map(place));
         }
     }

@@ -13,14 +13,11 @@ use crate::{environment, process};
 /// Where Debian's maintainer scripts ask whether they may start a service.
 const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 
-const NO_SERVICES: &str =
-    "#!/bin/sh\n# Written by cargo xtask for the time of one installation.\nexit 101\n";
+const NO_SERVICES: &str = "#!/bin/sh\n# Written by cargo xtask for the time of one installation.\nexit 101\n";
 
 /// Installs the packages that are missing, if we are root and have apt.
 pub fn install_missing() -> Result<()> {
-    let missing: Vec<&str> = packages()
-        .filter(|package| environment::find_in_path(package).is_none())
-        .collect();
+    let missing: Vec<&str> = packages().filter(|package| environment::find_in_path(package).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -34,10 +31,7 @@ pub fn install_missing() -> Result<()> {
     let _policy = NoServices::begin()?;
     let apt = |arguments: &[&str]| {
         let mut command = Command::new(&apt);
-        command
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(["-qq", "-o", "Acquire::Retries=3"])
-            .args(arguments);
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-o", "Acquire::Retries=3"]).args(arguments);
         process::output(&mut command).map(drop)
     };
     apt(&["update"])?;
@@ -53,9 +47,7 @@ pub fn install_missing() -> Result<()> {
 pub fn find(package: &str) -> Result<(String, PathBuf)> {
     let path = environment::find_in_path(package).context("not installed")?;
     let version = match environment::find_in_path("dpkg-query") {
-        Some(query) => {
-            process::output(Command::new(query).args(["-W", "-f", "${Version}", package])).ok()
-        }
+        Some(query) => process::output(Command::new(query).args(["-W", "-f", "${Version}", package])).ok(),
         None => None,
     };
     Ok((version.unwrap_or_else(|| "unknown".into()), path))
@@ -74,9 +66,7 @@ fn is_root() -> Result<bool> {
 
 /// The package enables its service. Where systemd is absent there is nothing to undo, so a failure says nothing.
 fn keep_from_starting_at_boot() {
-    let _ = Command::new("systemctl")
-        .args(["--quiet", "disable", "docker-registry.service"])
-        .output();
+    let _ = Command::new("systemctl").args(["--quiet", "disable", "docker-registry.service"]).output();
 }
 
 /// While it lives, packages that are installed do not start their services: a registry of the system would take a port
@@ -95,8 +85,7 @@ impl NoServices {
                 clippy::disallowed_methods,
                 reason = "lives for one installation; its loss in a crash is welcome"
             )]
-            fs::write(policy, NO_SERVICES)
-                .with_context(|| format!("cannot write {SERVICE_POLICY}"))?;
+            fs::write(policy, NO_SERVICES).with_context(|| format!("cannot write {SERVICE_POLICY}"))?;
             fs::set_permissions(policy, fs::Permissions::from_mode(0o755))?;
         }
         Ok(Self { ours })

@@ -8,18 +8,10 @@ use anyhow::{Context, Result};
 use crate::{cache, environment, process};
 
 /// Returns the version and the executable of a Go command, building it the first time.
-pub fn install(
-    name: &str,
-    module: &str,
-    version: &str,
-    executable: &str,
-) -> Result<(String, PathBuf)> {
+pub fn install(name: &str, module: &str, version: &str, executable: &str) -> Result<(String, PathBuf)> {
     let path = cache::get_or_install(name, version, executable, |directory| {
         let mut install = command()?;
-        install
-            .arg("install")
-            .arg(format!("{module}@v{version}"))
-            .env("GOBIN", directory.join("bin"));
+        install.arg("install").arg(format!("{module}@v{version}")).env("GOBIN", directory.join("bin"));
         process::output_with_second_try(&mut install).map(drop)
     })?;
     Ok((version.to_owned(), path))
@@ -29,9 +21,7 @@ pub fn install(
 pub fn build(sources: &Path, executable: &str, directory: &Path) -> Result<()> {
     let mut build = command()?;
     // The revision of this repository says nothing about the program, and reading it fails in odd checkouts.
-    build
-        .args(["build", "-trimpath", "-buildvcs=false", "-o"])
-        .arg(directory.join("bin").join(executable));
+    build.args(["build", "-trimpath", "-buildvcs=false", "-o"]).arg(directory.join("bin").join(executable));
     process::output_with_second_try(build.arg(".").current_dir(sources)).map(drop)
 }
 

@@ -14,53 +14,25 @@ pub enum Source {
     /// A Debian package whose executable has the package's name.
     Debian { package: &'static str },
     /// A Go command at a pinned version.
-    Go {
-        module: &'static str,
-        version: &'static str,
-        executable: &'static str,
-    },
+    Go { module: &'static str, version: &'static str, executable: &'static str },
     /// A small Go program of ours in `e2e/peers/<name>`.
     Ours,
 }
 
 const fn debian(package: &'static str) -> Peer {
-    Peer {
-        name: package,
-        source: Source::Debian { package },
-        heavy: false,
-    }
+    Peer { name: package, source: Source::Debian { package }, heavy: false }
 }
 
-const fn go(
-    name: &'static str,
-    module: &'static str,
-    version: &'static str,
-    executable: &'static str,
-) -> Peer {
-    Peer {
-        name,
-        source: Source::Go {
-            module,
-            version,
-            executable,
-        },
-        heavy: false,
-    }
+const fn go(name: &'static str, module: &'static str, version: &'static str, executable: &'static str) -> Peer {
+    Peer { name, source: Source::Go { module, version, executable }, heavy: false }
 }
 
 const fn ours(name: &'static str) -> Peer {
-    Peer {
-        name,
-        source: Source::Ours,
-        heavy: false,
-    }
+    Peer { name, source: Source::Ours, heavy: false }
 }
 
 const fn heavy(peer: Peer) -> Peer {
-    Peer {
-        heavy: true,
-        ..peer
-    }
+    Peer { heavy: true, ..peer }
 }
 
 /// Every peer there is.
@@ -69,43 +41,13 @@ pub const PEERS: &[Peer] = &[
     debian("umoci"),
     debian("docker-registry"),
     debian("hyperfine"),
-    go(
-        "crane",
-        "github.com/google/go-containerregistry/cmd/crane",
-        "0.22.1",
-        "crane",
-    ),
-    go(
-        "regctl",
-        "github.com/regclient/regclient/cmd/regctl",
-        "0.11.7",
-        "regctl",
-    ),
-    go(
-        "distribution",
-        "github.com/distribution/distribution/v3/cmd/registry",
-        "3.1.2",
-        "registry",
-    ),
+    go("crane", "github.com/google/go-containerregistry/cmd/crane", "0.22.1", "crane"),
+    go("regctl", "github.com/regclient/regclient/cmd/regctl", "0.11.7", "regctl"),
+    go("distribution", "github.com/distribution/distribution/v3/cmd/registry", "3.1.2", "registry"),
     ours("ociregistry"),
     ours("liar"),
     ours("orascopy"),
-    heavy(go(
-        "cosign",
-        "github.com/sigstore/cosign/v3/cmd/cosign",
-        "3.1.3",
-        "cosign",
-    )),
-    heavy(go(
-        "ctr",
-        "github.com/containerd/containerd/v2/cmd/ctr",
-        "2.4.2",
-        "ctr",
-    )),
-    heavy(go(
-        "containerd",
-        "github.com/containerd/containerd/v2/cmd/containerd",
-        "2.4.2",
-        "containerd",
-    )),
+    heavy(go("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", "3.1.3", "cosign")),
+    heavy(go("ctr", "github.com/containerd/containerd/v2/cmd/ctr", "2.4.2", "ctr")),
+    heavy(go("containerd", "github.com/containerd/containerd/v2/cmd/containerd", "2.4.2", "containerd")),
 ];

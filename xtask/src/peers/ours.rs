@@ -13,9 +13,7 @@ use crate::{cache, cargo};
 pub fn build(name: &str) -> Result<(String, PathBuf)> {
     let sources = cargo::workspace_root().join("e2e/peers").join(name);
     let version = hash_of_sources(&sources)?;
-    let path = cache::get_or_install(name, &version, name, |directory| {
-        go::build(&sources, name, directory)
-    })?;
+    let path = cache::get_or_install(name, &version, name, |directory| go::build(&sources, name, directory))?;
     Ok((version, path))
 }
 
@@ -23,18 +21,14 @@ pub fn build(name: &str) -> Result<(String, PathBuf)> {
 /// which costs a rebuild.
 fn hash_of_sources(directory: &Path) -> Result<String> {
     let mut files = Vec::new();
-    for entry in
-        fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?
-    {
+    for entry in fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))? {
         files.push(entry?.path());
     }
     files.sort();
     let mut hasher = DefaultHasher::new();
     for file in files {
         file.file_name().hash(&mut hasher);
-        fs::read(&file)
-            .with_context(|| format!("cannot read {}", file.display()))?
-            .hash(&mut hasher);
+        fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }

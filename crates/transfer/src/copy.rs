@@ -1,0 +1,158 @@
+//! The whole job: explore every route, plan, apply, prove.
+//!
+//! All routes are planned together, so that a blob which several of them need moves once: it goes to the first destination
+//! and is mounted or linked from there by the others, where they can.
+
+mod arrive;
+mod blobs;
+mod report;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use graph::{CopyPlan, NodeId, Space};
+use oci::Digest;
+
+pub use report::{CopyReport, RouteOutcome, RouteReport};
+
+use crate::cache::ManifestCache;
+use crate::error::TransferError;
+use crate::explore::{Explored, explore};
+use crate::progress::Progress;
+use crate::route::{CopyOptions, Route};
+
+/// A route with everything known that is needed to act.
+pub(crate) struct Planned {
+    pub(crate) route: Route,
+    pub(crate) explored: Explored,
+    pub(crate) plan: CopyPlan,
+    /// Manifests and blobs that the destination is known, or with reason assumed, to have.
+    pub(crate) present: BTreeSet<NodeId>,
+}
+
+/// Finds out what would be copied, and changes nothing.
+///
+/// # Errors
+/// As [`copy`], as far as it shows before anything is written.
+pub async fn plan(
+    routes: Vec<Route>,
+    options: &CopyOptions,
+    cache: &dyn ManifestCache,
+) -> Vec<Result<RouteReport, TransferError>> {
+    let planned = join_all(routes.into_iter().map(|route| plan_route(route, options, cache))).await;
+    planned.into_iter().map(|planned| planned.map(|planned| RouteReport::of_plan(&planned))).collect()
+}
+
+/// Copies everything that the routes name and proves that it arrived.
+///
+/// Cancelling (dropping the future) leaves what has arrived where it is, without a tag; a repeated copy finds it there.
+/// A failure of one route stops the others before anything is tagged, unless [`CopyOptions::keep_going`].
+///
+/// # Errors
+/// [`TransferError`]; with `keep_going` the report holds them instead. No root's tag is set before its proof holds.
+pub async fn copy(
+    routes: Vec<Route>,
+    options: &CopyOptions,
+    cache: Arc<dyn ManifestCache>,
+    progress: Arc<dyn Progress>,
+) -> Result<CopyReport, TransferError> {
+    let planned = join_all(routes.into_iter().map(|route| plan_route(route, options, &*cache))).await;
+    let mut outcomes: Vec<Option<RouteOutcome>> = Vec::new();
+    let mut ready: Vec<(usize, Planned)> = Vec::new();
+    for (position, planned) in planned.into_iter().enumerate() {
+        match planned {
+            Ok(planned) => {
+                ready.push((position, planned));
+                outcomes.push(None);
+            }
+            Err(error) if options.keep_going => outcomes.push(Some(Err(error))),
+            Err(error) => return Err(error),
+        }
+    }
+    announce(&ready, &*progress);
+
+    let planned: Vec<&Planned> = ready.iter().map(|(_, planned)| planned).collect();
+    let mut moved = blobs::move_all(&planned, options, &progress).await;
+    if !options.keep_going
+        && let Some(failed) = moved.iter().position(Result::is_err)
+        && let Err(error) = moved.swap_remove(failed)
+    {
+        return Err(error);
+    }
+    let arrivals = join_all(ready.iter().zip(moved).map(|((position, planned), moved)| {
+        let progress = &progress;
+        async move {
+            let outcome = match moved {
+                Ok(moved) => arrive::arrive(planned, moved, &**progress).await,
+                Err(error) => Err(error),
+            };
+            (*position, outcome)
+        }
+    }));
+    for (position, outcome) in arrivals.await {
+        match outcome {
+            Err(error) if !options.keep_going => return Err(error),
+            outcome => outcomes[position] = Some(outcome),
+        }
+    }
+    Ok(CopyReport { routes: outcomes.into_iter().flatten().collect() })
+}
+
+fn announce(ready: &[(usize, Planned)], progress: &dyn Progress) {
+    let mut seen = BTreeSet::new();
+    let (mut bytes, mut manifests) = (0, 0);
+    for (_, planned) in ready {
+        manifests += planned.plan.manifest_count();
+        for blob in planned.plan.blobs.iter().filter(|blob| seen.insert(blob.digest)) {
+            bytes += blob.size;
+        }
+    }
+    progress.planned(seen.len(), bytes, manifests);
+}
+
+async fn plan_route(route: Route, options: &CopyOptions, cache: &dyn ManifestCache) -> Result<Planned, TransferError> {
+    let explored = explore(&route, options, cache).await?;
+    if !explored.closure.losses.is_empty() {
+        return Err(TransferError::Lost {
+            location: route.source.location().to_owned(),
+            losses: explored.closure.losses,
+        });
+    }
+    let present = presence(&route, &explored, options).await?;
+    let plan = CopyPlan::new(&explored.closure.graph, options.include_foreign_layers, |id| present.contains(id));
+    Ok(Planned { route, explored, plan, present })
+}
+
+/// Returns what the destination has: what it has shown, what follows from that, and for every manifest that is still
+/// open what it answers now. Blobs that are open are asked for one by one when their turn comes.
+async fn presence(
+    route: &Route,
+    explored: &Explored,
+    options: &CopyOptions,
+) -> Result<BTreeSet<NodeId>, TransferError> {
+    let graph = &explored.closure.graph;
+    let mut evidence = explored.evidence.clone();
+    if options.recheck {
+        evidence.present.clear();
+    } else {
+        evidence.assume_content_of_present(graph);
+    }
+    let open = graph.nodes().map(|(id, _)| *id);
+    let open: Vec<Digest> =
+        open.filter(|id| id.space == Space::Manifest && !evidence.present.contains(id)).map(|id| id.digest).collect();
+    let found: Vec<Option<NodeId>> = stream::iter(open)
+        .map(|digest| async move {
+            let found = route.destination.stat_manifest(&digest).await?;
+            Ok::<_, TransferError>(found.map(|_| NodeId::manifest(digest)))
+        })
+        .buffer_unordered(route.destination.concurrency().max(1))
+        .try_collect()
+        .await?;
+    evidence.present.extend(found.into_iter().flatten());
+    if !options.recheck {
+        evidence.assume_content_of_present(graph);
+    }
+    Ok(evidence.present)
+}

@@ -1,0 +1,205 @@
+//! Manifests, lists of referrers and tags of one route, and the proof between them and the root's tag.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use graph::{Evidence, Graph, NodeId, ProofReport, Space};
+use oci::{Digest, Manifest, Tag};
+use store::{Referrers, Store};
+
+use super::blobs::Moved;
+use super::{Planned, RouteReport};
+use crate::error::TransferError;
+use crate::fallback;
+use crate::progress::{BlobOutcome, Progress};
+
+/// Puts what remains after the blobs, proves that everything is there, and sets the roots' tags.
+pub(super) async fn arrive(
+    planned: &Planned,
+    moved: Moved,
+    progress: &dyn Progress,
+) -> Result<RouteReport, TransferError> {
+    let arrival = Arrival {
+        graph: &planned.explored.closure.graph,
+        destination: &*planned.route.destination,
+        location: planned.route.destination.location(),
+    };
+    let plan = &planned.plan;
+    for wave in plan.manifests.iter().chain(&plan.referrers) {
+        arrival.put(wave, progress).await?;
+    }
+
+    let mut evidence = planned.explored.evidence.clone();
+    evidence.present.clone_from(&planned.present);
+    let put: Vec<Digest> = plan.manifests.iter().chain(&plan.referrers).flatten().copied().collect();
+    arrival.see_manifests(&put, &mut evidence).await?;
+    arrival.see_blobs(&moved, &mut evidence).await?;
+    arrival.list_referrers(&plan.subjects, &mut evidence).await?;
+    arrival.set_tags(&planned.explored.closure.convention_tags, &mut evidence).await?;
+
+    let selected = |id: &NodeId| id.space == Space::Manifest || !plan.foreign.iter().any(|d| d.digest == id.digest);
+    let wanted: BTreeMap<Tag, Digest> =
+        planned.explored.roots.iter().filter_map(|root| Some((root.tag.clone()?, root.descriptor.digest))).collect();
+    let before_tags = ProofReport::new(arrival.graph, selected, &BTreeMap::new(), &evidence);
+    arrival.demand(before_tags)?;
+    for root in planned.explored.roots.iter().filter(|root| root.tag.is_none()) {
+        if let Some(manifest) = arrival.graph.manifest(&root.descriptor.digest) {
+            arrival.destination.keep_root(manifest).await?;
+        }
+    }
+    arrival.set_tags(&wanted, &mut evidence).await?;
+    arrival.destination.finish().await?;
+    let proof = arrival.demand(ProofReport::new(arrival.graph, selected, &wanted, &evidence))?;
+    for root in &planned.explored.roots {
+        progress.root_finished(arrival.location, &root.descriptor.digest);
+    }
+
+    let count = |outcome| moved.blobs.values().filter(|found| **found == outcome).count();
+    let mut report = RouteReport::of_plan(planned);
+    report.planned.clear();
+    report.blobs_moved = count(BlobOutcome::Moved);
+    report.blobs_adopted = count(BlobOutcome::Adopted);
+    report.blobs_present += count(BlobOutcome::Present);
+    report.bytes_moved = moved.bytes;
+    report.proof = Some(proof);
+    Ok(report)
+}
+
+struct Arrival<'a> {
+    graph: &'a Graph,
+    destination: &'a dyn Store,
+    location: &'a str,
+}
+
+impl Arrival<'_> {
+    /// Puts manifests that need nothing of each other.
+    async fn put(&self, wave: &[Digest], progress: &dyn Progress) -> Result<(), TransferError> {
+        let manifests = wave.iter().filter_map(|digest| self.graph.manifest(digest));
+        self.each(manifests, async |manifest: &Manifest| {
+            self.destination.put_manifest(manifest).await?;
+            progress.manifest_put(manifest.digest());
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Does something for each item, as many at once as the destination likes.
+    async fn each<T, R>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        action: impl AsyncFn(T) -> Result<R, TransferError>,
+    ) -> Result<Vec<R>, TransferError> {
+        stream::iter(items)
+            .map(|item| action(item))
+            .buffer_unordered(self.destination.concurrency().max(1))
+            .try_collect()
+            .await
+    }
+
+    async fn see_manifests(&self, digests: &[Digest], evidence: &mut Evidence) -> Result<(), TransferError> {
+        let seen =
+            self.each(digests, async |digest| Ok(self.destination.stat_manifest(digest).await?.map(|_| *digest)));
+        evidence.present.extend(seen.await?.into_iter().flatten().map(NodeId::manifest));
+        Ok(())
+    }
+
+    /// Blobs that were found or adopted a moment ago have been answered for; those that moved are asked for.
+    async fn see_blobs(&self, moved: &Moved, evidence: &mut Evidence) -> Result<(), TransferError> {
+        let by_outcome = |wanted: bool| {
+            moved
+                .blobs
+                .iter()
+                .filter(move |(_, outcome)| (**outcome == BlobOutcome::Present) == wanted)
+                .map(|(d, _)| *d)
+        };
+        evidence.present.extend(by_outcome(true).map(NodeId::blob));
+        let seen = self.each(by_outcome(false), async |digest| {
+            Ok(self.destination.stat_blob(&digest).await?.map(|_| NodeId::blob(digest)))
+        });
+        evidence.present.extend(seen.await?.into_iter().flatten());
+        Ok(())
+    }
+
+    /// Brings the destination's lists of referrers up to date and takes down what they say. Subjects whose list was seen
+    /// to be complete before are left alone.
+    async fn list_referrers(
+        &self,
+        subjects: &BTreeMap<Digest, Vec<Digest>>,
+        evidence: &mut Evidence,
+    ) -> Result<(), TransferError> {
+        let is_node = |digest: &Digest| {
+            [NodeId::manifest(*digest), NodeId::blob(*digest)].iter().any(|id| self.graph.node(id).is_some())
+        };
+        let complete = |subject: &Digest, wanted: &[Digest]| {
+            evidence.referrers.get(subject).is_some_and(|listed| wanted.iter().all(|digest| listed.contains(digest)))
+        };
+        let open: Vec<(Digest, Vec<Digest>)> = subjects
+            .iter()
+            .filter(|(subject, wanted)| is_node(subject) && !complete(subject, wanted))
+            .map(|(subject, wanted)| (*subject, wanted.clone()))
+            .collect();
+        let listed = self.each(open, async |(subject, wanted)| {
+            let listed = self.complete_list(&subject, &wanted).await?;
+            Ok((subject, listed))
+        });
+        evidence.referrers.extend(listed.await?);
+        Ok(())
+    }
+
+    /// Returns what the destination lists for a subject after making sure that `wanted` is in the list.
+    async fn complete_list(&self, subject: &Digest, wanted: &[Digest]) -> Result<BTreeSet<Digest>, TransferError> {
+        let digests = |listed: Vec<oci::Descriptor>| listed.into_iter().map(|d| d.digest).collect::<BTreeSet<_>>();
+        let manifests = |digests: &mut dyn Iterator<Item = &Digest>| {
+            digests.filter_map(|digest| self.graph.manifest(digest).cloned()).collect::<Vec<_>>()
+        };
+        match self.destination.referrers(subject, None).await? {
+            Referrers::Unsupported => {
+                let referrers = manifests(&mut wanted.iter());
+                fallback::add_referrers(self.destination, subject, &referrers).await?;
+                // The tag is shared without a lock: only what it lists now counts.
+                Ok(digests(fallback::read(self.destination, subject).await?))
+            }
+            Referrers::Listed(listed) => {
+                let listed = digests(listed);
+                let unlisted = manifests(&mut wanted.iter().filter(|digest| !listed.contains(digest)));
+                if unlisted.is_empty() {
+                    return Ok(listed);
+                }
+                // A registry that learned to list after a manifest was put lists it when it is put again.
+                for manifest in &unlisted {
+                    self.destination.put_manifest(manifest).await?;
+                }
+                match self.destination.referrers(subject, None).await? {
+                    Referrers::Listed(listed) => Ok(digests(listed)),
+                    Referrers::Unsupported => Ok(listed),
+                }
+            }
+        }
+    }
+
+    /// Sets the tags that do not point where they should, and looks where they point then.
+    async fn set_tags(&self, tags: &BTreeMap<Tag, Digest>, evidence: &mut Evidence) -> Result<(), TransferError> {
+        let wrong = tags.iter().filter(|(tag, digest)| evidence.tags.get(*tag) != Some(*digest));
+        let wrong: Vec<(&Tag, &Manifest)> =
+            wrong.filter_map(|(tag, digest)| Some((tag, self.graph.manifest(digest)?))).collect();
+        let set = self.each(wrong, async |(tag, manifest)| {
+            self.destination.tag(tag, manifest).await?;
+            Ok((tag.clone(), self.destination.resolve(tag).await?.map(|descriptor| descriptor.digest)))
+        });
+        for (tag, found) in set.await? {
+            match found {
+                Some(digest) => evidence.tags.insert(tag, digest),
+                None => evidence.tags.remove(&tag),
+            };
+        }
+        Ok(())
+    }
+
+    fn demand(&self, report: ProofReport) -> Result<ProofReport, TransferError> {
+        if report.holds() {
+            return Ok(report);
+        }
+        Err(TransferError::Unproven { location: self.location.to_owned(), report: Box::new(report) })
+    }
+}

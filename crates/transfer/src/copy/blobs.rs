@@ -1,0 +1,196 @@
+//! Blobs, each once over all routes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use oci::{Descriptor, Digest};
+use store::{BlobBody, BlobSource, Meter, Put, Store, StoreError};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::Planned;
+use crate::error::TransferError;
+use crate::progress::{BlobOutcome, Progress};
+use crate::route::CopyOptions;
+
+/// How many blobs move at once when neither the user nor the stores say.
+const JOBS_MAX: usize = 64;
+
+/// What moved for one route.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moved {
+    pub(super) blobs: BTreeMap<Digest, BlobOutcome>,
+    pub(super) bytes: u64,
+}
+
+/// One blob and everywhere it has to go.
+struct Work {
+    descriptor: Descriptor,
+    source: Arc<dyn Store>,
+    /// Route and destination; routes to the same place stand in one entry.
+    destinations: Vec<(Vec<usize>, Arc<dyn Store>)>,
+}
+
+/// Moves the blobs of every plan. Returns what moved for each route, or the first failure that concerns it.
+pub(super) async fn move_all(
+    planned: &[&Planned],
+    options: &CopyOptions,
+    progress: &Arc<dyn Progress>,
+) -> Vec<Result<Moved, TransferError>> {
+    let jobs = options.jobs.unwrap_or_else(|| {
+        let most = |planned: &&Planned| planned.route.source.concurrency().min(planned.route.destination.concurrency());
+        planned.iter().map(most).max().unwrap_or(1).min(JOBS_MAX)
+    });
+    let slots = Arc::new(Semaphore::new(jobs.max(1)));
+    let mut tasks = JoinSet::new();
+    for work in gather(planned) {
+        let (slots, progress) = (Arc::clone(&slots), Arc::clone(progress));
+        tasks.spawn(async move {
+            // The semaphore is never closed.
+            let _slot = slots.acquire_owned().await;
+            work.run(&*progress).await
+        });
+    }
+    let mut results: Vec<Result<Moved, TransferError>> = planned.iter().map(|_| Ok(Moved::default())).collect();
+    while let Some(done) = tasks.join_next().await {
+        // A task is never cancelled here; a panic is passed on.
+        let done = match done {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        for (routes, digest, size, outcome) in done {
+            let Some((first, others)) = routes.split_first() else { continue };
+            for route in others {
+                record(&mut results[*route], digest, size, again(digest, &outcome));
+            }
+            let failed = outcome.is_err();
+            record(&mut results[*first], digest, size, outcome);
+            if failed && !options.keep_going {
+                tasks.abort_all();
+                return results;
+            }
+        }
+    }
+    results
+}
+
+/// The same outcome for another route that shares the destination. An error cannot be cloned; its message can.
+fn again(digest: Digest, outcome: &Result<BlobOutcome, TransferError>) -> Result<BlobOutcome, TransferError> {
+    match outcome {
+        Ok(outcome) => Ok(*outcome),
+        Err(error) => Err(TransferError::SharedBlob { digest, reason: error.to_string() }),
+    }
+}
+
+fn record(
+    result: &mut Result<Moved, TransferError>,
+    digest: Digest,
+    size: u64,
+    outcome: Result<BlobOutcome, TransferError>,
+) {
+    match (result, outcome) {
+        (Ok(moved), Ok(outcome)) => {
+            moved.blobs.insert(digest, outcome);
+            moved.bytes += if outcome == BlobOutcome::Moved { size } else { 0 };
+        }
+        (result @ Ok(_), Err(error)) => *result = Err(error),
+        (Err(_), _) => {}
+    }
+}
+
+/// Gathers the blobs of every plan, the largest first, each with all of its destinations.
+fn gather(planned: &[&Planned]) -> Vec<Work> {
+    let mut works: Vec<Work> = Vec::new();
+    let mut by_digest: HashMap<Digest, usize> = HashMap::new();
+    for (route, planned) in planned.iter().enumerate() {
+        for descriptor in &planned.plan.blobs {
+            let position = *by_digest.entry(descriptor.digest).or_insert_with(|| {
+                works.push(Work {
+                    descriptor: descriptor.clone(),
+                    source: Arc::clone(&planned.route.source),
+                    destinations: Vec::new(),
+                });
+                works.len() - 1
+            });
+            let destination = &planned.route.destination;
+            let destinations = &mut works[position].destinations;
+            match destinations.iter_mut().find(|(_, known)| known.location() == destination.location()) {
+                Some((routes, _)) => routes.push(route),
+                None => destinations.push((vec![route], Arc::clone(destination))),
+            }
+        }
+    }
+    works.sort_by(|a, b| b.descriptor.size.cmp(&a.descriptor.size));
+    works
+}
+
+type Done = (Vec<usize>, Digest, u64, Result<BlobOutcome, TransferError>);
+
+impl Work {
+    /// Brings the blob to each destination: from the source to the first, and from there to the others.
+    async fn run(self, progress: &dyn Progress) -> Vec<Done> {
+        let source = SourceBlob { store: Arc::clone(&self.source), descriptor: self.descriptor.clone() };
+        let mut done = Vec::with_capacity(self.destinations.len());
+        let mut arrived: Option<Arc<dyn Store>> = None;
+        for (routes, destination) in self.destinations {
+            let outcome = bring(&source, &*destination, arrived.as_deref(), progress).await;
+            if outcome.is_ok() && arrived.is_none() {
+                arrived = Some(destination);
+            }
+            done.push((routes, self.descriptor.digest, self.descriptor.size, outcome));
+        }
+        done
+    }
+}
+
+async fn bring(
+    source: &SourceBlob,
+    destination: &dyn Store,
+    arrived: Option<&dyn Store>,
+    progress: &dyn Progress,
+) -> Result<BlobOutcome, TransferError> {
+    let descriptor = &source.descriptor;
+    if destination.stat_blob(&descriptor.digest).await? == Some(descriptor.size) {
+        progress.blob_finished(descriptor, BlobOutcome::Present);
+        return Ok(BlobOutcome::Present);
+    }
+    for place in [Some(source.store.identity()), arrived.map(Store::identity)].into_iter().flatten() {
+        if destination.adopt_blob(descriptor, &place).await? {
+            progress.blob_finished(descriptor, BlobOutcome::Adopted);
+            return Ok(BlobOutcome::Adopted);
+        }
+    }
+    let meter = Meter::default();
+    progress.blob_started(descriptor, &meter);
+    let outcome = match destination.put_blob(descriptor, source, &meter).await? {
+        Put::Stored => BlobOutcome::Moved,
+        Put::AlreadyThere => BlobOutcome::Present,
+    };
+    progress.blob_finished(descriptor, outcome);
+    Ok(outcome)
+}
+
+/// A blob at the source, which its descriptor may carry itself.
+struct SourceBlob {
+    store: Arc<dyn Store>,
+    descriptor: Descriptor,
+}
+
+#[async_trait]
+impl BlobSource for SourceBlob {
+    async fn open(&self, offset: u64) -> Result<BlobBody, StoreError> {
+        if let Some(body) = self.store.open_blob(&self.descriptor, offset).await? {
+            return Ok(body);
+        }
+        // `data` that does not check out is as good as none.
+        if let Ok(Some(bytes)) = self.descriptor.embedded() {
+            let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+            return Ok(BlobBody::from_bytes(bytes.slice(start..)));
+        }
+        Err(StoreError::Missing {
+            location: self.store.location().to_owned(),
+            what: format!("blob {}", self.descriptor.digest),
+        })
+    }
+}

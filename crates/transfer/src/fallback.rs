@@ -1,0 +1,81 @@
+//! The list of referrers for registries that keep none: an index under a tag made of the subject's digest
+//! (distribution-spec, "Referrers Tag Schema").
+//!
+//! The tag is shared by every tool that attaches something, and the protocol has no lock for it: entries of others are kept,
+//! and the caller proves afterwards that its own are still there.
+
+use oci::{Algorithm, Descriptor, Digest, Manifest, MediaType, Tag};
+use serde_json::json;
+use store::Store;
+
+use crate::error::TransferError;
+
+/// Adds `referrers` to the list that the fallback tag of `subject` holds. Returns every digest that the list has afterwards.
+///
+/// # Errors
+/// What the store brings. The tag points either to the former list or to the whole new one.
+pub async fn add_referrers(
+    store: &dyn Store,
+    subject: &Digest,
+    referrers: &[Manifest],
+) -> Result<Vec<Digest>, TransferError> {
+    let tag = Tag::referrers_fallback(subject);
+    let mut listed = read(store, subject).await?;
+    let before = listed.len();
+    for referrer in referrers {
+        if !listed.iter().any(|descriptor| descriptor.digest == *referrer.digest()) {
+            listed.push(referrer.referrer_descriptor());
+        }
+    }
+    if listed.len() > before {
+        store.tag(&tag, &index_of(&listed)?).await?;
+    }
+    Ok(listed.into_iter().map(|descriptor| descriptor.digest).collect())
+}
+
+/// Takes `referrer` out of the list that the fallback tag of `subject` holds; the tag goes with its last entry.
+///
+/// # Errors
+/// What the store brings.
+pub async fn remove_referrer(store: &dyn Store, subject: &Digest, referrer: &Digest) -> Result<(), TransferError> {
+    let tag = Tag::referrers_fallback(subject);
+    let mut listed = read(store, subject).await?;
+    let before = listed.len();
+    listed.retain(|descriptor| descriptor.digest != *referrer);
+    if listed.len() == before {
+        return Ok(());
+    }
+    if listed.is_empty() {
+        store.delete_tag(&tag).await?;
+    } else {
+        store.tag(&tag, &index_of(&listed)?).await?;
+    }
+    Ok(())
+}
+
+/// Returns what the fallback tag of `subject` lists; nothing when there is no such tag.
+///
+/// # Errors
+/// What the store brings, and [`graph::WalkError::FallbackNotIndex`] when the tag is used for something else.
+pub async fn read(store: &dyn Store, subject: &Digest) -> Result<Vec<Descriptor>, TransferError> {
+    let tag = Tag::referrers_fallback(subject);
+    let Some(descriptor) = store.resolve(&tag).await? else { return Ok(Vec::new()) };
+    let Some(manifest) = store.manifest(&descriptor.digest).await? else { return Ok(Vec::new()) };
+    if manifest.kind() == oci::ManifestKind::Image {
+        return Err(TransferError::Walk {
+            location: store.location().to_owned(),
+            source: graph::WalkError::FallbackNotIndex { tag },
+        });
+    }
+    Ok(manifest.children().to_vec())
+}
+
+/// Returns an index that lists `referrers`.
+///
+/// # Errors
+/// [`TransferError::Manifest`] when the list is longer than an index may be.
+fn index_of(referrers: &[Descriptor]) -> Result<Manifest, TransferError> {
+    let document = json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": referrers });
+    let bytes = serde_json::to_vec(&document).map_err(oci::ManifestError::Json)?;
+    Ok(Manifest::from_new(bytes.into(), &MediaType::OCI_INDEX, Algorithm::Sha256)?)
+}

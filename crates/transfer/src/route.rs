@@ -1,0 +1,58 @@
+//! What is to be copied from where to where.
+
+use std::sync::Arc;
+
+use graph::WalkOptions;
+use oci::{Selector, Tag};
+use store::Store;
+
+use crate::narrow::Narrowed;
+
+/// One or more images of one source repository that go to one destination repository.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Where they are.
+    pub source: Arc<dyn Store>,
+    /// Where they go.
+    pub destination: Arc<dyn Store>,
+    /// The images.
+    pub roots: Vec<RootRequest>,
+}
+
+/// One image, index or application to copy.
+#[derive(Clone, Debug, Default)]
+pub struct RootRequest {
+    /// What it is called at the source. Where a digest is given it decides.
+    pub selector: Selector,
+    /// What it will be called at the destination; none leaves it untagged.
+    pub tag: Option<Tag>,
+    /// What was made here in its place and the source does not have: an index narrowed to some platforms.
+    pub narrowed: Option<Narrowed>,
+}
+
+/// What belongs to a copy and how it is done.
+#[derive(Clone, Copy, Debug)]
+pub struct CopyOptions {
+    /// Which artifacts belong to it.
+    pub walk: WalkOptions,
+    /// Whether non-distributable layers are copied too.
+    pub include_foreign_layers: bool,
+    /// Whether the other routes go on when one fails.
+    pub keep_going: bool,
+    /// Whether nothing is assumed of a destination that has the root: every node is asked for.
+    pub recheck: bool,
+    /// How many blobs move at once; `None` leaves it to the stores.
+    pub jobs: Option<usize>,
+}
+
+impl Default for CopyOptions {
+    fn default() -> Self {
+        Self {
+            walk: WalkOptions::default(),
+            include_foreign_layers: false,
+            keep_going: false,
+            recheck: false,
+            jobs: None,
+        }
+    }
+}
