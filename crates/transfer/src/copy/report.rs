@@ -25,6 +25,8 @@ pub struct RouteReport {
     pub destination: String,
     /// The roots, with the tags they have at the destination.
     pub roots: Vec<(Option<Tag>, Digest)>,
+    /// Those of the roots that were narrowed to some platforms: new content, about which no signature says anything.
+    pub narrowed: Vec<Digest>,
     /// Blobs whose bytes moved.
     pub blobs_moved: usize,
     /// Bytes of those.
@@ -52,6 +54,7 @@ impl RouteReport {
             source: planned.route.source.location().to_owned(),
             destination: planned.route.destination.location().to_owned(),
             roots: planned.explored.roots.iter().map(|root| (root.tag.clone(), root.descriptor.digest)).collect(),
+            narrowed: planned.route.roots.iter().filter_map(|root| Some(*root.narrowed.as_ref()?.root.digest())).collect(),
             blobs_present: blobs - planned.plan.blobs.len() - planned.plan.foreign.len(),
             manifests_put: planned.plan.manifest_count(),
             planned: planned.plan.blobs.clone(),

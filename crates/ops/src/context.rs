@@ -1,0 +1,122 @@
+//! Opens a reference as a store; keeps manifests between runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use client::{Client, ClientOptions};
+use oci::{Digest, Manifest, MediaType, Reference};
+use store::{ArchiveStore, ContentStore, DockerArchive, LayoutStore, Store, StoreError};
+use transfer::ManifestCache;
+
+use crate::error::OpsError;
+
+/// What an operation needs to know about where it runs.
+#[derive(Clone, Debug)]
+pub struct ContextOptions {
+    /// The directory of the local content store.
+    pub content_store: PathBuf,
+    /// How registries are reached.
+    pub client: ClientOptions,
+}
+
+/// What operations share: connections, credentials, the local content store. Opened on first use, so that a command which
+/// only reads a layout starts nothing else.
+#[derive(Debug)]
+pub struct Context {
+    options: ContextOptions,
+    client: OnceLock<Client>,
+    content_store: OnceLock<Arc<ContentStore>>,
+}
+
+impl Context {
+    /// Returns a context. Nothing is opened yet.
+    pub const fn new(options: ContextOptions) -> Self {
+        Self { options, client: OnceLock::new(), content_store: OnceLock::new() }
+    }
+
+    /// Returns the registry client.
+    ///
+    /// # Errors
+    /// When the options name files that cannot be read.
+    pub fn client(&self) -> Result<&Client, OpsError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::new(self.options.client.clone())?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    /// Returns the local content store; it is made if it does not exist.
+    ///
+    /// # Errors
+    /// When its directory cannot be made or is not one.
+    pub fn content_store(&self) -> Result<&Arc<ContentStore>, OpsError> {
+        if let Some(store) = self.content_store.get() {
+            return Ok(store);
+        }
+        let store = Arc::new(ContentStore::open(&self.options.content_store)?);
+        Ok(self.content_store.get_or_init(|| store))
+    }
+
+    /// Opens the place that a reference names, to read from it.
+    ///
+    /// # Errors
+    /// When it does not exist or is not what the reference says. A registry is not asked yet.
+    pub async fn open_source(&self, reference: &Reference) -> Result<Arc<dyn Store>, OpsError> {
+        Ok(match reference {
+            Reference::Registry(reference) => {
+                Arc::new(self.client()?.repository(&reference.host, &reference.repository))
+            }
+            Reference::Layout { path, .. } => Arc::new(LayoutStore::open(path)?),
+            Reference::Archive { path, .. } => Arc::new(blocking(path, |path| ArchiveStore::open(path)).await?),
+            Reference::DockerArchive { path, .. } => Arc::new(blocking(path, |path| DockerArchive::open(path)).await?),
+            Reference::Store { name, .. } => Arc::new(self.content_store()?.name(name.clone())),
+        })
+    }
+
+    /// Opens the place that a reference names, to write to it; a layout or an archive is made if it does not exist.
+    ///
+    /// # Errors
+    /// When it cannot be made, or cannot be written to.
+    pub async fn open_destination(&self, reference: &Reference) -> Result<Arc<dyn Store>, OpsError> {
+        Ok(match reference {
+            Reference::Layout { path, .. } => Arc::new(LayoutStore::open_or_create(path)?),
+            Reference::Archive { path, .. } => Arc::new(ArchiveStore::create(path)?),
+            Reference::Registry(_) | Reference::Store { .. } | Reference::DockerArchive { .. } => {
+                self.open_source(reference).await?
+            }
+        })
+    }
+
+    /// Returns the manifests that are here already. Where the content store cannot be opened nothing is kept.
+    pub fn manifest_cache(&self) -> Arc<dyn ManifestCache> {
+        match self.content_store() {
+            Ok(store) => Arc::new(Kept(Arc::clone(store))),
+            Err(_) => Arc::new(transfer::NoCache),
+        }
+    }
+}
+
+async fn blocking<S: Send + 'static>(
+    path: &Path,
+    open: impl FnOnce(&Path) -> Result<S, StoreError> + Send + 'static,
+) -> Result<S, OpsError> {
+    let path = path.to_owned();
+    match tokio::task::spawn_blocking(move || open(&path)).await {
+        Ok(opened) => Ok(opened?),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+/// The local content store as the place where manifests are kept.
+struct Kept(Arc<ContentStore>);
+
+impl ManifestCache for Kept {
+    fn get(&self, digest: &Digest, media_type: &MediaType) -> Option<Manifest> {
+        self.0.cached_manifest(digest, media_type)
+    }
+
+    fn keep(&self, manifest: &Manifest) {
+        self.0.cache_manifest(manifest);
+    }
+}

@@ -1,0 +1,117 @@
+//! What went wrong, and of which kind it is. The command line makes exit codes of the kinds.
+
+use oci::ReferenceError;
+use store::StoreError;
+use transfer::TransferError;
+
+/// Why an operation failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpsError {
+    /// What was asked for makes no sense.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong with it.
+        message: String,
+        /// What to do instead.
+        help: Option<String>,
+    },
+    /// A reference that cannot be read.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// Something that was asked for by name is not there.
+    #[error("{location} has no {name}")]
+    NotFound {
+        /// The store.
+        location: String,
+        /// What was asked for.
+        name: String,
+    },
+    /// Content that should be whole is not.
+    #[error("{location}: {message}")]
+    Integrity {
+        /// The store.
+        location: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A file operation failed.
+    #[error("{action} {}", .path.display())]
+    File {
+        /// What was to be done, as in "cannot read".
+        action: &'static str,
+        /// The file.
+        path: std::path::PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A copy failed.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// A store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The kinds of failure that a caller tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// What was asked for makes no sense.
+    Usage,
+    /// A registry could not be reached, or failed after retries.
+    Unreachable,
+    /// Credentials are missing, wrong or not enough.
+    Denied,
+    /// Content is not what it should be, or is gone.
+    Integrity,
+    /// What was asked for by name is not there.
+    NotFound,
+    /// The local file system failed.
+    FileSystem,
+    /// A bug.
+    Internal,
+}
+
+impl OpsError {
+    /// Returns an error about what was asked for.
+    pub fn usage(message: impl Into<String>, help: impl Into<Option<String>>) -> Self {
+        Self::Usage { message: message.into(), help: help.into() }
+    }
+
+    /// Returns the kind.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Usage { .. } | Self::Reference(_) => ErrorKind::Usage,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Integrity { .. } => ErrorKind::Integrity,
+            Self::File { .. } => ErrorKind::FileSystem,
+            Self::Store(error) => store_kind(error),
+            Self::Transfer(error) => transfer_kind(error),
+        }
+    }
+}
+
+fn transfer_kind(error: &TransferError) -> ErrorKind {
+    match error {
+        TransferError::NotFound { .. } | TransferError::NoPlatform { .. } => ErrorKind::NotFound,
+        TransferError::Lost { .. }
+        | TransferError::Unproven { .. }
+        | TransferError::Walk { .. }
+        | TransferError::SharedBlob { .. } => ErrorKind::Integrity,
+        TransferError::Store(error) => store_kind(error),
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn store_kind(error: &StoreError) -> ErrorKind {
+    match error {
+        error if error.is_integrity() => ErrorKind::Integrity,
+        StoreError::Unreachable { .. } | StoreError::Protocol { .. } | StoreError::Refused { .. } => ErrorKind::Unreachable,
+        StoreError::Denied { .. } => ErrorKind::Denied,
+        StoreError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+        StoreError::File { .. } => ErrorKind::FileSystem,
+        StoreError::Format { .. } => ErrorKind::Integrity,
+        StoreError::Unsupported { .. } => ErrorKind::Usage,
+        _ => ErrorKind::Internal,
+    }
+}
