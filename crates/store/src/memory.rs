@@ -33,6 +33,15 @@ struct Content {
     referrers: HashMap<Digest, BTreeSet<Digest>>,
 }
 
+impl Content {
+    fn insert(&mut self, manifest: &Manifest) {
+        if let Some(subject) = manifest.subject() {
+            self.referrers.entry(subject.digest).or_default().insert(*manifest.digest());
+        }
+        self.manifests.insert(*manifest.digest(), manifest.clone());
+    }
+}
+
 impl MemoryStore {
     /// Returns an empty store. `location` is what it is called in messages.
     pub fn new(location: impl Into<String>) -> Self {
@@ -98,20 +107,13 @@ impl Store for MemoryStore {
     }
 
     async fn put_manifest(&self, manifest: &Manifest) -> Result<SubjectIndexed, StoreError> {
-        let mut content = self.write();
-        if let Some(subject) = manifest.subject() {
-            content.referrers.entry(subject.digest).or_default().insert(*manifest.digest());
-        }
-        content.manifests.insert(*manifest.digest(), manifest.clone());
+        self.write().insert(manifest);
         Ok(SubjectIndexed::Yes)
     }
 
     async fn tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), StoreError> {
         let mut content = self.write();
-        if !content.manifests.contains_key(manifest.digest()) {
-            let what = format!("manifest {}, which tag {tag} is to point to", manifest.digest());
-            return Err(StoreError::Missing { location: self.location.clone(), what });
-        }
+        content.insert(manifest);
         content.tags.insert(tag.clone(), *manifest.digest());
         Ok(())
     }

@@ -201,6 +201,7 @@ impl Explorer<'_> {
                 Answer::Referrers { subject, listed, at_destination } => {
                     if let Some(shown) = at_destination {
                         evidence.present.extend(shown.referrers.iter().map(|digest| NodeId::manifest(*digest)));
+                        evidence.present.extend(shown.tags.iter().map(|(_, digest)| NodeId::manifest(*digest)));
                         evidence.referrers.insert(subject.digest, shown.referrers);
                         evidence.tags.extend(shown.tags);
                     }
