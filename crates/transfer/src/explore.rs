@@ -28,6 +28,8 @@ pub struct Explored {
     pub roots: Vec<FoundRoot>,
     /// What the destination has shown, without anything assumed.
     pub evidence: Evidence,
+    /// The destination's tags, when artifacts are copied.
+    pub destination_tags: BTreeSet<Tag>,
 }
 
 /// A root and where it stands at the destination.
@@ -85,7 +87,7 @@ pub async fn explore(
         given: given.map(|manifest| (*manifest.digest(), manifest.clone())).collect(),
     };
     let closure = explorer.run(options.walk, &source_tags, &roots, &mut evidence).await?;
-    Ok(Explored { closure, roots, evidence })
+    Ok(Explored { closure, roots, evidence, destination_tags: destination_tags.into_iter().collect() })
 }
 
 /// Walks the closure of one root of a store, for commands that only look.

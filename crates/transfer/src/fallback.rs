@@ -4,13 +4,16 @@
 //! The tag is shared by every tool that attaches something, and the protocol has no lock for it: entries of others are kept,
 //! and the caller proves afterwards that its own are still there.
 
+use std::collections::BTreeSet;
+
 use oci::{Algorithm, Descriptor, Digest, Manifest, MediaType, Tag};
 use serde_json::json;
 use store::Store;
 
 use crate::error::TransferError;
 
-/// Adds `referrers` to the list that the fallback tag of `subject` holds. Returns every digest that the list has afterwards.
+/// Adds `referrers` to the list that the fallback tag of `subject` holds, and returns what the list holds afterwards, as
+/// the store shows it. `exists` says that there may be a list already; it saves a request to know that there is none.
 ///
 /// # Errors
 /// What the store brings. The tag points either to the former list or to the whole new one.
@@ -18,9 +21,10 @@ pub async fn add_referrers(
     store: &dyn Store,
     subject: &Digest,
     referrers: &[Manifest],
-) -> Result<Vec<Digest>, TransferError> {
+    exists: bool,
+) -> Result<BTreeSet<Digest>, TransferError> {
     let tag = Tag::referrers_fallback(subject);
-    let mut listed = read(store, subject).await?;
+    let mut listed = if exists { read(store, subject).await? } else { Vec::new() };
     let before = listed.len();
     for referrer in referrers {
         if !listed.iter().any(|descriptor| descriptor.digest == *referrer.digest()) {
@@ -28,7 +32,13 @@ pub async fn add_referrers(
         }
     }
     if listed.len() > before {
-        store.tag(&tag, &index_of(&listed)?).await?;
+        let index = index_of(&listed)?;
+        store.tag(&tag, &index).await?;
+        // The tag is shared without a lock: what it points to now counts, not what was written.
+        let shown = store.resolve(&tag).await?;
+        if shown.is_none_or(|shown| shown.digest != *index.digest()) {
+            listed = read(store, subject).await?;
+        }
     }
     Ok(listed.into_iter().map(|descriptor| descriptor.digest).collect())
 }

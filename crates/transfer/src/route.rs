@@ -31,7 +31,7 @@ pub struct RootRequest {
 }
 
 /// What belongs to a copy and how it is done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct CopyOptions {
     /// Which artifacts belong to it.
     pub walk: WalkOptions,
@@ -43,16 +43,4 @@ pub struct CopyOptions {
     pub recheck: bool,
     /// How many blobs move at once; `None` leaves it to the stores.
     pub jobs: Option<usize>,
-}
-
-impl Default for CopyOptions {
-    fn default() -> Self {
-        Self {
-            walk: WalkOptions::default(),
-            include_foreign_layers: false,
-            keep_going: false,
-            recheck: false,
-            jobs: None,
-        }
-    }
 }

@@ -23,6 +23,7 @@ pub(super) async fn arrive(
         graph: &planned.explored.closure.graph,
         destination: &*planned.route.destination,
         location: planned.route.destination.location(),
+        tags: &planned.explored.destination_tags,
     };
     let plan = &planned.plan;
     for wave in plan.manifests.iter().chain(&plan.referrers) {
@@ -69,6 +70,8 @@ struct Arrival<'a> {
     graph: &'a Graph,
     destination: &'a dyn Store,
     location: &'a str,
+    /// The tags that the destination had.
+    tags: &'a BTreeSet<Tag>,
 }
 
 impl Arrival<'_> {
@@ -156,9 +159,8 @@ impl Arrival<'_> {
         match self.destination.referrers(subject, None).await? {
             Referrers::Unsupported => {
                 let referrers = manifests(&mut wanted.iter());
-                fallback::add_referrers(self.destination, subject, &referrers).await?;
-                // The tag is shared without a lock: only what it lists now counts.
-                Ok(digests(fallback::read(self.destination, subject).await?))
+                let exists = self.tags.contains(&Tag::referrers_fallback(subject));
+                fallback::add_referrers(self.destination, subject, &referrers, exists).await
             }
             Referrers::Listed(listed) => {
                 let listed = digests(listed);

@@ -121,7 +121,7 @@ fn gather(planned: &[&Planned]) -> Vec<Work> {
             }
         }
     }
-    works.sort_by(|a, b| b.descriptor.size.cmp(&a.descriptor.size));
+    works.sort_by_key(|work| std::cmp::Reverse(work.descriptor.size));
     works
 }
 

@@ -54,7 +54,12 @@ impl RouteReport {
             source: planned.route.source.location().to_owned(),
             destination: planned.route.destination.location().to_owned(),
             roots: planned.explored.roots.iter().map(|root| (root.tag.clone(), root.descriptor.digest)).collect(),
-            narrowed: planned.route.roots.iter().filter_map(|root| Some(*root.narrowed.as_ref()?.root.digest())).collect(),
+            narrowed: planned
+                .route
+                .roots
+                .iter()
+                .filter_map(|root| Some(*root.narrowed.as_ref()?.root.digest()))
+                .collect(),
             blobs_present: blobs - planned.plan.blobs.len() - planned.plan.foreign.len(),
             manifests_put: planned.plan.manifest_count(),
             planned: planned.plan.blobs.clone(),

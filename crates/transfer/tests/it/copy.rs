@@ -81,7 +81,8 @@ async fn the_whole_graph_arrives_and_a_second_copy_only_looks() {
     // Nothing but a HEAD per root and attachment tag, one listing of tags, and one of referrers for each manifest and layer.
     let graph = application.graph();
     let manifests = application.manifests().iter().map(|manifest| *manifest.digest());
-    let layers = application.manifests().iter().flat_map(Manifest::layers).filter(|l| l.media_type != MediaType::EMPTY_JSON);
+    let layers =
+        application.manifests().iter().flat_map(Manifest::layers).filter(|l| l.media_type != MediaType::EMPTY_JSON);
     let subjects: BTreeSet<Digest> = manifests.chain(layers.map(|layer| layer.digest)).collect();
     let mut expected: Vec<String> = subjects.iter().map(|digest| format!("list referrers {digest}")).collect();
     expected.push("list tags".to_owned());

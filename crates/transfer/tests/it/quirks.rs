@@ -5,13 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use oci::{Descriptor, Digest, Manifest, Tag};
-use store::{
-    BlobBody, BlobSource, Identity, MemoryStore, Meter, Put, Referrers, Store, StoreError, SubjectIndexed,
-};
+use store::{BlobBody, BlobSource, Identity, MemoryStore, Meter, Put, Referrers, Store, StoreError, SubjectIndexed};
 
 /// A store in memory with habits.
 #[derive(Debug)]
-pub struct Quirky {
+pub(crate) struct Quirky {
     pub inner: MemoryStore,
     /// Keeps no lists of referrers.
     pub no_referrers: bool,
@@ -27,7 +25,7 @@ pub struct Quirky {
 }
 
 impl Quirky {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self {
             inner: MemoryStore::new(name),
             no_referrers: false,
@@ -39,12 +37,12 @@ impl Quirky {
         }
     }
 
-    pub fn shared(self) -> Arc<Self> {
+    pub(crate) fn shared(self) -> Arc<Self> {
         Arc::new(self)
     }
 
     /// Returns what was asked since the last call, sorted.
-    pub fn taken_log(&self) -> Vec<String> {
+    pub(crate) fn taken_log(&self) -> Vec<String> {
         let mut log = std::mem::take(&mut *self.log.lock().unwrap());
         log.sort();
         log
