@@ -1,6 +1,6 @@
 //! Why a store did not do what it was asked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oci::{Digest, DigestError, ManifestError};
 
@@ -119,6 +119,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Returns what makes an I/O error say which file it is about and what was to be done with it.
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { action, path, source }
+    }
+
+    /// Returns the error of a file that is not of its format.
+    pub(crate) fn format(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Format { path: path.to_owned(), reason: reason.into() }
+    }
+
     /// Tells whether the content, not the way to it, is at fault: bytes that are not what names them, or that are gone.
     pub const fn is_integrity(&self) -> bool {
         matches!(self, Self::Digest { .. } | Self::Size { .. } | Self::Manifest { .. } | Self::Missing { .. })

@@ -9,12 +9,24 @@
 //!
 //! Every store passes the same contract suite (`testkit::contract`), and so does the registry client.
 
+pub mod atomic;
+mod blob_directory;
+mod blocking;
 pub mod body;
+pub mod collection;
+pub mod content_store;
 pub mod error;
+pub mod layout;
+mod lock;
 pub mod memory;
+mod receive;
+mod regular_file;
+mod staging;
 pub mod store;
 
 pub use body::{BlobBody, BlobSource, Content, FileRange, Meter, SocketBody};
+pub use content_store::{ContentStore, NamedStore};
 pub use error::StoreError;
+pub use layout::LayoutStore;
 pub use memory::MemoryStore;
 pub use store::{Identity, Put, Referrers, Store, SubjectIndexed};

@@ -24,6 +24,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Returns how many requests may usefully be under way at once.
     fn concurrency(&self) -> usize;
 
+    /// Returns what this store lists as its roots, tagged or not, in its order, without attachments; `None` for a store
+    /// that cannot tell, such as a registry.
+    async fn roots(&self) -> Result<Option<Vec<(Option<Tag>, Descriptor)>>, StoreError> {
+        Ok(None)
+    }
+
     /// Returns what `tag` points to: type, digest and size.
     async fn resolve(&self, tag: &Tag) -> Result<Option<Descriptor>, StoreError>;
 

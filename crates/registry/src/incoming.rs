@@ -1,0 +1,99 @@
+//! The body of a request.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, EXPECT};
+use axum::http::{HeaderMap, StatusCode};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+
+use crate::error::{ApiError, Code};
+
+/// Most bytes read of a body that nobody wants, so that the client has written it all and reads the answer.
+const DRAIN_MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The body of a request, read with a limit on how long it may bring nothing.
+pub(crate) struct Incoming {
+    body: Body,
+    idle_timeout: Duration,
+    length: Option<u64>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The client waits for leave to send the body (`Expect: 100-continue`); reading grants it.
+    Expected,
+    Flowing,
+    Ended,
+}
+
+impl Incoming {
+    pub(crate) fn new(body: Body, headers: &HeaderMap, idle_timeout: Duration) -> Self {
+        let state = if headers.contains_key(EXPECT) { State::Expected } else { State::Flowing };
+        let length =
+            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+        Self { body, idle_timeout, length, state }
+    }
+
+    /// Returns the number of bytes announced by `Content-Length`. The HTTP server below makes sure that no more come.
+    pub(crate) const fn announced(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Returns the next bytes, at least one, or `None` at the end.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
+        while self.state != State::Ended {
+            self.state = State::Flowing;
+            match tokio::time::timeout(self.idle_timeout, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(bytes) = frame.into_data()
+                        && !bytes.is_empty()
+                    {
+                        return Ok(Some(bytes));
+                    }
+                }
+                Ok(None) => self.state = State::Ended,
+                Ok(Some(Err(_))) => {
+                    self.state = State::Ended;
+                    return Err(ApiError::bad_request(Code::SizeInvalid, "the body broke off"));
+                }
+                Err(_) => {
+                    self.state = State::Ended;
+                    let message = "the body brought nothing for too long";
+                    return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, Code::SizeInvalid, message));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the whole body, which may have `limit` bytes.
+    pub(crate) async fn collect(&mut self, limit: usize) -> Result<Bytes, ApiError> {
+        let too_large = || ApiError::too_large(limit as u64);
+        if self.length.is_some_and(|length| length > limit as u64) {
+            return Err(too_large());
+        }
+        let mut all = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            if all.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.freeze())
+    }
+
+    /// Reads what is left, within a limit. A connection that is closed while the client still writes may cost the client
+    /// the answer (RFC 9112 section 9.6).
+    pub(crate) async fn drain(&mut self) {
+        let mut left = DRAIN_MAX_BYTES;
+        while self.state == State::Flowing && left > 0 {
+            match self.chunk().await {
+                Ok(Some(chunk)) => left = left.saturating_sub(chunk.len() as u64),
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+}

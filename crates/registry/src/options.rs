@@ -1,0 +1,115 @@
+//! What a registry is told when it is made.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a registry does and what it does not. The default is everything the specification knows, open to everybody.
+#[derive(Clone, Debug)]
+pub struct RegistryOptions {
+    /// Serve the Referrers API and say so on a push (`OCI-Subject`). Without it the route answers 404, as registries do
+    /// that have never heard of it, and clients keep fallback tags.
+    pub referrers: bool,
+    /// Take a blob in one POST. Without it the body is read and thrown away and an upload is begun instead.
+    pub single_post: bool,
+    /// Delete manifests, tags and blobs. Without it that is answered with 405. Uploads can always be cancelled.
+    pub deletes: bool,
+    /// Mount blobs from other repositories. Without it an upload is begun instead.
+    pub mounts: bool,
+    /// Take manifests whose config, layers or children are not here.
+    pub sparse: bool,
+    /// Who may do what.
+    pub access: Access,
+    /// Largest blob taken, in bytes.
+    pub blob_max_bytes: u64,
+    /// Most uploads under way at once; beyond them 429 is answered.
+    pub uploads_max: usize,
+    /// How long an upload may lie untouched before it is thrown away.
+    pub upload_lifetime: Duration,
+    /// How long a request's body may bring nothing before the request is given up.
+    pub idle_timeout: Duration,
+    /// Most tags in one answer.
+    pub tags_page: usize,
+    /// Most referrers in one answer.
+    pub referrers_page: usize,
+    /// Is told of failures that a caller sees only as status 500.
+    pub on_failure: Option<FailureHook>,
+}
+
+impl Default for RegistryOptions {
+    fn default() -> Self {
+        Self {
+            referrers: true,
+            single_post: true,
+            deletes: true,
+            mounts: true,
+            sparse: false,
+            access: Access::Open,
+            blob_max_bytes: 1 << 40,
+            uploads_max: 1000,
+            upload_lifetime: Duration::from_hours(1),
+            idle_timeout: Duration::from_mins(1),
+            tags_page: 10_000,
+            referrers_page: 1000,
+            on_failure: None,
+        }
+    }
+}
+
+/// Who may do what.
+#[derive(Clone, Debug, Default)]
+pub enum Access {
+    /// Everybody everything.
+    #[default]
+    Open,
+    /// One user everything, by the password in every request.
+    Basic(Credentials),
+    /// By tokens, which `/token` of the same server issues for the scopes asked for.
+    Bearer {
+        /// The user who is given tokens for everything.
+        credentials: Credentials,
+        /// Whether a token to pull is given to everybody.
+        anonymous_pull: bool,
+        /// How long a token is good for.
+        lifetime: Duration,
+    },
+}
+
+/// A user's name and password. The password never shows in debug output.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// A function that is told of failures.
+#[derive(Clone)]
+pub struct FailureHook(Arc<Hook>);
+
+type Hook = dyn Fn(&(dyn Error + Send + Sync + 'static)) + Send + Sync;
+
+impl FailureHook {
+    /// Returns a hook that calls `function`, on the task that serves the request.
+    pub fn new(function: impl Fn(&(dyn Error + Send + Sync + 'static)) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(function))
+    }
+
+    pub(crate) fn call(&self, failure: &(dyn Error + Send + Sync + 'static)) {
+        (self.0)(failure);
+    }
+}
+
+impl fmt::Debug for FailureHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FailureHook")
+    }
+}

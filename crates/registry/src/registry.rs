@@ -1,0 +1,191 @@
+//! A registry as a function from request to response.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use axum::response::Response;
+use oci::RepositoryName;
+
+use crate::access::{Action, Gate, TOKEN_PATH, Wanted};
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::incoming::Incoming;
+use crate::options::RegistryOptions;
+use crate::query::Query;
+use crate::repositories::Repositories;
+use crate::route::{ManifestName, Resource, Route, RouteError};
+use crate::routes::{blobs, manifests, referrers, tags, uploads};
+use crate::upload::Uploads;
+
+const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+
+/// A registry over [`Repositories`]: the routes of the distribution-spec (main, which contains 1.1).
+///
+/// Cloning gives another handle to the same registry. Uploads under way live in it, so they end with the last handle.
+#[derive(Clone)]
+pub struct Registry(Arc<Shared>);
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) repositories: Arc<dyn Repositories>,
+    pub(crate) options: RegistryOptions,
+    pub(crate) uploads: Uploads,
+    gate: Gate,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("repositories", &self.0.repositories)
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// Returns a registry that keeps everything in `repositories`.
+    pub fn new(repositories: Arc<dyn Repositories>, options: RegistryOptions) -> Self {
+        let uploads = Uploads::new(&options, repositories.upload_directory());
+        let gate = Gate::new(options.access.clone());
+        Self(Arc::new(Shared { repositories, options, uploads, gate }))
+    }
+
+    /// Returns the registry as a router, to be served or to be nested nowhere: the specification fixes the path `/v2/`.
+    pub fn router(&self) -> Router {
+        let registry = self.clone();
+        Router::new().fallback(async move |request: Request<Body>| registry.respond(request).await)
+    }
+
+    /// Answers one request. Dropping the future abandons it: an upload keeps what was written of it, nothing else has
+    /// become visible.
+    pub async fn respond(&self, request: Request<Body>) -> Response {
+        let (parts, body) = request.into_parts();
+        let mut body = Incoming::new(body, &parts.headers, self.0.options.idle_timeout);
+        let mut response = self.answer(&parts, &mut body).await.unwrap_or_else(|error| {
+            if let (Some(cause), Some(hook)) = (&error.cause, &self.0.options.on_failure) {
+                hook.call(cause.as_ref());
+            }
+            error.into_response()
+        });
+        body.drain().await;
+        response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+        if parts.method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+
+    /// Throws away uploads that lay untouched for too long. That also happens whenever an upload is begun.
+    pub fn expire_uploads(&self) {
+        self.0.uploads.expire();
+    }
+
+    async fn answer(&self, parts: &Parts, body: &mut Incoming) -> Result<Response, ApiError> {
+        let path = parts.uri.path();
+        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+        if path == TOKEN_PATH
+            && let Some(issued) = self.0.gate.issue(parts, &query)
+        {
+            return issued;
+        }
+        match Route::parse(path) {
+            Ok(Route::Ping) => {
+                self.0.gate.admit(&parts.headers, &[])?;
+                ping(&parts.method)
+            }
+            Ok(Route::Repository { name, resource }) => {
+                let wanted = wanted(&name, &resource, &parts.method, &query);
+                let grant = self.0.gate.admit(&parts.headers, &wanted)?;
+                let context = Context { shared: &self.0, name, headers: &parts.headers, query, grant };
+                dispatch(&context, &parts.method, resource, body).await
+            }
+            // A name that no manifest can have names none.
+            Err(RouteError::Tag(_)) if parts.method != Method::PUT => {
+                Err(ApiError::manifest_unknown(path.rsplit('/').next().unwrap_or_default()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Returns what a caller must be allowed to do.
+fn wanted(name: &RepositoryName, resource: &Resource, method: &Method, query: &Query) -> Vec<Wanted> {
+    let action = match (resource, method) {
+        (Resource::Uploads | Resource::Upload(_), _) | (_, &Method::PUT) => Action::Push,
+        (_, &Method::DELETE) => Action::Delete,
+        _ => Action::Pull,
+    };
+    let mut wanted = vec![(name.clone(), action)];
+    if *resource == Resource::Uploads
+        && query.get("mount").is_some()
+        && let Some(Ok(from)) = query.get("from").map(str::parse)
+    {
+        wanted.push((from, Action::Pull));
+    }
+    wanted
+}
+
+async fn dispatch(
+    context: &Context<'_>,
+    method: &Method,
+    resource: Resource,
+    body: &mut Incoming,
+) -> Result<Response, ApiError> {
+    let deletes = context.shared.options.deletes;
+    let read = matches!(*method, Method::GET | Method::HEAD);
+    match resource {
+        Resource::Blob(digest) => match *method {
+            Method::GET => blobs::get(context, &digest).await,
+            Method::HEAD => blobs::head(context, &digest).await,
+            Method::DELETE if deletes => blobs::delete(context, &digest).await,
+            _ => Err(ApiError::method(if deletes { "GET, HEAD, DELETE" } else { "GET, HEAD" })),
+        },
+        Resource::Uploads => match *method {
+            Method::POST => uploads::begin(context, body).await,
+            _ => Err(ApiError::method("POST")),
+        },
+        Resource::Upload(id) => match *method {
+            Method::GET => uploads::status(context, id).await,
+            Method::PATCH => uploads::append(context, id, body).await,
+            Method::PUT => uploads::complete(context, id, body).await,
+            Method::DELETE => uploads::cancel(context, id).await,
+            _ => Err(ApiError::method("GET, PATCH, PUT, DELETE")),
+        },
+        Resource::Manifest(name) => match (method, name) {
+            (&Method::GET, name) => manifests::get(context, &name).await,
+            (&Method::HEAD, name) => manifests::head(context, &name).await,
+            (&Method::PUT, name) => manifests::put(context, name, body).await,
+            (&Method::DELETE, ManifestName::Tag(tag)) if deletes => manifests::delete_tag(context, &tag).await,
+            (&Method::DELETE, ManifestName::Digest(digest)) if deletes => manifests::delete(context, &digest).await,
+            _ => Err(ApiError::method(if deletes { "GET, HEAD, PUT, DELETE" } else { "GET, HEAD, PUT" })),
+        },
+        Resource::Tags if read => tags::list(context).await,
+        Resource::Referrers(_) if !context.shared.options.referrers => Err(RouteError::Unknown.into()),
+        Resource::Referrers(subject) if read => referrers::list(context, &subject).await,
+        Resource::Tags | Resource::Referrers(_) => Err(ApiError::method("GET, HEAD")),
+    }
+}
+
+fn ping(method: &Method) -> Result<Response, ApiError> {
+    match *method {
+        Method::GET | Method::HEAD => {
+            Ok(json(StatusCode::OK, HeaderValue::from_static("application/json"), "{}".into()))
+        }
+        _ => Err(ApiError::method("GET, HEAD")),
+    }
+}
+
+/// Returns a response with a JSON document.
+pub(crate) fn json(status: StatusCode, content_type: HeaderValue, document: String) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(document.len()));
+    *response.body_mut() = Body::from(document);
+    response
+}

@@ -1,0 +1,70 @@
+//! Blobs: GET with ranges, HEAD, DELETE (distribution-spec end-2, end-10).
+
+use axum::body::Body;
+use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use oci::{Descriptor, Digest, MediaType};
+
+use crate::context::Context;
+use crate::error::{ApiError, Code};
+use crate::outgoing;
+use crate::range::Requested;
+use crate::routes::{CONTENT_DIGEST, digest_value, empty};
+
+pub(crate) async fn get(context: &Context<'_>, digest: &Digest) -> Result<Response, ApiError> {
+    let store = context.repository().await?;
+    let size = store.stat_blob(digest).await?.ok_or_else(|| ApiError::blob_unknown(digest))?;
+    let (status, first, length) = match requested(context, size) {
+        Requested::Whole => (StatusCode::OK, 0, size),
+        Requested::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
+        Requested::Unsatisfiable => {
+            let error =
+                ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, Code::SizeInvalid, "the blob has no such bytes");
+            let range = HeaderValue::try_from(format!("bytes */{size}")).map_err(ApiError::internal)?;
+            return Err(error.header(CONTENT_RANGE, range));
+        }
+    };
+    let descriptor = Descriptor::new(MediaType::OCTET_STREAM, *digest, size);
+    // It may have been deleted since.
+    let rest = store.open_blob(&descriptor, first).await?.ok_or_else(|| ApiError::blob_unknown(digest))?;
+    let mut response = found(digest, length)?;
+    *response.status_mut() = status;
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = format!("bytes {first}-{}/{size}", first + length - 1);
+        response.headers_mut().insert(CONTENT_RANGE, HeaderValue::try_from(range).map_err(ApiError::internal)?);
+    }
+    *response.body_mut() = if length == 0 { Body::empty() } else { outgoing::body(rest, length) };
+    Ok(response)
+}
+
+pub(crate) async fn head(context: &Context<'_>, digest: &Digest) -> Result<Response, ApiError> {
+    let size = context.repository().await?.stat_blob(digest).await?;
+    found(digest, size.ok_or_else(|| ApiError::blob_unknown(digest))?)
+}
+
+pub(crate) async fn delete(context: &Context<'_>, digest: &Digest) -> Result<Response, ApiError> {
+    if context.repository().await?.delete_blob(digest).await? {
+        Ok(empty(StatusCode::ACCEPTED))
+    } else {
+        Err(ApiError::blob_unknown(digest))
+    }
+}
+
+fn requested(context: &Context<'_>, size: u64) -> Requested {
+    match context.header(RANGE) {
+        // A condition on a validator, none of which was given out: the whole is always a right answer.
+        Some(range) if !context.headers.contains_key(IF_RANGE) => Requested::parse(range, size),
+        _ => Requested::Whole,
+    }
+}
+
+fn found(digest: &Digest, length: u64) -> Result<Response, ApiError> {
+    let mut response = empty(StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CONTENT_DIGEST, digest_value(digest)?);
+    Ok(response)
+}

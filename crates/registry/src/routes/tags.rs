@@ -1,0 +1,30 @@
+//! The list of tags (distribution-spec end-8).
+
+use axum::http::header::LINK;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::page;
+use crate::registry::json as json_response;
+
+pub(crate) async fn list(context: &Context<'_>) -> Result<Response, ApiError> {
+    let size = page::size(&context.query, context.shared.options.tags_page)?;
+    let last = context.query.get("last").unwrap_or_default();
+    let mut tags = context.repository().await?.tags().await?;
+    tags.retain(|tag| tag.as_str() > last);
+    tags.sort_unstable();
+    let more = tags.len() > size;
+    tags.truncate(size);
+
+    let document = json!({ "name": context.name, "tags": tags }).to_string();
+    let mut response = json_response(StatusCode::OK, HeaderValue::from_static("application/json"), document);
+    if let Some(last) = tags.last().filter(|_| more) {
+        let path = format!("/v2/{}/tags/list", context.name);
+        let next = page::next(&path, &[("n", &size.to_string()), ("last", last.as_str())])?;
+        response.headers_mut().insert(LINK, next);
+    }
+    Ok(response)
+}

@@ -1,0 +1,149 @@
+//! Uploads of blobs (distribution-spec end-4, end-5, end-6, end-11, end-13, end-14).
+
+use axum::http::header::{CONTENT_RANGE, LOCATION, RANGE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use oci::{Algorithm, Descriptor, Digest, DigestError, MediaType, NameError};
+use store::Meter;
+
+use crate::context::Context;
+use crate::error::{ApiError, Code};
+use crate::incoming::Incoming;
+use crate::range::ContentRange;
+use crate::route::UploadId;
+use crate::routes::mount::mount;
+use crate::routes::{created, empty};
+use crate::upload::{Received, UploadError, receive};
+
+const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
+
+/// POST: mounts a blob, takes one whole, or begins an upload.
+pub(crate) async fn begin(context: &Context<'_>, body: &mut Incoming) -> Result<Response, ApiError> {
+    let options = &context.shared.options;
+    if let Some(digest) = context.digest_parameter("mount")? {
+        let name = |error: NameError| ApiError::bad_request(Code::NameInvalid, error.to_string());
+        let from = context.query.get("from").map(|from| from.parse().map_err(name)).transpose()?;
+        if options.mounts && mount(context, &digest, from.as_ref()).await? {
+            return created(&context.blob_path(&digest), &digest);
+        }
+    } else if let Some(digest) = context.digest_parameter("digest")?
+        && options.single_post
+    {
+        let upload = context.shared.uploads.begin(context.name.clone(), digest.algorithm())?;
+        let _guard = context.shared.uploads.remove_on_drop(upload.id);
+        let failed = |error| failure(context, upload.id, error);
+        let end = receive(&upload, body, 0, None).await.map_err(failed)?;
+        let received = upload.clone().finish(end, digest).await.map_err(failed)?;
+        return store(context, &digest, received).await;
+    }
+    let algorithm = match context.query.get("digest-algorithm") {
+        None => Algorithm::Sha256,
+        Some(name) => {
+            name.parse().map_err(|error: DigestError| ApiError::bad_request(Code::DigestInvalid, error.to_string()))?
+        }
+    };
+    let upload = context.shared.uploads.begin(context.name.clone(), algorithm)?;
+    under_way(context, StatusCode::ACCEPTED, upload.id, 0)
+}
+
+/// PATCH: takes a chunk (with `Content-Range`), or a stream of any length.
+pub(crate) async fn append(context: &Context<'_>, id: UploadId, body: &mut Incoming) -> Result<Response, ApiError> {
+    let upload = context.shared.uploads.get(&context.name, id)?;
+    let failed = |error| failure(context, id, error);
+    let chunk = chunk_position(context)?;
+    let position = position(upload.received().await, chunk).map_err(failed)?;
+    let end = receive(&upload, body, position, chunk.map(|chunk| chunk.length)).await.map_err(failed)?;
+    under_way(context, StatusCode::ACCEPTED, id, end)
+}
+
+/// PUT: takes the rest, if there is a body, and makes the whole a blob.
+pub(crate) async fn complete(context: &Context<'_>, id: UploadId, body: &mut Incoming) -> Result<Response, ApiError> {
+    let uploads = &context.shared.uploads;
+    let upload = uploads.get(&context.name, id)?;
+    let failed = |error| failure(context, id, error);
+    let digest = context
+        .digest_parameter("digest")?
+        .ok_or_else(|| ApiError::bad_request(Code::DigestInvalid, "the closing request has no `digest`"))?;
+    let chunk = chunk_position(context)?;
+    let position = position(upload.received().await, chunk).map_err(failed)?;
+    upload.expect(digest.algorithm()).await;
+    let end = receive(&upload, body, position, chunk.map(|chunk| chunk.length)).await.map_err(failed)?;
+    let received = match upload.finish(end, digest).await {
+        Err(error @ UploadError::OutOfOrder { .. }) => return Err(failed(error)),
+        finished => {
+            uploads.remove(id);
+            finished.map_err(failed)?
+        }
+    };
+    store(context, &digest, received).await
+}
+
+/// GET: says how far the upload is.
+pub(crate) async fn status(context: &Context<'_>, id: UploadId) -> Result<Response, ApiError> {
+    let upload = context.shared.uploads.get(&context.name, id)?;
+    let received = upload.received().await.map_err(|error| failure(context, id, error))?;
+    under_way(context, StatusCode::NO_CONTENT, id, received)
+}
+
+/// DELETE: throws the upload away.
+pub(crate) async fn cancel(context: &Context<'_>, id: UploadId) -> Result<Response, ApiError> {
+    let upload = context.shared.uploads.get(&context.name, id)?;
+    context.shared.uploads.remove(id);
+    upload.close().await;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+async fn store(context: &Context<'_>, digest: &Digest, received: Received) -> Result<Response, ApiError> {
+    let descriptor = Descriptor::new(MediaType::OCTET_STREAM, *digest, received.size);
+    context.repository_or_new().await?.put_blob(&descriptor, &received, &Meter::default()).await?;
+    created(&context.blob_path(digest), digest)
+}
+
+fn chunk_position(context: &Context<'_>) -> Result<Option<ContentRange>, ApiError> {
+    let invalid = || ApiError::bad_request(Code::BlobUploadInvalid, "the Content-Range is not of the form FIRST-LAST");
+    let Some(value) = context.headers.get(CONTENT_RANGE) else { return Ok(None) };
+    value.to_str().ok().and_then(|text| text.parse().ok()).map(Some).ok_or_else(invalid)
+}
+
+/// Returns where the body of a request belongs. Before it is read: a chunk that is out of order is refused without it.
+fn position(received: Result<u64, UploadError>, chunk: Option<ContentRange>) -> Result<u64, UploadError> {
+    let received = received?;
+    match chunk {
+        Some(chunk) if chunk.first != received => Err(UploadError::OutOfOrder { received }),
+        _ => Ok(received),
+    }
+}
+
+/// Returns the response to a request that leaves an upload under way.
+fn under_way(context: &Context<'_>, status: StatusCode, id: UploadId, received: u64) -> Result<Response, ApiError> {
+    let mut response = empty(status);
+    let (location, range) = place(context, id, received)?;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, location);
+    headers.insert(RANGE, range);
+    headers.insert(UPLOAD_UUID, HeaderValue::try_from(id.to_string()).map_err(ApiError::internal)?);
+    Ok(response)
+}
+
+/// Returns the `Location` and the `Range` of an upload. The form has no way to say that there are no bytes; registries say
+/// `0-0` then, and so do we.
+fn place(context: &Context<'_>, id: UploadId, received: u64) -> Result<(HeaderValue, HeaderValue), ApiError> {
+    let range = format!("0-{}", received.saturating_sub(1));
+    let location = HeaderValue::try_from(context.upload_path(id)).map_err(ApiError::internal)?;
+    Ok((location, HeaderValue::try_from(range).map_err(ApiError::internal)?))
+}
+
+fn failure(context: &Context<'_>, id: UploadId, error: UploadError) -> ApiError {
+    match error {
+        UploadError::Closed => ApiError::upload_unknown(),
+        UploadError::Other(error) => error,
+        UploadError::OutOfOrder { received } => {
+            let message = "the chunk does not begin where the upload ends";
+            let error = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, Code::BlobUploadInvalid, message);
+            match place(context, id, received) {
+                Ok((location, range)) => error.header(LOCATION, location).header(RANGE, range),
+                Err(error) => error,
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A registry on a socket.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::MissedTickBehavior;
+
+use crate::registry::Registry;
+
+/// Most connections at once; further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 4096;
+/// How long a client may take for the header of a request, and how long a connection may lie idle between requests.
+const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
+/// Largest header of a request, in bytes.
+const HEADER_MAX_BYTES: usize = 64 * 1024;
+/// How long requests under way are given when the server ends.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+/// How long to wait when no connection can be accepted (usually for want of file descriptors).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often abandoned uploads are looked for.
+const EXPIRY_INTERVAL: Duration = Duration::from_mins(1);
+
+/// A registry that is being served over plain HTTP/1.1. Dropping it breaks off every connection.
+#[derive(Debug)]
+pub struct RunningRegistry {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl RunningRegistry {
+    /// Serves `registry` on `address`; port 0 takes a free port. Returns once connections are accepted.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn start(address: SocketAddr, registry: Registry) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(accept(listener, registry, stopped));
+        Ok(Self { address, stop: Some(stop), task })
+    }
+
+    /// Returns the address that is listened on.
+    pub const fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends the server: no new connections, requests under way are given ten seconds, the rest is broken off. Returns when
+    /// nothing of it runs any more.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // An error means that the task has ended.
+            let _ = stop.send(());
+        }
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for RunningRegistry {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, registry: Registry, mut stopped: oneshot::Receiver<()>) {
+    let router = registry.router();
+    let graceful = GracefulShutdown::new();
+    // Dropped with this future, and the connections with it.
+    let mut connections = JoinSet::new();
+    let mut expiry = tokio::time::interval(EXPIRY_INTERVAL);
+    expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            // Dropping the handle aborts this task, so that the sender is gone means the same.
+            _ = &mut stopped => break,
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve(stream, router.clone(), graceful.watcher()));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+            _ = expiry.tick() => registry.expire_uploads(),
+        }
+    }
+    drop(listener);
+    let ended = async {
+        graceful.shutdown().await;
+        while connections.join_next().await.is_some() {}
+    };
+    // What is left after the grace ends with `connections`.
+    let _ = tokio::time::timeout(SHUTDOWN_GRACE, ended).await;
+    connections.shutdown().await;
+}
+
+async fn serve(stream: TcpStream, router: Router, watcher: Watcher) {
+    // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_MAX_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    // A connection that breaks is the client's affair.
+    let _ = watcher.watch(connection).await;
+}

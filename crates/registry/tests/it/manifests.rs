@@ -1,0 +1,266 @@
+//! Manifests.
+
+use axum::body::Body;
+use oci::limits::MANIFEST_MAX_BYTES;
+use oci::{Algorithm, Digest};
+use registry::RegistryOptions;
+use serde_json::json;
+
+use crate::server::{INDEX, MANIFEST, Server, descriptor, digest, image, index};
+
+#[tokio::test]
+async fn put_get_head_by_tag_and_digest() {
+    let server = Server::default();
+    server.put_blob("app", b"{}").await;
+    server.put_blob("app", b"layer").await;
+    let document = image(&[b"layer"], None, "");
+    let digest = digest(&document);
+    let reply = server.put_manifest("app", "v1", MANIFEST, &document).await.expect(201);
+    reply.assert_headers(&[
+        ("location", &format!("/v2/app/manifests/{digest}")),
+        ("docker-content-digest", &digest.to_string()),
+    ]);
+    assert!(!reply.headers.contains_key("oci-subject") && !reply.headers.contains_key("oci-tag"), "{reply:?}");
+    for name in ["v1".to_owned(), digest.to_string()] {
+        for method in ["GET", "HEAD"] {
+            let reply = server.call(method, &format!("/v2/app/manifests/{name}")).send().await.expect(200);
+            reply.assert_headers(&[
+                ("content-type", MANIFEST),
+                ("content-length", &document.to_string().len().to_string()),
+                ("docker-content-digest", &digest.to_string()),
+            ]);
+            assert_eq!(reply.body, if method == "GET" { document.to_string() } else { String::new() });
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_bytes_are_kept_as_they_came() {
+    let server = Server::default();
+    server.put_blob("app", b"{}").await;
+    let text = format!(" {} \n", serde_json::to_string_pretty(&image(&[], None, "é")).unwrap());
+    let call = server.call("PUT", "/v2/app/manifests/v1").header("content-type", MANIFEST).body(text.clone());
+    assert_eq!(
+        call.send().await.expect(201).header("docker-content-digest"),
+        Digest::sha256(text.as_bytes()).to_string()
+    );
+    assert_eq!(server.get("/v2/app/manifests/v1").await.expect(200).body, text);
+}
+
+#[tokio::test]
+async fn named_by_any_algorithm() {
+    let server = Server::default();
+    server.put_blob("app", b"{}").await;
+    let document = image(&[], None, "");
+    for algorithm in Algorithm::ALL {
+        let digest = algorithm.digest(document.to_string().as_bytes()).to_string();
+        let reply = server.put_manifest("app", &digest, MANIFEST, &document).await.expect(201);
+        assert_eq!(reply.header("docker-content-digest"), digest);
+        let reply = server.get(&format!("/v2/app/manifests/{digest}")).await.expect(200);
+        assert_eq!(reply.header("docker-content-digest"), digest);
+    }
+    server
+        .put_manifest("app", &Digest::sha256(b"x").to_string(), MANIFEST, &document)
+        .await
+        .expect_error(400, "DIGEST_INVALID");
+}
+
+#[tokio::test]
+async fn put_by_digest_sets_the_tags_asked_for() {
+    let server = Server::default();
+    server.put_blob("app", b"{}").await;
+    let document = image(&[], None, "");
+    let digest = digest(&document);
+    let reply = server.put_manifest("app", &format!("{digest}?tag=v1&tag=v1.0&tag=latest"), MANIFEST, &document).await;
+    let reply = reply.expect(201);
+    let tags: Vec<_> = reply.headers.get_all("oci-tag").iter().map(|tag| tag.to_str().unwrap()).collect();
+    assert_eq!(tags, ["v1", "v1.0", "latest"]);
+    for tag in tags {
+        assert_eq!(
+            server.head(&format!("/v2/app/manifests/{tag}")).await.expect(200).header("docker-content-digest"),
+            digest.to_string()
+        );
+    }
+    let bad = server.put_manifest("app", &format!("{digest}?tag=ok&tag=.bad"), MANIFEST, &document).await;
+    bad.expect_error(400, "MANIFEST_INVALID");
+    server.head("/v2/app/manifests/ok").await.expect(404);
+    let many = "tag=v1&".repeat(101);
+    let reply = server.put_manifest("app", &format!("{digest}?{many}"), MANIFEST, &document).await;
+    reply.expect_error(414, "MANIFEST_INVALID");
+}
+
+#[tokio::test]
+async fn a_tag_moves() {
+    let server = Server::default();
+    let old = server.put_image("app", "latest", "old").await;
+    let new = server.put_image("app", "latest", "new").await;
+    assert_eq!(
+        server.head("/v2/app/manifests/latest").await.expect(200).header("docker-content-digest"),
+        new.to_string()
+    );
+    server.get(&format!("/v2/app/manifests/{old}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn content_must_be_there_first() {
+    let server = Server::default();
+    let document = image(&[b"one", b"two"], None, "");
+    let reply = server.put_manifest("app", "v1", MANIFEST, &document).await.expect_error(400, "MANIFEST_BLOB_UNKNOWN");
+    let named: Vec<_> =
+        reply.json()["errors"].as_array().unwrap().iter().map(|e| e["detail"]["digest"].clone()).collect();
+    assert_eq!(named, [json!(Digest::sha256(b"{}")), json!(Digest::sha256(b"one")), json!(Digest::sha256(b"two"))]);
+    server.get("/v2/app/manifests/v1").await.expect(404);
+
+    // Content of another repository does not count.
+    for content in [&b"{}"[..], b"one", b"two"] {
+        server.put_blob("other", content).await;
+    }
+    server.put_manifest("app", "v1", MANIFEST, &document).await.expect_error(400, "MANIFEST_BLOB_UNKNOWN");
+    server.put_manifest("other", "v1", MANIFEST, &document).await.expect(201);
+}
+
+#[tokio::test]
+async fn children_must_be_there_as_manifests() {
+    let server = Server::default();
+    let child = image(&[], None, "");
+    let bytes = child.to_string();
+    let document = index(&[descriptor(MANIFEST, bytes.as_bytes())]);
+    server.put_blob("app", bytes.as_bytes()).await;
+    server.put_manifest("app", "v1", INDEX, &document).await.expect_error(400, "MANIFEST_BLOB_UNKNOWN");
+    server.put_blob("app", b"{}").await;
+    server.put_manifest("app", &digest(&child).to_string(), MANIFEST, &child).await.expect(201);
+    server.put_manifest("app", "v1", INDEX, &document).await.expect(201);
+    server.put_manifest("app", "empty", INDEX, &index(&[])).await.expect(201);
+}
+
+#[tokio::test]
+async fn sizes_must_be_right() {
+    let server = Server::default();
+    server.put_blob("app", b"{}").await;
+    let mut document = image(&[], None, "");
+    document["config"]["size"] = json!(3);
+    let reply = server.put_manifest("app", "v1", MANIFEST, &document).await.expect_error(400, "MANIFEST_INVALID");
+    assert_eq!(reply.json()["errors"][0]["detail"]["found"], 2);
+}
+
+#[tokio::test]
+async fn what_lies_elsewhere_need_not_be_there() {
+    let server = Server::default();
+    server.put_blob("app", b"{}").await;
+    for kind in [
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    ] {
+        let mut document = image(&[b"far away"], Some(&Digest::sha256(b"no such subject")), kind);
+        document["layers"][0]["mediaType"] = json!(kind);
+        server.put_manifest("app", "v1", MANIFEST, &document).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn sparse_manifests_can_be_switched_on() {
+    let server = Server::with(RegistryOptions { sparse: true, ..RegistryOptions::default() });
+    server.put_manifest("app", "v1", MANIFEST, &image(&[b"layer"], None, "")).await.expect(201);
+    let child = descriptor(MANIFEST, image(&[], None, "").to_string().as_bytes());
+    server.put_manifest("app", "v2", INDEX, &index(&[child])).await.expect(201);
+}
+
+#[tokio::test]
+async fn docker_manifests() {
+    let server = Server::default();
+    server.put_blob("app", b"{}").await;
+    let kind = "application/vnd.docker.distribution.manifest.v2+json";
+    let document = json!({
+        "schemaVersion": 2, "mediaType": kind,
+        "config": descriptor("application/vnd.docker.container.image.v1+json", b"{}"), "layers": [],
+    });
+    server.put_manifest("app", "v1", kind, &document).await.expect(201);
+    assert_eq!(server.head("/v2/app/manifests/v1").await.expect(200).header("content-type"), kind);
+    let list = "application/vnd.docker.distribution.manifest.list.v2+json";
+    let document = json!({
+        "schemaVersion": 2, "mediaType": list, "manifests": [descriptor(kind, document.to_string().as_bytes())],
+    });
+    server.put_manifest("app", "list", list, &document).await.expect(201);
+}
+
+#[tokio::test]
+async fn the_type_is_what_both_say() {
+    let server = Server::default();
+    server.put_blob("app", b"{}").await;
+    let document = image(&[], None, "");
+    server.put_manifest("app", "v1", INDEX, &document).await.expect_error(400, "MANIFEST_INVALID");
+    server.put_manifest("app", "v1", "nonsense", &document).await.expect_error(400, "MANIFEST_INVALID");
+    server
+        .put_manifest("app", "v1", "application/vnd.example+json", &document)
+        .await
+        .expect_error(400, "MANIFEST_INVALID");
+    server.put_manifest("app", "v1", &format!("{MANIFEST}; charset=utf-8"), &document).await.expect(201);
+    assert_eq!(server.head("/v2/app/manifests/v1").await.expect(200).header("content-type"), MANIFEST);
+    // Without the field the header decides, without the header the field.
+    let mut silent = document.clone();
+    silent.as_object_mut().unwrap().remove("mediaType");
+    server.put_manifest("app", "v2", MANIFEST, &silent).await.expect(201);
+    server.call("PUT", "/v2/app/manifests/v3").body(document.to_string()).send().await.expect(201);
+    assert_eq!(server.head("/v2/app/manifests/v3").await.expect(200).header("content-type"), MANIFEST);
+}
+
+#[tokio::test]
+async fn what_is_no_manifest() {
+    let server = Server::default();
+    let both = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [], "layers": [] });
+    let old = json!({ "schemaVersion": 1, "mediaType": MANIFEST });
+    for body in ["", "{", "[]", "null", &both.to_string(), &old.to_string(), &"[".repeat(100_000)] {
+        let call = server.call("PUT", "/v2/app/manifests/v1").header("content-type", MANIFEST).body(body.to_owned());
+        call.send().await.expect_error(400, "MANIFEST_INVALID");
+    }
+    server.get("/v2/app/tags/list").await.expect_error(404, "NAME_UNKNOWN");
+}
+
+#[tokio::test]
+async fn manifests_have_a_limit() {
+    let server = Server::default();
+    let put = || server.call("PUT", "/v2/app/manifests/v1").header("content-type", MANIFEST);
+    put().body(vec![b' '; MANIFEST_MAX_BYTES + 1]).send().await.expect_error(413, "SIZE_INVALID");
+    let announced = put().header("content-length", "5000000").body(vec![b' '; 5_000_000]);
+    announced.send().await.expect_error(413, "SIZE_INVALID");
+    // An endless body is not read to its end.
+    let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 100_000]));
+    put().body(Body::from_stream(endless)).send().await.expect_error(413, "SIZE_INVALID");
+}
+
+#[tokio::test]
+async fn the_largest_manifest_is_taken() {
+    let server = Server::default();
+    server.put_blob("app", b"{}").await;
+    let fill = MANIFEST_MAX_BYTES - image(&[], None, "").to_string().len();
+    let document = image(&[], None, &"x".repeat(fill));
+    assert_eq!(document.to_string().len(), MANIFEST_MAX_BYTES);
+    server.put_manifest("app", "v1", MANIFEST, &document).await.expect(201);
+    assert_eq!(server.get("/v2/app/manifests/v1").await.expect(200).body.len(), MANIFEST_MAX_BYTES);
+}
+
+#[tokio::test]
+async fn delete_by_tag_keeps_the_manifest() {
+    let server = Server::default();
+    let digest = server.put_image("app", "v1", "").await;
+    server.put_image("app", "v2", "").await;
+    server.delete("/v2/app/manifests/v1").await.expect(202);
+    server.get("/v2/app/manifests/v1").await.expect_error(404, "MANIFEST_UNKNOWN");
+    server.get("/v2/app/manifests/v2").await.expect(200);
+    server.get(&format!("/v2/app/manifests/{digest}")).await.expect(200);
+    server.delete("/v2/app/manifests/v1").await.expect_error(404, "MANIFEST_UNKNOWN");
+}
+
+#[tokio::test]
+async fn delete_by_digest_takes_its_tags_along() {
+    let server = Server::default();
+    let digest = server.put_image("app", "v1", "").await;
+    server.put_image("app", "v2", "").await;
+    server.put_image("app", "other", "other").await;
+    server.delete(&format!("/v2/app/manifests/{digest}")).await.expect(202);
+    for name in ["v1", "v2", &digest.to_string()] {
+        server.get(&format!("/v2/app/manifests/{name}")).await.expect_error(404, "MANIFEST_UNKNOWN");
+    }
+    assert_eq!(server.get("/v2/app/tags/list").await.json()["tags"], json!(["other"]));
+    server.delete(&format!("/v2/app/manifests/{digest}")).await.expect_error(404, "MANIFEST_UNKNOWN");
+}

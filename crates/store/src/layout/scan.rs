@@ -1,0 +1,91 @@
+//! What refers to what in a layout.
+//!
+//! A layout has no list of referrers. Tools keep them in three ways: as entries of `index.json` without a name, in indexes
+//! under fallback tags, or not at all, as blobs that nothing but their own `subject` connects to anything. So the truth is
+//! taken from the bytes of every manifest, and `index.json` says only where to begin.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use oci::{Descriptor, Digest, Manifest};
+
+use super::index::LayoutIndex;
+use crate::blob_directory::BlobDirectory;
+use crate::error::StoreError;
+
+/// What refers to what.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    referrers: HashMap<Digest, BTreeMap<Digest, Descriptor>>,
+    subjects: HashMap<Digest, Digest>,
+    children: HashSet<Digest>,
+    /// A nameless entry of `index.json` that cannot be read: nobody can say whose referrer it is.
+    unreadable: Option<(Digest, Unreadable)>,
+}
+
+/// Why an entry cannot be read.
+#[derive(Debug, Clone)]
+enum Unreadable {
+    Absent,
+    Damaged(String),
+}
+
+impl Scan {
+    /// Reads every manifest of a layout.
+    pub(super) fn new(index: &LayoutIndex, blobs: &BlobDirectory, location: &str) -> Result<Self, StoreError> {
+        let mut scan = Self::default();
+        let manifests = index.entries().filter(|entry| entry.descriptor.manifest_kind().is_some());
+        let crawl = blobs.crawl(manifests.map(|entry| entry.descriptor.digest), location, |m| scan.add(&m))?;
+        let mut unlisted = Vec::new();
+        blobs.sift(&crawl.reached, location, |manifest| unlisted.push(manifest))?;
+        for manifest in unlisted.iter().filter(|manifest| manifest.subject().is_some()) {
+            scan.add(manifest);
+        }
+        let named: HashSet<Digest> =
+            index.entries().filter(|entry| entry.tag.is_some()).map(|entry| entry.descriptor.digest).collect();
+        let nameless = crawl.unreadable.into_iter().find(|(digest, _)| !named.contains(digest));
+        scan.unreadable = nameless.map(|(digest, error)| match error {
+            StoreError::Missing { .. } => (digest, Unreadable::Absent),
+            error => (digest, Unreadable::Damaged(error.to_string())),
+        });
+        Ok(scan)
+    }
+
+    /// Adds a manifest.
+    pub(super) fn add(&mut self, manifest: &Manifest) {
+        self.children.extend(manifest.children().iter().map(|child| child.digest));
+        if let Some(subject) = manifest.subject() {
+            self.subjects.insert(*manifest.digest(), subject.digest);
+            let listed = self.referrers.entry(subject.digest).or_default();
+            listed.insert(*manifest.digest(), manifest.referrer_descriptor());
+        }
+    }
+
+    /// Returns what refers to a subject.
+    ///
+    /// # Errors
+    /// When the layout lists something that cannot be read: a list that may lack an entry is no list.
+    pub(super) fn referrers(&self, subject: &Digest, location: &str) -> Result<Vec<Descriptor>, StoreError> {
+        match &self.unreadable {
+            None => Ok(self.referrers.get(subject).into_iter().flat_map(BTreeMap::values).cloned().collect()),
+            Some((digest, reason)) => {
+                let what = match reason {
+                    Unreadable::Absent => format!("manifest {digest}, which its index.json lists"),
+                    Unreadable::Damaged(reason) => {
+                        format!("a whole manifest {digest}, which its index.json lists ({reason})")
+                    }
+                };
+                Err(StoreError::Missing { location: location.to_owned(), what })
+            }
+        }
+    }
+
+    /// Returns the subject of a manifest.
+    pub(super) fn subject(&self, digest: &Digest) -> Option<&Digest> {
+        self.subjects.get(digest)
+    }
+
+    /// Tells whether an index names this manifest as its child.
+    pub(super) fn is_child(&self, digest: &Digest) -> bool {
+        self.children.contains(digest)
+    }
+}

@@ -1,0 +1,267 @@
+//! Taking the bytes of a blob from wherever they come, verified on the way.
+//!
+//! The bytes are hashed and written by one thread that may wait, in one buffer, from the first byte to the last: bytes of a
+//! plain socket or a file are read by that thread itself, and bytes of a stream reach it through a bounded channel. When a
+//! connection breaks, the rest is asked for, and the hash goes on where it was.
+
+mod pump;
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use oci::Descriptor;
+
+use crate::blocking;
+use crate::body::{BlobBody, BlobSource, ByteStream, CHUNK_BYTES, Content, Meter, SocketBody, Verifier};
+use crate::error::StoreError;
+
+/// How often the rest of one blob is asked for after a connection broke.
+const RESUMPTIONS_MAX: usize = 8;
+
+/// Chunks of a stream that may wait to be written.
+const CHUNKS_WAITING_MAX: usize = 4;
+
+/// Where the bytes of one blob go. It is used by one thread that may wait.
+pub(crate) trait BlobSink: Send + 'static {
+    /// Adds bytes.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Makes the content that of `file` without moving bytes, if that can be done. Nothing has been written before.
+    fn share(&mut self, file: &File) -> bool {
+        let _ = file;
+        false
+    }
+
+    /// Makes the content visible; it has been verified. Dropping the sink instead leaves no trace of it.
+    fn commit(self) -> Result<(), StoreError>;
+}
+
+/// Moves a blob from `source` into the sink that `begin` makes, and commits it when it is the content that `descriptor`
+/// names. `location` is the store it goes to, for messages. On failure the meter is put back to where it was.
+///
+/// Dropping the future ends the work soon; the sink is dropped with it, or committed if everything had come.
+pub(crate) async fn receive<S: BlobSink>(
+    descriptor: &Descriptor,
+    location: &str,
+    source: &dyn BlobSource,
+    meter: &Meter,
+    begin: impl Fn() -> Result<S, StoreError> + Send + 'static,
+) -> Result<(), StoreError> {
+    let mut reception = Reception {
+        begin,
+        sink: None,
+        verifier: Verifier::new(descriptor, location),
+        count: Count { meter: meter.clone(), seen: 0 },
+        size: descriptor.size,
+    };
+    let mut resumptions = 0;
+    loop {
+        let before = reception.count.seen;
+        let body = source.open(before).await?;
+        if body.length != descriptor.size - before {
+            return Err(wrong_size(descriptor, location, before + body.length));
+        }
+        let (unfinished, trouble) = match take(body, reception).await? {
+            None => return Ok(()),
+            Some(unfinished) => unfinished,
+        };
+        // A source that gives nothing more has nothing more.
+        resumptions += 1;
+        if unfinished.count.seen == before || resumptions > RESUMPTIONS_MAX {
+            return Err(trouble.unwrap_or_else(|| wrong_size(descriptor, location, unfinished.count.seen)));
+        }
+        reception = unfinished;
+    }
+}
+
+fn wrong_size(descriptor: &Descriptor, location: &str, found: u64) -> StoreError {
+    let Descriptor { digest, size: expected, .. } = *descriptor;
+    StoreError::Size { location: location.to_owned(), digest, expected, found }
+}
+
+/// A blob of which bytes have come, or none yet.
+struct Reception<S, F> {
+    begin: F,
+    sink: Option<S>,
+    verifier: Verifier,
+    count: Count,
+    size: u64,
+}
+
+/// A reception that lacks bytes, with what kept them from coming unless the source just ended.
+type Unfinished<S, F> = Option<(Reception<S, F>, Option<StoreError>)>;
+
+/// Counts the bytes of a blob, and takes them back unless the blob is whole in the end.
+struct Count {
+    meter: Meter,
+    seen: u64,
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.meter.rewind(self.seen);
+    }
+}
+
+impl<S: BlobSink, F: Fn() -> Result<S, StoreError>> Reception<S, F> {
+    fn sink(&mut self) -> Result<&mut S, StoreError> {
+        let sink = match self.sink.take() {
+            Some(sink) => sink,
+            None => (self.begin)()?,
+        };
+        Ok(self.sink.insert(sink))
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.verifier.update(bytes)?;
+        self.sink()?.write(bytes)?;
+        self.count(bytes.len());
+        Ok(())
+    }
+
+    /// Adds bytes that the sink shares with the source.
+    fn add_shared(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.verifier.update(bytes)?;
+        self.count(bytes.len());
+        Ok(())
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.count.seen += bytes as u64;
+        self.count.meter.advance(bytes as u64);
+    }
+
+    /// Commits what is whole, and gives back what is not.
+    fn end(mut self, trouble: Option<StoreError>) -> Result<Unfinished<S, F>, StoreError> {
+        if self.count.seen < self.size {
+            return Ok(Some((self, trouble)));
+        }
+        self.sink()?;
+        self.verifier.finish()?;
+        if let Some(sink) = self.sink {
+            sink.commit()?;
+        }
+        self.count.seen = 0;
+        Ok(None)
+    }
+}
+
+/// Tells the thread that works on a blob to stop when the future that waits for it is dropped.
+struct StopOnDrop {
+    stop: Arc<AtomicBool>,
+    socket: Option<Arc<std::net::TcpStream>>,
+}
+
+impl StopOnDrop {
+    fn new() -> Self {
+        Self { stop: Arc::new(AtomicBool::new(false)), socket: None }
+    }
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(socket) = self.socket.take() {
+            // Wakes a thread that waits for bytes.
+            let _ = socket.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+/// Takes everything that a body has.
+async fn take<S, F>(body: BlobBody, reception: Reception<S, F>) -> Result<Unfinished<S, F>, StoreError>
+where
+    S: BlobSink,
+    F: Fn() -> Result<S, StoreError> + Send + 'static,
+{
+    let length = body.length;
+    let guard = StopOnDrop::new();
+    let stop = Arc::clone(&guard.stop);
+    match body.content {
+        Content::Memory(bytes) => blocking::run(move || pump::memory(&bytes, reception, None, &stop)).await,
+        Content::File(range) => blocking::run(move || pump::file(&range, length, reception, &stop)).await,
+        // What fits into one buffer is not worth a conversation between threads.
+        Content::Stream(_) | Content::Socket(_) if length <= CHUNK_BYTES as u64 => {
+            let (bytes, trouble) = gather(body.into_stream(), length).await;
+            blocking::run(move || pump::memory(&bytes, reception, trouble, &stop)).await
+        }
+        Content::Socket(body) => from_socket(body, length, reception, guard).await,
+        Content::Stream(stream) => from_stream(stream, reception).await,
+    }
+}
+
+/// Returns the bytes of a stream, up to the first chunk that exceeds `length`, and the error that ended it.
+async fn gather(mut stream: ByteStream, length: u64) -> (Bytes, Option<StoreError>) {
+    let mut bytes = BytesMut::new();
+    while bytes.len() as u64 <= length {
+        match stream.next().await {
+            Some(Ok(chunk)) if bytes.is_empty() && chunk.len() as u64 == length => bytes = BytesMut::from(chunk),
+            Some(Ok(chunk)) => bytes.extend_from_slice(&chunk),
+            Some(Err(error)) => return (bytes.freeze(), Some(error)),
+            None => break,
+        }
+    }
+    (bytes.freeze(), None)
+}
+
+async fn from_socket<S, F>(
+    body: SocketBody,
+    length: u64,
+    reception: Reception<S, F>,
+    mut guard: StopOnDrop,
+) -> Result<Unfinished<S, F>, StoreError>
+where
+    S: BlobSink,
+    F: Fn() -> Result<S, StoreError> + Send + 'static,
+{
+    let SocketBody { buffered, socket, recycle, location } = body;
+    let lost = |source| pump::broken(&location, source);
+    let socket = Arc::new(socket.into_std().map_err(lost)?);
+    guard.socket = Some(Arc::clone(&socket));
+    let stop = Arc::clone(&guard.stop);
+    let outcome = blocking::run({
+        let (socket, location) = (Arc::clone(&socket), location.clone());
+        move || pump::socket(&buffered, &socket, length, &location, reception, &stop)
+    })
+    .await;
+    guard.socket = None;
+    if let (Ok(None), Some(recycle), Some(socket)) = (&outcome, recycle, Arc::into_inner(socket)) {
+        // A connection that cannot be used again is no failure of this blob.
+        let reusable = socket.set_nonblocking(true).and_then(|()| tokio::net::TcpStream::from_std(socket));
+        if let Ok(socket) = reusable {
+            recycle(socket);
+        }
+    }
+    outcome
+}
+
+async fn from_stream<S, F>(mut stream: ByteStream, reception: Reception<S, F>) -> Result<Unfinished<S, F>, StoreError>
+where
+    S: BlobSink,
+    F: Fn() -> Result<S, StoreError> + Send + 'static,
+{
+    let (sender, receiver) = tokio::sync::mpsc::channel(CHUNKS_WAITING_MAX);
+    let feed = async move {
+        // When nobody receives any more, the other side has failed and says why.
+        loop {
+            let next = tokio::select! {
+                next = stream.next() => next,
+                () = sender.closed() => return None,
+            };
+            match next {
+                Some(Ok(chunk)) => {
+                    if sender.send(chunk).await.is_err() {
+                        return None;
+                    }
+                }
+                Some(Err(error)) => return Some(error),
+                None => return None,
+            }
+        }
+    };
+    let (trouble, outcome) = tokio::join!(feed, blocking::run(move || pump::channel(receiver, reception)));
+    outcome.map(|unfinished| unfinished.map(|(reception, _)| (reception, trouble)))
+}

@@ -1,0 +1,147 @@
+//! The loops that move bytes into a sink, one for each kind of source. They run on a thread that may wait.
+
+use std::io;
+use std::net::TcpStream;
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+use tokio::sync::mpsc::Receiver;
+
+use super::{BlobSink, Reception, Unfinished};
+use crate::body::{CHUNK_BYTES, FileRange};
+use crate::error::StoreError;
+
+/// How long a socket may stay silent.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// Returns the error of a connection that broke.
+pub(super) fn broken(location: &str, source: io::Error) -> StoreError {
+    StoreError::Unreachable {
+        location: location.to_owned(),
+        reason: "the connection broke while a blob was read".to_owned(),
+        source: Some(Box::new(source)),
+    }
+}
+
+/// Takes the bytes of one buffer, and `trouble` if that is why there are no more.
+pub(super) fn memory<S, F>(
+    bytes: &Bytes,
+    mut reception: Reception<S, F>,
+    trouble: Option<StoreError>,
+    stop: &AtomicBool,
+) -> Result<Unfinished<S, F>, StoreError>
+where
+    S: BlobSink,
+    F: Fn() -> Result<S, StoreError>,
+{
+    for chunk in bytes.chunks(CHUNK_BYTES) {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        reception.add(chunk)?;
+    }
+    reception.end(trouble)
+}
+
+/// Takes a range of a file. Where the file system can share the content of two files no bytes are written, but they are
+/// hashed all the same.
+pub(super) fn file<S, F>(
+    range: &FileRange,
+    length: u64,
+    mut reception: Reception<S, F>,
+    stop: &AtomicBool,
+) -> Result<Unfinished<S, F>, StoreError>
+where
+    S: BlobSink,
+    F: Fn() -> Result<S, StoreError>,
+{
+    let failed =
+        |source| StoreError::File { action: "cannot read a blob from", path: "the file of a store".into(), source };
+    let whole =
+        range.offset == 0 && reception.count.seen == 0 && range.file.metadata().map_err(failed)?.len() == length;
+    let shared = whole && length > 0 && reception.sink()?.share(&range.file);
+    let mut buffer = vec![0; buffer_bytes(length)];
+    let (mut offset, mut left) = (range.offset, length);
+    while left > 0 && !stop.load(Ordering::Relaxed) {
+        let wanted = buffer_bytes(left);
+        let count = match range.file.read_at(&mut buffer[..wanted], offset) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(failed(error)),
+        };
+        if shared {
+            reception.add_shared(&buffer[..count])?;
+        } else {
+            reception.add(&buffer[..count])?;
+        }
+        offset += count as u64;
+        left -= count as u64;
+    }
+    reception.end(None)
+}
+
+/// Takes what was read already and the rest from the socket.
+pub(super) fn socket<S, F>(
+    buffered: &Bytes,
+    socket: &TcpStream,
+    length: u64,
+    location: &str,
+    mut reception: Reception<S, F>,
+    stop: &AtomicBool,
+) -> Result<Unfinished<S, F>, StoreError>
+where
+    S: BlobSink,
+    F: Fn() -> Result<S, StoreError>,
+{
+    let prepared = socket.set_nonblocking(false).and_then(|()| socket.set_read_timeout(Some(SILENCE_MAX)));
+    prepared.map_err(|source| broken(location, source))?;
+    let buffered = &buffered[..buffered.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
+    reception.add(buffered)?;
+    let mut left = length - buffered.len() as u64;
+    let mut buffer = vec![0; buffer_bytes(left)];
+    let mut trouble = None;
+    while left > 0 && !stop.load(Ordering::Relaxed) {
+        let wanted = buffer_bytes(left);
+        // Waiting for a full buffer saves a wake-up for each segment.
+        let count = match rustix::net::recv(socket, &mut buffer[..wanted], RecvFlags::WAITALL) {
+            Ok((_, 0)) => break,
+            Ok((_, count)) => count,
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => {
+                trouble = Some(broken(location, io::ErrorKind::TimedOut.into()));
+                break;
+            }
+            Err(error) => {
+                trouble = Some(broken(location, error.into()));
+                break;
+            }
+        };
+        reception.add(&buffer[..count])?;
+        left -= count as u64;
+    }
+    reception.end(trouble)
+}
+
+/// Takes the chunks of a channel until its other end is dropped.
+pub(super) fn channel<S, F>(
+    mut chunks: Receiver<Bytes>,
+    mut reception: Reception<S, F>,
+) -> Result<Unfinished<S, F>, StoreError>
+where
+    S: BlobSink,
+    F: Fn() -> Result<S, StoreError>,
+{
+    while let Some(chunk) = chunks.blocking_recv() {
+        reception.add(&chunk)?;
+    }
+    reception.end(None)
+}
+
+fn buffer_bytes(left: u64) -> usize {
+    usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES)
+}

@@ -1,0 +1,140 @@
+//! Files in the making.
+//!
+//! A file is written under a random name in a directory of its own, in the same file system as its final place, and renamed
+//! when it is whole. Whoever writes it holds its lock, so files of processes that were killed can be told from those that
+//! are being written, without clocks or process ids.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use rand::RngExt as _;
+use rustix::fs::{Mode, OFlags};
+use rustix::path::Arg;
+
+use crate::error::StoreError;
+use crate::lock;
+
+/// How often a name is drawn before the directory is taken to be unusable.
+const NAME_TRIES_MAX: usize = 16;
+
+/// A directory for files in the making. It exists only while it is needed.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    path: PathBuf,
+    cleaned: Once,
+}
+
+/// A file in the making. Dropping it removes it.
+#[derive(Debug)]
+pub(crate) struct StagedFile {
+    file: File,
+    path: PathBuf,
+    published: bool,
+}
+
+impl Staging {
+    pub(crate) const fn new(path: PathBuf) -> Self {
+        Self { path, cleaned: Once::new() }
+    }
+
+    /// Begins a file. The first call also removes what killed processes have left.
+    pub(crate) fn begin(&self) -> Result<StagedFile, StoreError> {
+        self.cleaned.call_once(|| self.remove_abandoned());
+        let failed = |error| StoreError::file("cannot write in", &self.path)(error);
+        for _ in 0..NAME_TRIES_MAX {
+            let path = self.path.join(format!("{:016x}", rand::rng().random::<u64>()));
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+            // The umask takes from this what the user does not want others to have.
+            match rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666)) {
+                Ok(file) => {
+                    let staged = StagedFile { file: file.into(), path, published: false };
+                    if staged.claim().map_err(failed)? {
+                        return Ok(staged);
+                    }
+                }
+                // Another process has just removed the directory because it was empty, or nobody has made it yet.
+                Err(rustix::io::Errno::NOENT) => match fs::create_dir(&self.path) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+                    _ => {}
+                },
+                Err(rustix::io::Errno::EXIST) => {}
+                Err(error) => return Err(failed(error.into())),
+            }
+        }
+        Err(failed(io::Error::other("no name was free")))
+    }
+
+    /// Removes the directory if nothing is in the making.
+    pub(crate) fn remove_if_empty(&self) {
+        // Not being able to is no failure: the directory is in nobody's way.
+        let _ = fs::remove_dir(&self.path);
+    }
+
+    /// Removes the files whose writers are gone.
+    fn remove_abandoned(&self) {
+        let Ok(entries) = fs::read_dir(&self.path) else { return };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let Ok(file) = rustix::fs::open(&path, flags, Mode::empty()) else { continue };
+            if lock::try_exclusive(&File::from(file)).is_ok_and(|alone| alone) {
+                let _ = fs::remove_file(&path);
+            }
+        }
+    }
+}
+
+impl StagedFile {
+    /// Takes the file's lock. Returns false when a process that cleans up took it first: then the file is gone.
+    fn claim(&self) -> io::Result<bool> {
+        match lock::try_exclusive(&self.file) {
+            Ok(true) => Ok(rustix::fs::fstat(&self.file)?.st_nlink > 0),
+            Ok(false) => Ok(false),
+            // Without locks nobody cleans up either.
+            Err(error) if lock::is_unsupported(&error) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the next bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    /// Takes every permission to write from the file.
+    pub(crate) fn make_read_only(&self) -> io::Result<()> {
+        let mode = rustix::fs::fstat(&self.file)?.st_mode & 0o444;
+        Ok(rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode))?)
+    }
+
+    /// Makes the content durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// Gives the file its name in `directory`, in place of what may be there. The name is durable when `directory` has been
+    /// synced.
+    pub(crate) fn publish(mut self, directory: &File, name: impl Arg) -> io::Result<()> {
+        rustix::fs::renameat(rustix::fs::CWD, &self.path, directory, name)?;
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! For tests only: graphs to move, contracts to keep, networks that fail, programs to compare with.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`application`] | builders of graphs: images, artifacts, whole applications |
+//! | [`fuzzing`] | what the fuzz targets do, so that tests can replay their corpus |
+//! | [`layer`] | layers that tools can unpack |
+//! | [`read`] | the graph that a store holds, read one question at a time |
+//! | [`source`] | sources of blobs of every kind, honest and not |
+//! | [`contract`] | what every [`store::Store`] promises, as checks |
+//! | [`faulty`] | a store around a store that loses, omits and lies, and counts what it is asked |
+//! | [`proxy`] | a network between two ends that counts, delays and lies |
+//! | [`peers`] | programs of others: where they are, and registries of theirs that run for a test |
+//!
+//! A test that uses this crate lives in `tests/`: a unit test would see two copies of the crate it tests.
+#![allow(clippy::unwrap_used, reason = "a test tool stops at the first thing that is not as it should be")]
+
+pub mod application;
+pub mod contract;
+mod environment;
+pub mod faulty;
+pub mod fuzzing;
+pub mod layer;
+pub mod peers;
+pub mod proxy;
+pub mod read;
+pub mod seed;
+pub mod source;
