@@ -3,4 +3,5 @@
 
 mod copy;
 mod narrow;
+mod network;
 mod quirks;

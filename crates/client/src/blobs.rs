@@ -1,0 +1,34 @@
+//! Whether a blob is there (distribution-spec, "Checking if content exists in the registry").
+
+use http::{Method, StatusCode};
+use oci::Digest;
+use store::StoreError;
+
+use crate::auth::Access;
+use crate::host::Call;
+use crate::repository::Repository;
+
+/// Returns the size of a blob.
+pub(crate) async fn stat(repository: &Repository, digest: &Digest) -> Result<Option<u64>, StoreError> {
+    let action = format!("the request for blob {digest}");
+    let context = repository.context(&action, Access::Pull);
+    let url = repository.url(&format!("blobs/{digest}")).await?;
+    // A registry that does not state the length here may do so where the blob itself is asked for, which then is not read.
+    for method in [Method::HEAD, Method::GET] {
+        let answer = repository.registry().call(Call::new(method, url.clone(), context)).await?;
+        match answer.status {
+            StatusCode::OK => {
+                if let Some(length) = answer.stated_length() {
+                    return Ok(Some(length));
+                }
+            }
+            StatusCode::NOT_FOUND => {
+                answer.discard().await;
+                return Ok(None);
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {}
+            _ => return Err(context.refused(answer).await),
+        }
+    }
+    Err(context.protocol("it does not state the size of the blob"))
+}

@@ -1,0 +1,97 @@
+//! One connection and what has been read ahead on it.
+
+use std::time::Duration;
+
+use bytes::{Buf as _, BytesMut};
+use reqwest::Url;
+use rustix::net::{RecvFlags, recv};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+
+use crate::exchange::{Failure, within};
+use crate::syntax::response_head::{HEAD_MAX_BYTES, ResponseHead};
+
+/// Bytes read at once while a header is awaited. Small, because what is read of a large blob's body is lost to `splice`.
+const HEAD_READ_BYTES: usize = 8 * 1024;
+
+/// A plain connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    ahead: BytesMut,
+}
+
+impl Connection {
+    /// Makes a connection to the host of a URL.
+    pub(super) async fn open(url: &Url, timeout: Duration) -> Result<Self, Failure> {
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let port = url.port_or_known_default().unwrap_or(80);
+        let stream = within(timeout, TcpStream::connect((host, port)))
+            .await
+            .and_then(|connected| connected.map_err(|error| Failure::Connect(error.into())))
+            .map_err(|failure| match failure {
+                Failure::Stalled(limit) => Failure::Connect(format!("no answer within {} s", limit.as_secs()).into()),
+                failure => failure,
+            })?;
+        // Requests are written whole, so waiting for more would only cost time.
+        stream.set_nodelay(true).map_err(|error| Failure::Connect(error.into()))?;
+        Ok(Self::new(stream))
+    }
+
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self { stream, ahead: BytesMut::new() }
+    }
+
+    pub(super) const fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Tells whether the connection is open and silent, as one that waits for a request must be. Asks the kernel: what the
+    /// runtime knows may be older than the other side's goodbye.
+    pub(super) fn is_idle(&self) -> bool {
+        let mut byte = [0; 1];
+        let peeked = recv(&self.stream, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        self.ahead.is_empty() && matches!(peeked, Err(rustix::io::Errno::AGAIN))
+    }
+
+    /// Returns what has been read ahead.
+    pub(super) const fn ahead(&mut self) -> &mut BytesMut {
+        &mut self.ahead
+    }
+
+    /// Takes the connection apart.
+    pub(super) fn into_parts(self) -> (TcpStream, BytesMut) {
+        (self.stream, self.ahead)
+    }
+
+    /// Reads more. Returns the number of bytes, 0 when the other side has closed the connection.
+    pub(super) async fn read(&mut self, at_most: usize, timeout: Duration) -> Result<usize, Failure> {
+        self.ahead.reserve(at_most);
+        let mut limited = (&mut self.stream).take(at_most as u64);
+        within(timeout, limited.read_buf(&mut self.ahead)).await?.map_err(|error| Failure::Broken(error.into()))
+    }
+
+    /// Reads the head of a response and leaves what follows it in the buffer.
+    pub(super) async fn read_head(&mut self, bodiless: bool, timeout: Duration) -> Result<ResponseHead, Failure> {
+        let mut seen = 0;
+        loop {
+            // Parse when a line that may be the empty one has come, not at every byte of a slow header.
+            if ends_line(&self.ahead[seen..]) || self.ahead.len() >= HEAD_MAX_BYTES {
+                let head = ResponseHead::parse(&self.ahead, bodiless)
+                    .map_err(|error| Failure::Protocol(format!("the answer cannot be read: {error}")))?;
+                if let Some(head) = head {
+                    self.ahead.advance(head.length);
+                    return Ok(head);
+                }
+            }
+            seen = self.ahead.len();
+            if self.read(HEAD_READ_BYTES, timeout).await? == 0 {
+                return Err(Failure::ended_early());
+            }
+        }
+    }
+}
+
+fn ends_line(bytes: &[u8]) -> bool {
+    bytes.contains(&b'\n')
+}

@@ -1,0 +1,123 @@
+//! The answer to a request: its header, and its body still on the way.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
+use http::{HeaderMap, StatusCode};
+use oci::MediaType;
+use reqwest::Url;
+
+use super::{Failure, within};
+use crate::direct;
+use crate::syntax::location;
+
+/// Most bytes of a body nobody wants that are read so that its connection can be used again.
+const DISCARD_MAX_BYTES: usize = 64 * 1024;
+
+/// An answer. Dropping it closes the connection unless the body has been read.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// What was asked, after redirects.
+    pub(crate) url: Url,
+    pub(crate) body: AnswerBody,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(crate) enum AnswerBody {
+    Empty,
+    /// Bytes that were read too early, and what follows them.
+    Ahead(Bytes, Box<AnswerBody>),
+    Direct(direct::Body),
+    Tls {
+        response: reqwest::Response,
+        timeout: Duration,
+    },
+}
+
+impl Answer {
+    /// Returns a header field as text.
+    pub(crate) fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Returns the length that the header states.
+    pub(crate) fn stated_length(&self) -> Option<u64> {
+        let text = self.header(CONTENT_LENGTH)?;
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+    }
+
+    /// Returns the media type without its parameters.
+    pub(crate) fn media_type(&self) -> Option<MediaType> {
+        MediaType::from_content_type(self.header(CONTENT_TYPE)?).ok()
+    }
+
+    /// Returns the digest that a header states, where it is one that we read.
+    pub(crate) fn digest(&self, name: &HeaderName) -> Option<oci::Digest> {
+        self.header(name)?.trim().parse().ok()
+    }
+
+    /// Returns where `Location` leads.
+    pub(crate) fn location(&self) -> Result<Url, Failure> {
+        let target = self.header(LOCATION).ok_or_else(|| Failure::Protocol("it names no location".to_owned()))?;
+        location::resolve(&self.url, target).map_err(|error| Failure::Protocol(error.to_string()))
+    }
+
+    /// Returns the next bytes of the body, `None` after the last.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        if let AnswerBody::Ahead(bytes, rest) = &mut self.body {
+            let bytes = std::mem::take(bytes);
+            self.body = std::mem::replace(rest, AnswerBody::Empty);
+            return Ok(Some(bytes));
+        }
+        match &mut self.body {
+            AnswerBody::Empty | AnswerBody::Ahead(..) => Ok(None),
+            AnswerBody::Direct(body) => body.chunk().await,
+            AnswerBody::Tls { response, timeout } => {
+                within(*timeout, response.chunk()).await?.map_err(|error| Failure::Broken(error.without_url().into()))
+            }
+        }
+    }
+
+    /// Puts bytes back that were read too early.
+    pub(crate) fn unread(&mut self, bytes: Bytes) {
+        let rest = std::mem::replace(&mut self.body, AnswerBody::Empty);
+        self.body = AnswerBody::Ahead(bytes, Box::new(rest));
+    }
+
+    /// Reads the body. `None` when it has more than `limit` bytes.
+    pub(crate) async fn read(mut self, limit: usize) -> Result<Option<Bytes>, Failure> {
+        if self.stated_length().is_some_and(|length| length > limit as u64) {
+            return Ok(None);
+        }
+        let Some(first) = self.chunk().await? else { return Ok(Some(Bytes::new())) };
+        // Most bodies come in one piece, which then needs no copy.
+        let mut all: Option<BytesMut> = None;
+        let mut length = first.len();
+        while let Some(chunk) = self.chunk().await? {
+            length += chunk.len();
+            if length > limit {
+                return Ok(None);
+            }
+            all.get_or_insert_with(|| BytesMut::from(&first[..])).extend_from_slice(&chunk);
+        }
+        if length > limit {
+            return Ok(None);
+        }
+        Ok(Some(all.map_or(first, BytesMut::freeze)))
+    }
+
+    /// Returns the answer without its body.
+    pub(crate) fn without_body(status: StatusCode, headers: HeaderMap, url: Url) -> Self {
+        Self { status, headers, url, body: AnswerBody::Empty }
+    }
+
+    /// Reads a short body away, so that the connection can be used again.
+    pub(crate) async fn discard(self) {
+        // That it could not be read hurts nobody: the connection is closed then.
+        let _ = self.read(DISCARD_MAX_BYTES).await;
+    }
+}

@@ -1,0 +1,187 @@
+//! HTTPS, through reqwest.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use http::header::CONTENT_LENGTH;
+use store::StoreError;
+
+use super::answer::AnswerBody;
+use super::{Answer, Body, Failure, Request, Tally, within};
+use crate::options::ClientOptions;
+
+/// Largest file of certificates that is read, in bytes. The roots of a whole system have about 250 KB.
+const CA_FILE_MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Window of one HTTP/2 stream, in bytes: enough for 100 MB/s at 20 ms.
+const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+
+/// Window of one HTTP/2 connection, in bytes.
+const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+
+/// The TLS client, made when the first host needs it: loading the roots of a system takes tens of milliseconds.
+pub(crate) struct Tls {
+    client: OnceLock<reqwest::Client>,
+    timeout: Duration,
+    user_agent: String,
+    idle_connections: usize,
+    skip_verification: bool,
+    ca_file: Option<PathBuf>,
+}
+
+impl Tls {
+    pub(crate) fn new(options: &ClientOptions) -> Self {
+        Self {
+            client: OnceLock::new(),
+            timeout: options.timeout,
+            user_agent: options.user_agent.clone(),
+            idle_connections: options.concurrency_per_host,
+            skip_verification: options.insecure_skip_tls_verify,
+            ca_file: options.ca_file.clone(),
+        }
+    }
+
+    pub(crate) async fn send(&self, request: Request) -> Result<Answer, Failure> {
+        let client = self.client()?;
+        let length = request.body.length();
+        let states_length = request.states_length();
+        let url = request.url.clone();
+        let mut outgoing = client.request(request.method, request.url).headers(request.headers);
+        if states_length {
+            outgoing = outgoing.header(CONTENT_LENGTH, length);
+        }
+        let tally = request.tally;
+        let trouble = Trouble::default();
+        outgoing = match request.body {
+            Body::Empty => outgoing,
+            Body::Bytes(bytes) => {
+                tally.advance(bytes.len() as u64);
+                outgoing.body(bytes)
+            }
+            body => outgoing.body(counted(body, tally.clone(), trouble.clone())),
+        };
+        let sent = progressing(outgoing.send(), &tally, self.timeout).await?;
+        let response = sent.map_err(|error| trouble.take().map_or_else(|| failure(error), Failure::Content))?;
+        Ok(Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            url,
+            body: AnswerBody::Tls { response, timeout: self.timeout },
+        })
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, Failure> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = self.build()?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    fn build(&self) -> Result<reqwest::Client, Failure> {
+        // An error says that the program has chosen a provider itself, which is as good.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .user_agent(&self.user_agent)
+            .connect_timeout(self.timeout)
+            .pool_max_idle_per_host(self.idle_connections)
+            .tcp_nodelay(true)
+            .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .tls_danger_accept_invalid_certs(self.skip_verification);
+        if let Some(path) = &self.ca_file {
+            let pem = read_ca_file(path)
+                .map_err(|source| StoreError::File {
+                    action: "cannot read certificates from",
+                    path: path.clone(),
+                    source,
+                })
+                .map_err(Failure::Content)?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| StoreError::Format {
+                    path: path.clone(),
+                    reason: "holds no PEM certificates".to_owned(),
+                })
+                .map_err(Failure::Content)?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        builder.build().map_err(|error| Failure::Tls(error.into()))
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+fn read_ca_file(path: &std::path::Path) -> io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut pem = Vec::new();
+    std::fs::File::open(path)?.take(CA_FILE_MAX_BYTES).read_to_end(&mut pem)?;
+    Ok(pem)
+}
+
+/// The error of a source, on its way around the HTTP library.
+#[derive(Clone, Default)]
+struct Trouble(Arc<Mutex<Option<StoreError>>>);
+
+impl Trouble {
+    fn put(&self, error: StoreError) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    fn take(&self) -> Option<StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+fn counted(body: Body, tally: Tally, trouble: Trouble) -> reqwest::Body {
+    reqwest::Body::wrap_stream(body.into_stream().map(move |chunk| match chunk {
+        Ok(chunk) => {
+            tally.advance(chunk.len() as u64);
+            Ok(chunk)
+        }
+        Err(error) => {
+            trouble.put(error);
+            Err(io::Error::other("the content could not be had"))
+        }
+    }))
+}
+
+/// Waits for an answer as long as the body of the request moves, and one `limit` after it has stopped.
+async fn progressing<T>(send: impl Future<Output = T>, tally: &Tally, limit: Duration) -> Result<T, Failure> {
+    let mut send = std::pin::pin!(send);
+    loop {
+        let before = tally.moved();
+        match within(limit, send.as_mut()).await {
+            Err(_) if tally.moved() != before => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+fn failure(error: reqwest::Error) -> Failure {
+    // The URL may hold signatures.
+    let error = error.without_url();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        if inner.is::<rustls::Error>() || inner.downcast_ref::<io::Error>().is_some_and(holds_tls_error) {
+            return Failure::Tls(error.into());
+        }
+        cause = inner.source();
+    }
+    if error.is_connect() { Failure::Connect(error.into()) } else { Failure::Broken(error.into()) }
+}
+
+fn holds_tls_error(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+}

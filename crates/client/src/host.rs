@@ -1,0 +1,339 @@
+//! One registry: its requests, authenticated, redirected, repeated and bounded.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderName, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use oci::{Host, RepositoryName};
+use reqwest::Url;
+use store::StoreError;
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+
+use crate::auth::{Asker, Auth, Pass, Scope};
+use crate::exchange::{Answer, Body, Failure, Request, Transport};
+use crate::options::ClientOptions;
+use crate::probe::{self, Spoken};
+use crate::profile::Profile;
+use crate::refusal;
+use crate::retry::{self, Backoff};
+use crate::syntax::location::{is_downgrade, same_origin};
+
+/// Most redirects of one request.
+const REDIRECTS_MAX: usize = 8;
+
+/// Most passes shown with one request: what was there, a fresh one, and one of the scope the registry names itself.
+const PASSES_MAX: usize = 3;
+
+/// Docker Hub's name in references, and the host that is asked.
+const DOCKER_HUB: &str = "docker.io";
+const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
+
+/// One registry and everything known about it.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    name: Host,
+    pub(crate) options: Arc<ClientOptions>,
+    transport: Arc<Transport>,
+    base: OnceCell<Url>,
+    auth: Auth,
+    permits: Semaphore,
+    pub(crate) profile: Profile,
+    agent: Option<HeaderValue>,
+}
+
+/// A request to a registry.
+#[derive(Clone, Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) context: Context<'a>,
+}
+
+/// On whose behalf and for what a request is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    /// The store, for messages.
+    pub(crate) location: &'a str,
+    /// What is to be done, for messages.
+    pub(crate) action: &'a str,
+    /// The repository, by which credentials are found.
+    pub(crate) repository: Option<&'a RepositoryName>,
+    /// What a token must be good for.
+    pub(crate) scope: &'a Scope,
+}
+
+impl Context<'_> {
+    pub(crate) fn failed(&self, failure: Failure) -> StoreError {
+        failure.into_store_error(self.location, self.action)
+    }
+
+    pub(crate) fn protocol(&self, reason: impl Into<String>) -> StoreError {
+        refusal::protocol(self.location, self.action, reason)
+    }
+
+    pub(crate) async fn refused(&self, answer: Answer) -> StoreError {
+        refusal::error(answer, self.location, self.action).await
+    }
+
+    fn denied(&self, reason: String) -> StoreError {
+        StoreError::Denied { location: self.location.to_owned(), action: self.action.to_owned(), reason }
+    }
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(method: Method, url: Url, context: Context<'a>) -> Self {
+        Self { method, url, headers: HeaderMap::new(), body: None, context }
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+}
+
+impl Registry {
+    pub(crate) fn new(name: Host, options: Arc<ClientOptions>, transport: Arc<Transport>) -> Self {
+        let agent = HeaderValue::try_from(&options.user_agent).ok();
+        let permits = Semaphore::new(options.concurrency_per_host.max(1));
+        Self {
+            name,
+            options,
+            transport,
+            base: OnceCell::new(),
+            auth: Auth::default(),
+            permits,
+            profile: Profile::default(),
+            agent,
+        }
+    }
+
+    pub(crate) const fn name(&self) -> &Host {
+        &self.name
+    }
+
+    /// Returns the registry's URL, after it has been asked what it speaks and what it wants to be shown. That is done once.
+    pub(crate) async fn base(&self) -> Result<&Url, StoreError> {
+        self.base.get_or_try_init(|| self.ping()).await
+    }
+
+    async fn ping(&self) -> Result<Url, StoreError> {
+        let scope = Scope::none();
+        let context =
+            Context { location: self.name.as_str(), action: "the first request", repository: None, scope: &scope };
+        let mut backoff = Backoff::new(self.options.retry);
+        loop {
+            let (base, outcome) = self.first_request(&context).await?;
+            let wish = match &outcome {
+                Ok(answer) if retry::is_passing(answer.status) => retry::wish(answer),
+                Err(failure) if failure.is_passing() => None,
+                _ => {
+                    let answer = outcome.map_err(|failure| context.failed(failure))?;
+                    self.understand_ping(&base, answer, &context).await?;
+                    return Ok(base);
+                }
+            };
+            if !backoff.again(wish).await {
+                return Err(match outcome {
+                    Ok(answer) => context.refused(answer).await,
+                    Err(failure) => context.failed(failure),
+                });
+            }
+        }
+    }
+
+    /// Asks `GET /v2/` in the scheme that this host speaks.
+    async fn first_request(&self, context: &Context<'_>) -> Result<(Url, Result<Answer, Failure>), StoreError> {
+        let authority = if self.name.as_str() == DOCKER_HUB { DOCKER_HUB_HOST } else { self.name.as_str() };
+        let url = |scheme: &str| {
+            Url::parse(&format!("{scheme}://{authority}/v2/"))
+                .map_err(|_| context.protocol("its name cannot be made a URL"))
+        };
+        if !self.options.plain_http && self.name.is_loopback() {
+            let plain = url("http")?;
+            if let Spoken::Plain(outcome) = probe::probe(&self.transport, plain.clone()).await {
+                return Ok((plain, *outcome));
+            }
+        }
+        let base = url(if self.options.plain_http { "http" } else { "https" })?;
+        let request = self.request(Method::GET, base.clone());
+        let outcome = self.transport.send(request).await;
+        Ok((base, outcome))
+    }
+
+    async fn understand_ping(&self, base: &Url, answer: Answer, context: &Context<'_>) -> Result<(), StoreError> {
+        match answer.status {
+            StatusCode::UNAUTHORIZED => {
+                self.auth.learn(&answer, base).map_err(|reason| context.denied(reason))?;
+            }
+            // Some registries answer the ping in their own way and everything else as they should: later answers tell.
+            status if status.is_server_error() => return Err(context.refused(answer).await),
+            _ => {}
+        }
+        answer.discard().await;
+        Ok(())
+    }
+
+    /// Sends a request that can be repeated, follows redirects, and repeats it as the policy says. What comes back may be
+    /// any status, one that says the registry is at its limits only after the last try; a 401 is an error.
+    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Answer, StoreError> {
+        let base = self.base().await?;
+        let mut backoff = Backoff::new(self.options.retry);
+        loop {
+            let permit = self.permit().await;
+            let outcome = self.authorized(base, &call).await?;
+            drop(permit);
+            let wish = match &outcome {
+                Ok(answer) if retry::is_passing(answer.status) => retry::wish(answer),
+                Err(failure) if failure.is_passing() => None,
+                _ => return outcome.map_err(|failure| call.context.failed(failure)),
+            };
+            if !backoff.again(wish).await {
+                return outcome.map_err(|failure| call.context.failed(failure));
+            }
+            if let Ok(answer) = outcome {
+                answer.discard().await;
+            }
+        }
+    }
+
+    /// Waits until another request may be under way.
+    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed; without a permit the request goes out all the same.
+        self.permits.acquire().await.ok()
+    }
+
+    /// Sends a request with what the registry wants to be shown, and with something newer when that is refused.
+    async fn authorized(&self, base: &Url, call: &Call<'_>) -> Result<Result<Answer, Failure>, StoreError> {
+        let mut passes = 0;
+        loop {
+            let asker = self.asker(base, &call.context);
+            let pass = self.auth.pass(asker).await?;
+            let answer = match self.redirected(base, call, &pass).await {
+                Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => answer,
+                outcome => return Ok(outcome),
+            };
+            passes += 1;
+            self.unauthorized(base, &pass, answer, &call.context, passes).await?;
+        }
+    }
+
+    /// Takes note of a 401.
+    ///
+    /// # Errors
+    /// [`StoreError::Denied`] when nothing else can be shown.
+    async fn unauthorized(
+        &self,
+        base: &Url,
+        pass: &Pass,
+        answer: Answer,
+        context: &Context<'_>,
+        passes: usize,
+    ) -> Result<(), StoreError> {
+        if !same_origin(base, &answer.url) {
+            return Err(context.denied("another host, to which it sent us, answered 401".to_owned()));
+        }
+        let outcome = if passes >= PASSES_MAX {
+            Err("it does not accept its own tokens".to_owned())
+        } else {
+            self.auth.refused(pass, &answer, self.asker(base, context)).await
+        };
+        let complaint = refusal::complaint(answer).await.to_string();
+        outcome.map_err(|reason| {
+            context.denied(if complaint.is_empty() { reason } else { format!("{reason} ({complaint})") })
+        })
+    }
+
+    /// Sends a request and follows redirects. What is secret stays with the registry.
+    async fn redirected(&self, base: &Url, call: &Call<'_>, pass: &Pass) -> Result<Answer, Failure> {
+        let mut url = call.url.clone();
+        let mut method = call.method.clone();
+        let mut visited: Vec<Url> = Vec::new();
+        loop {
+            let mut request = self.request(method.clone(), url.clone());
+            request.headers.extend(call.headers.clone());
+            if let Some(body) = &call.body {
+                request.body = Body::Bytes(body.clone());
+            }
+            authorize(&mut request, base, pass);
+            let answer = self.transport.send(request).await?;
+            let Some(next) = redirect_method(answer.status, &method) else { return Ok(answer) };
+            let target = answer.location()?;
+            if is_downgrade(&url, &target) {
+                return Err(Failure::Protocol("it redirects from TLS to plain HTTP".to_owned()));
+            }
+            visited.push(url);
+            if visited.contains(&target) {
+                return Err(Failure::Protocol("its redirects lead in a circle".to_owned()));
+            }
+            if visited.len() > REDIRECTS_MAX {
+                return Err(Failure::Protocol(format!("it redirects more than {REDIRECTS_MAX} times")));
+            }
+            answer.discard().await;
+            method = next;
+            url = target;
+        }
+    }
+
+    /// Sends a request once, with a body that may not be there a second time. A 401 is returned after it has been taken note
+    /// of; `Err` of the outer result means that there is nothing more to show.
+    pub(crate) async fn send_once(
+        &self,
+        mut request: Request,
+        context: &Context<'_>,
+    ) -> Result<Result<Answer, Failure>, StoreError> {
+        let base = self.base().await?;
+        let pass = self.auth.pass(self.asker(base, context)).await?;
+        let permit = self.permit().await;
+        if let Some(agent) = &self.agent {
+            request.headers.insert(USER_AGENT, agent.clone());
+        }
+        authorize(&mut request, base, &pass);
+        let answer = match self.transport.send(request).await {
+            Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => answer,
+            outcome => return Ok(outcome),
+        };
+        drop(permit);
+        let status = answer.status;
+        let (headers, url) = (answer.headers.clone(), answer.url.clone());
+        self.unauthorized(base, &pass, answer, context, 1).await?;
+        Ok(Ok(Answer::without_body(status, headers, url)))
+    }
+
+    fn asker<'a>(&'a self, base: &'a Url, context: &Context<'a>) -> Asker<'a> {
+        Asker {
+            transport: &self.transport,
+            retry: self.options.retry,
+            base,
+            location: context.location,
+            credential: self.options.credentials.find(&self.name, context.repository),
+            scope: context.scope,
+        }
+    }
+
+    fn request(&self, method: Method, url: Url) -> Request {
+        let request = Request::new(method, url);
+        match &self.agent {
+            Some(agent) => request.with(USER_AGENT, agent.clone()),
+            None => request,
+        }
+    }
+}
+
+fn authorize(request: &mut Request, base: &Url, pass: &Pass) {
+    if let Some(header) = pass.header.as_ref().filter(|_| same_origin(base, &request.url)) {
+        request.headers.insert(AUTHORIZATION, header.clone());
+    }
+}
+
+/// Returns the method with which a redirect is followed, if it is one.
+fn redirect_method(status: StatusCode, method: &Method) -> Option<Method> {
+    let safe = matches!(*method, Method::GET | Method::HEAD);
+    match status.as_u16() {
+        301..=303 if safe => Some(method.clone()),
+        307 | 308 => Some(method.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,42 @@
+//! The registry client, itself a [`store::Store`].
+//!
+//! ```text
+//!  Repository (Store) ─▶ manifests tags referrers blobs download upload mount delete
+//!                              │ one Call each: method, URL, scope, what to say when it fails
+//!                              ▼
+//!  Registry ─▶ ping, auth, redirects, retries, concurrency; profile: what was learned
+//!                              │ one Request, one Answer
+//!                              ▼
+//!  Transport ─▶ direct (plain HTTP/1.1: sendfile, splice) or reqwest (TLS)
+//! ```
+//!
+//! Every byte from outside is hostile: headers and bodies are bounded, redirects and pages counted, locations parsed by
+//! [`syntax`], content verified here or by the other side where that has been seen to verify.
+
+mod auth;
+mod blobs;
+mod client;
+mod credentials;
+mod delete;
+mod direct;
+mod download;
+mod exchange;
+mod host;
+mod manifests;
+mod mount;
+mod options;
+mod pages;
+mod probe;
+mod profile;
+mod referrers;
+mod refusal;
+mod repository;
+mod retry;
+pub mod syntax;
+mod tags;
+mod upload;
+
+pub use client::Client;
+pub use credentials::{Credential, Credentials, Secret};
+pub use options::{ClientOptions, RetryPolicy, UploadMode};
+pub use repository::Repository;

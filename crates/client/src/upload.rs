@@ -1,0 +1,255 @@
+//! Moving a blob to a registry (distribution-spec, "Pushing blobs").
+
+mod chunks;
+mod content;
+mod session;
+mod trust;
+
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::RANGE;
+use oci::Descriptor;
+use reqwest::Url;
+use store::{BlobSource, Meter, Put, Store as _, StoreError};
+
+use crate::auth::Access;
+use crate::exchange::{Answer, Body, Failure, Tally};
+use crate::host::Context;
+use crate::manifests::CONTENT_DIGEST;
+use crate::options::UploadMode;
+use crate::profile::SinglePost;
+use crate::refusal;
+use crate::repository::Repository;
+use crate::retry::{self, Backoff};
+use crate::syntax::range::uploaded;
+
+pub(crate) use session::cancel;
+
+/// Blobs up to this size go in one `POST` where that is not known to fail: little is lost when it does.
+const TRIAL_MAX_BYTES: u64 = 64 * 1024;
+
+/// Blobs up to this size go in one `POST` where that is known to work. Larger ones are worth a session that can be resumed.
+const SINGLE_POST_MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Blobs from this size on are worth asking how much of them has arrived when a connection breaks.
+const RESUME_MIN_BYTES: u64 = 256 * 1024;
+
+/// One blob on its way to a registry.
+struct Upload<'a> {
+    repository: &'a Repository,
+    context: Context<'a>,
+    descriptor: &'a Descriptor,
+    source: &'a dyn BlobSource,
+    tally: Tally,
+    /// Whether the registry has been seen to refuse content of a wrong digest, so that it need not be hashed here.
+    trusted: bool,
+}
+
+/// An upload session and how much of the blob it holds.
+#[derive(Clone, Debug)]
+struct Session {
+    location: Url,
+    offset: u64,
+    /// Fewest bytes of a chunk but the last, where the registry wants that.
+    chunk_min: u64,
+}
+
+/// Why a try did not end with the blob in its place.
+enum Trouble {
+    /// Another try will not go better.
+    Final(StoreError),
+    /// Another try may; the session, if there is one, may hold some of the blob.
+    Passing { error: StoreError, wish: Option<Duration>, session: Option<Session> },
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Final(error)
+    }
+}
+
+/// Moves a blob. When that fails, the meter is where it was before and the registry shows nothing of the blob.
+pub(crate) async fn put(
+    repository: &Repository,
+    descriptor: &Descriptor,
+    source: &dyn BlobSource,
+    meter: &Meter,
+) -> Result<Put, StoreError> {
+    let action = format!("the upload of blob {}", descriptor.digest);
+    let context = repository.context(&action, Access::Push);
+    let trusted = trust::is_verifying(repository, descriptor).await?;
+    let upload = Upload { repository, context, descriptor, source, tally: Tally::new(meter), trusted };
+    let outcome = upload.run().await;
+    if outcome.is_err() {
+        upload.tally.settle(0);
+    }
+    outcome.map(|()| Put::Stored)
+}
+
+impl Upload<'_> {
+    async fn run(&self) -> Result<(), StoreError> {
+        let profile = &self.repository.registry().profile;
+        let mut backoff = Backoff::new(self.repository.registry().options.retry);
+        let mut session = profile
+            .take_upload(self.repository.name(), &self.descriptor.digest)
+            .map(|location| Session { location, offset: 0, chunk_min: 0 });
+        let mut furthest = 0;
+        loop {
+            let (error, wish, broken) = match self.attempt(session).await {
+                Ok(()) => return Ok(()),
+                Err(Trouble::Final(error)) => return Err(error),
+                Err(Trouble::Passing { error, wish, session }) => (error, wish, session),
+            };
+            if !backoff.again(wish).await {
+                return Err(error);
+            }
+            session = match broken {
+                Some(broken) if self.descriptor.size >= RESUME_MIN_BYTES => session::resume(self, broken).await,
+                _ => None,
+            };
+            let kept = session.as_ref().map_or(0, |session| session.offset);
+            self.tally.settle(kept);
+            if kept > furthest {
+                // It goes on, however slowly.
+                furthest = kept;
+                backoff.reset();
+            }
+        }
+    }
+
+    /// Tries once, from what the session holds, or from the beginning.
+    async fn attempt(&self, session: Option<Session>) -> Result<(), Trouble> {
+        let size = self.descriptor.size;
+        let mode = self.repository.registry().options.upload;
+        let session = match session {
+            Some(session) => session,
+            None => match self.single_post(mode).await? {
+                SinglePostOutcome::Done => return Ok(()),
+                SinglePostOutcome::Session(session) => session,
+                SinglePostOutcome::NotTried => session::open(self).await?,
+            },
+        };
+        match mode {
+            UploadMode::Chunked { size: chunk } => {
+                let chunk = chunk.max(1).max(session.chunk_min);
+                chunks::send(self, session, chunk).await
+            }
+            UploadMode::Streamed => chunks::send_streamed(self, session).await,
+            // Only `PATCH` can go on where something was interrupted.
+            _ if session.offset > 0 && session.offset < size => {
+                let rest = size - session.offset;
+                chunks::send(self, session, rest).await
+            }
+            _ => {
+                let body =
+                    if session.offset < size { content::whole(self, session.offset).await? } else { Body::Empty };
+                session::finish(self, session, body).await
+            }
+        }
+    }
+
+    /// Sends the blob in one `POST`, where the mode says so and the registry is not known to refuse.
+    async fn single_post(&self, mode: UploadMode) -> Result<SinglePostOutcome, Trouble> {
+        let profile = &self.repository.registry().profile;
+        let size = self.descriptor.size;
+        let learning = match mode {
+            UploadMode::SinglePost => false,
+            UploadMode::Auto if size <= SINGLE_POST_MAX_BYTES => match profile.single_post() {
+                SinglePost::Works => false,
+                SinglePost::Try if size <= TRIAL_MAX_BYTES => true,
+                SinglePost::Try => {
+                    profile.learn_single_post(None);
+                    return Ok(SinglePostOutcome::NotTried);
+                }
+                SinglePost::Avoid => return Ok(SinglePostOutcome::NotTried),
+            },
+            _ => return Ok(SinglePostOutcome::NotTried),
+        };
+        // Whatever happens, even if this future is dropped, somebody else may try to learn it.
+        let mut lesson = Lesson { profile, works: None, taught: learning };
+        let (outcome, works) = session::post_whole(self, learning).await?;
+        lesson.works = works;
+        Ok(outcome)
+    }
+
+    fn failed(&self, failure: Failure, session: Option<Session>) -> Trouble {
+        let passing = match &failure {
+            // The source could not be reached: it may be the next time.
+            Failure::Content(StoreError::Unreachable { .. }) => true,
+            other => other.is_passing(),
+        };
+        let error = self.context.failed(failure);
+        if passing { Trouble::Passing { error, wish: None, session } } else { Trouble::Final(error) }
+    }
+
+    /// Says what an answer means that is not the one hoped for. Reads the content again where it is said to be wrong.
+    async fn refused(&self, answer: Answer, session: Option<Session>) -> Trouble {
+        let status = answer.status;
+        let wish = retry::wish(&answer);
+        let complaint = refusal::complaint(answer).await;
+        let error = refusal::error_of(status, &complaint, self.context.location, self.context.action);
+        if complaint.has("DIGEST_INVALID") || complaint.has("SIZE_INVALID") {
+            // Either the content is not what it should be, or it was damaged on the way.
+            return match content::check(self).await {
+                Err(wrong) => Trouble::Final(wrong),
+                Ok(()) => Trouble::Passing { error, wish, session: None },
+            };
+        }
+        match status.as_u16() {
+            // The pass was renewed; the session is untouched.
+            401 => Trouble::Passing { error, wish, session },
+            // The session is gone, or holds something else than we believe.
+            404 => Trouble::Passing { error, wish, session: None },
+            416 => Trouble::Passing { error, wish, session },
+            _ if retry::is_passing(status) => Trouble::Passing { error, wish, session },
+            _ => Trouble::Final(error),
+        }
+    }
+
+    /// Checks the answer that says the blob is in its place.
+    fn accept(&self, answer: &Answer) -> Result<(), StoreError> {
+        match answer.digest(&CONTENT_DIGEST) {
+            // Some registries call everything by its sha256, whatever it was sent as.
+            Some(found) if found.algorithm() == self.descriptor.digest.algorithm() => self
+                .descriptor
+                .digest
+                .expect(found)
+                .map_err(|source| StoreError::Digest { location: self.repository.location().to_owned(), source }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a single `POST` brought.
+enum SinglePostOutcome {
+    Done,
+    /// The registry has opened a session instead.
+    Session(Session),
+    NotTried,
+}
+
+/// Passes on what a trial has shown when it ends.
+struct Lesson<'a> {
+    profile: &'a crate::profile::Profile,
+    works: Option<bool>,
+    taught: bool,
+}
+
+impl Drop for Lesson<'_> {
+    fn drop(&mut self) {
+        if self.taught {
+            self.profile.learn_single_post(self.works);
+        }
+    }
+}
+
+/// Returns how many bytes an answer says the session holds.
+fn held(answer: &Answer) -> Option<u64> {
+    answer.header(RANGE).and_then(uploaded)
+}
+
+/// Tells whether the blob is in its place.
+fn is_done(status: StatusCode) -> bool {
+    matches!(status, StatusCode::CREATED | StatusCode::OK | StatusCode::NO_CONTENT)
+}
