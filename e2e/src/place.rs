@@ -1,12 +1,13 @@
 //! Registries, layouts and archives, by one name.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use client::{Client, ClientOptions};
-use registry::{MemoryRepositories, Registry, RegistryOptions, RunningRegistry};
+use client::{Client, ClientOptions, Credential, Credentials, Secret};
 use oci::{RepositoryName, Tag};
-use store::{ArchiveStore, LayoutStore, Store};
+use registry::{Access, MemoryRepositories, Registry, RegistryOptions, RunningRegistry};
+use store::{LayoutStore, Store};
 use tempfile::TempDir;
 use testkit::application::Application;
 use testkit::peers::{PeerRegistry, RunningPeer};
@@ -44,10 +45,15 @@ impl Kind {
 
     /// Tells whether blobs may be named by sha512.
     pub fn takes_sha512(self) -> bool {
-        self != Self::OciRegistry
+        !matches!(self, Self::OciRegistry | Self::Liar)
     }
 
-    fn peer(self) -> Option<PeerRegistry> {
+    /// Tells whether it is reached over the network.
+    pub const fn is_registry(self) -> bool {
+        !matches!(self, Self::Layout | Self::Archive)
+    }
+
+    const fn peer(self) -> Option<PeerRegistry> {
         match self {
             Self::Distribution => Some(PeerRegistry::Distribution),
             Self::DockerRegistry => Some(PeerRegistry::DockerRegistry),
@@ -66,26 +72,43 @@ enum Server {
 }
 
 /// A place that is open for as long as this value lives.
-#[derive(Debug)]
 pub struct Place {
     /// What it is.
     pub kind: Kind,
     server: Option<Server>,
     folder: TempDir,
+    /// What the tests themselves show to a registry.
+    credential: Option<Credential>,
 }
 
 impl Place {
     /// Opens a place; `None` when the peer is not installed, which has been said then.
     pub async fn open(kind: Kind) -> Option<Self> {
-        let server = match (kind, kind.peer()) {
-            (_, Some(peer)) => Some(Server::Peer(peer.start()?)),
-            (Kind::Ours, None) => {
-                let registry = Registry::new(Arc::new(MemoryRepositories::default()), RegistryOptions::default());
-                Some(Server::Ours(RunningRegistry::start(([127, 0, 0, 1], 0).into(), registry).await.unwrap()))
-            }
-            (_, None) => None,
+        let server = match kind.peer() {
+            Some(peer) => Some(Server::Peer(peer.start()?)),
+            None if kind == Kind::Ours => return Some(Self::ours(RegistryOptions::default()).await),
+            None => None,
         };
-        Some(Self { kind, server, folder: tempfile::tempdir().unwrap() })
+        Some(Self::new(kind, server, None))
+    }
+
+    /// Opens our registry with options of its own.
+    pub async fn ours(options: RegistryOptions) -> Self {
+        let credential = match &options.access {
+            Access::Open => None,
+            Access::Basic(credentials) | Access::Bearer { credentials, .. } => Some(Credential::Password {
+                user: credentials.user.clone(),
+                password: Secret::new(credentials.password.clone()),
+            }),
+        };
+        let registry = Registry::new(Arc::new(MemoryRepositories::default()), options);
+        let running = RunningRegistry::start(([127, 0, 0, 1], 0).into(), registry).await.unwrap();
+        Self::new(Kind::Ours, Some(Server::Ours(running)), credential)
+    }
+
+    fn new(kind: Kind, server: Option<Server>, credential: Option<Credential>) -> Self {
+        let folder = tempfile::Builder::new().prefix("e2e-place-").tempdir().unwrap();
+        Self { kind, server, folder, credential }
     }
 
     /// Returns what a user would type for the repository `name` here, without a tag.
@@ -98,11 +121,11 @@ impl Place {
     }
 
     /// Returns `HOST:PORT` of a registry.
-    pub fn address(&self) -> String {
+    pub fn address(&self) -> std::net::SocketAddr {
         match &self.server {
-            Some(Server::Ours(registry)) => registry.addr().to_string(),
-            Some(Server::Peer(peer)) => peer.address().to_string(),
-            None => String::new(),
+            Some(Server::Ours(registry)) => registry.addr(),
+            Some(Server::Peer(peer)) => peer.address(),
+            None => panic!("{:?} has no address", self.kind),
         }
     }
 
@@ -112,34 +135,56 @@ impl Place {
         self.folder.path().join(if self.kind == Kind::Archive { format!("{file}.tar") } else { file })
     }
 
-    /// Opens the repository `name` here for reading, by our own stores.
+    /// Opens the repository `name` here for reading. An archive is unpacked by the tar library first, and a layout must
+    /// exist.
     pub fn read(&self, name: &str) -> Arc<dyn Store> {
         match self.kind {
             Kind::Layout => Arc::new(LayoutStore::open(self.path(name)).unwrap()),
-            Kind::Archive => Arc::new(ArchiveStore::open(self.path(name)).unwrap()),
+            Kind::Archive => Arc::new(LayoutStore::open(self.unpacked(name)).unwrap()),
             _ => self.repository(name),
         }
     }
 
-    fn repository(&self, name: &str) -> Arc<dyn Store> {
-        let client = Client::new(ClientOptions::default()).unwrap();
-        let name: RepositoryName = name.parse().unwrap();
-        Arc::new(client.repository(&self.address().parse().unwrap(), &name))
+    /// Unpacks an archive into a new directory beside it.
+    pub fn unpacked(&self, name: &str) -> PathBuf {
+        let directory = tempfile::Builder::new().prefix("unpacked-").tempdir_in(self.folder.path()).unwrap().keep();
+        let file = File::open(self.path(name)).unwrap();
+        tar::Archive::new(file).unpack(&directory).unwrap();
+        directory
     }
 
-    /// Writes an application into the repository `name` here.
+    fn repository(&self, name: &str) -> Arc<dyn Store> {
+        let address = self.address().to_string();
+        let mut credentials = Credentials::default();
+        if let Some(credential) = &self.credential {
+            credentials.add(&address, credential.clone());
+        }
+        let client = Client::new(ClientOptions { credentials, ..ClientOptions::default() });
+        let name: RepositoryName = name.parse().unwrap();
+        Arc::new(client.repository(&address.parse().unwrap(), &name))
+    }
+
+    /// Writes an application into the repository `name` here; into layouts and archives without any code of the product.
     pub async fn fill(&self, name: &str, application: &Application) {
-        let store: Arc<dyn Store> = match self.kind {
-            Kind::Layout => Arc::new(LayoutStore::open_or_create(self.path(name)).unwrap()),
-            Kind::Archive => Arc::new(ArchiveStore::create(self.path(name)).unwrap()),
-            _ => self.repository(name),
-        };
-        application.write_to_store(&*store).await.unwrap();
-        store.finish().await.unwrap();
+        let path = || self.path(name);
+        match self.kind {
+            Kind::Layout => application.write_layout(&path()),
+            Kind::Archive => write_archive(&path(), application),
+            _ => application.write_to_store(&*self.repository(name)).await.unwrap(),
+        }
     }
 
     /// Returns the tags that an application gives to versions.
     pub fn tags(application: &Application) -> Vec<Tag> {
         application.tags().iter().map(|(tag, _)| tag.clone()).collect()
     }
+}
+
+/// Writes an application as a tar of a layout.
+pub fn write_archive(path: &Path, application: &Application) {
+    let directory = tempfile::tempdir().unwrap();
+    application.write_layout(directory.path());
+    let mut archive = tar::Builder::new(File::create(path).unwrap());
+    archive.append_dir_all("", directory.path()).unwrap();
+    archive.into_inner().unwrap().sync_all().unwrap();
 }

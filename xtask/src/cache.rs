@@ -4,6 +4,7 @@
 //! $XDG_CACHE_HOME (or ~/.cache)/supercargo-xtask/
 //!   crane-0.22.1/bin/crane          one directory a tool and version, complete or absent
 //!   liar-6f2a…/bin/liar             our own programs: the version is a hash of their sources
+//!   corpus-debian-5d0c…/            what benchmarks copy: the version is a hash of its recipe
 //!   current/crane                   symbolic links, named for the peer, to what the last run set up
 //!   .partial-cosign-3.1.3-4711/     an installation under way, or interrupted: never looked into
 //! ```
@@ -40,28 +41,42 @@ pub fn get_or_install(
     executable: &str,
     install: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
-    let root = root()?;
-    let path = installed(&root, tool, version, executable);
+    let path = installed(&root()?, tool, version, executable);
     if path.is_file() {
         return Ok(path);
     }
-    let partial = root.join(format!(".partial-{tool}-{version}-{}", process::id()));
+    get_or_make(tool, version, |directory| {
+        install(directory)?;
+        ensure!(directory.join("bin").join(executable).is_file(), "the installation of {tool} left no {executable}");
+        Ok(())
+    })?;
+    Ok(path)
+}
+
+/// Returns the directory of a thing, calling `make` with an empty one if this version is not there yet. It is complete
+/// or absent, as with [`get_or_install`].
+pub fn get_or_make(name: &str, version: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let root = root()?;
+    let place = root.join(format!("{name}-{version}"));
+    if place.is_dir() {
+        return Ok(place);
+    }
+    let partial = root.join(format!(".partial-{name}-{version}-{}", process::id()));
     remove_abandoned(&root)?;
     fs::create_dir_all(&partial).with_context(|| format!("cannot create {}", partial.display()))?;
-    eprintln!("xtask: building {tool} {version}");
-    let outcome = install(&partial).and_then(|()| put_in_place(&root, &partial, tool, version, executable));
+    eprintln!("xtask: building {name} {version}");
+    let outcome = make(&partial).and_then(|()| put_in_place(&partial, &place));
     if partial.exists() {
         fs::remove_dir_all(&partial)?;
     }
     outcome?;
-    Ok(path)
+    Ok(place)
 }
 
-fn put_in_place(root: &Path, partial: &Path, tool: &str, version: &str, executable: &str) -> Result<()> {
-    ensure!(partial.join("bin").join(executable).is_file(), "the installation of {tool} left no {executable}");
-    let renamed = fs::rename(partial, root.join(format!("{tool}-{version}")));
+fn put_in_place(partial: &Path, place: &Path) -> Result<()> {
+    let renamed = fs::rename(partial, place);
     // Another run may have been faster; its result is as good as ours.
-    if installed(root, tool, version, executable).is_file() { Ok(()) } else { Ok(renamed?) }
+    if place.is_dir() { Ok(()) } else { Ok(renamed?) }
 }
 
 /// Removes what runs left behind that no longer exist.

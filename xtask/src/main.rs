@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `test [--all]` | sets up the peers, then runs every check and every test; what CI runs |
 //! | `peers [--all]` | only sets up the peers, and prints where they are |
+//! | `corpus` | makes the images that benchmarks copy, and prints where they are |
+//! | `bench copy` | measures supercargo and its peers side by side |
 //! | `check-layers` | holds the crates' dependencies against the table in [`layers`] |
 //!
 //! A *peer* is a program of somebody else (crane, skopeo, a registry) that the tests compare with or talk to. `--all` adds
@@ -11,9 +13,11 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal is all this program talks to")]
 #![expect(unreachable_pub, reason = "in a program, pub says: for the other modules")]
 
+mod bench;
 mod cache;
 mod cargo;
 mod cargo_deny;
+mod corpus;
 mod environment;
 mod file_size;
 mod layers;
@@ -29,6 +33,9 @@ usage: cargo xtask COMMAND
 
   test [--all]    set up the peers, then run every check and every test
   peers [--all]   set up the peers and print where they are
+  corpus          make the images that benchmarks copy; needs root
+  bench copy [--quick] [--scenario NAME]
+                  measure supercargo and its peers side by side
   check-layers    check which crate depends on which
 
   --all           also the peers that take minutes to build";
@@ -41,6 +48,8 @@ fn main() -> ExitCode {
         ["test", "--all"] => test::run(peers::Selection::All),
         ["peers"] => peers::run(peers::Selection::Usual),
         ["peers", "--all"] => peers::run(peers::Selection::All),
+        ["corpus"] => corpus::run(),
+        ["bench", "copy", ref options @ ..] => bench::copy(options),
         ["check-layers"] => layers::run(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

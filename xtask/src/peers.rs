@@ -5,13 +5,17 @@ mod go;
 mod list;
 mod ours;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::{cache, environment, table};
 use list::{PEERS, Peer, Source};
+
+pub use debian::install as install_debian_packages;
+pub use go::install as install_go_program;
+pub use ours::hash_of_files;
 
 /// Which peers are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,6 +94,11 @@ impl Peers {
         for peer in &self.found {
             command.env(variable(peer.name), &peer.path);
         }
+    }
+
+    /// Lists what is ready: name, version and executable of each.
+    pub fn found(&self) -> impl Iterator<Item = (&str, &str, &Path)> {
+        self.found.iter().map(|peer| (peer.name, peer.version.as_str(), peer.path.as_path()))
     }
 
     /// Prints what is ready to stdout.

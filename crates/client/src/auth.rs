@@ -75,8 +75,10 @@ pub(crate) struct Asker<'a> {
 impl Auth {
     /// Learns from an answer what the registry wants. Returns why not, when its challenges are none that we can answer.
     pub(crate) fn learn(&self, answer: &Answer, base: &Url) -> Result<(), String> {
-        let demand = demand(answer, base)?;
-        *self.demand.lock().unwrap_or_else(PoisonError::into_inner) = demand;
+        // An answer without a challenge teaches nothing.
+        if let Some(demand) = demand(answer, base)? {
+            *self.demand.lock().unwrap_or_else(PoisonError::into_inner) = demand;
+        }
         Ok(())
     }
 
@@ -166,19 +168,20 @@ fn challenges(answer: &Answer) -> Vec<Challenge> {
     headers.filter_map(|header| header.to_str().ok()).flat_map(challenge::parse).collect()
 }
 
-fn demand(answer: &Answer, base: &Url) -> Result<Demand, String> {
+fn demand(answer: &Answer, base: &Url) -> Result<Option<Demand>, String> {
     let challenges = challenges(answer);
     if let Some(bearer) = challenges.iter().find(|challenge| challenge.scheme == "bearer") {
         let realm = bearer.parameters.get("realm").ok_or("its challenge names no token service")?;
         let realm = location::resolve(base, realm).map_err(|error| format!("of its token service: {error}"))?;
         check_realm(base, &realm)?;
-        return Ok(Demand::Bearer(TokenService { realm, service: bearer.parameters.get("service").cloned() }));
+        let service = bearer.parameters.get("service").cloned();
+        return Ok(Some(Demand::Bearer(TokenService { realm, service })));
     }
     if challenges.iter().any(|challenge| challenge.scheme == "basic") {
-        return Ok(Demand::Basic);
+        return Ok(Some(Demand::Basic));
     }
     match challenges.first() {
-        None => Ok(Demand::Nothing),
+        None => Ok(None),
         Some(other) => {
             let scheme: String = other.scheme.chars().take(40).collect();
             Err(format!("it wants the scheme `{}`, which is not supported", oci::text::printable(&scheme)))

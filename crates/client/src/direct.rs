@@ -94,7 +94,9 @@ impl Direct {
         if let Some(body) = inline {
             let whole = if body.is_empty() { head.to_vec() } else { [head, &body].concat() };
             let sent = send::bytes(stream, &whole, self.timeout, |_| {}).await?;
-            tally.advance(body.len() as u64);
+            if matches!(sent, Sent::Whole) {
+                tally.advance(body.len() as u64);
+            }
             return Ok(sent);
         }
         match send::bytes(stream, head, self.timeout, |_| {}).await? {

@@ -153,7 +153,9 @@ impl Registry {
         };
         if !self.options.plain_http && self.name.is_loopback() {
             let plain = url("http")?;
-            if let Spoken::Plain(outcome) = probe::probe(&self.transport, plain.clone()).await {
+            if let Spoken::Plain(outcome) =
+                probe::probe(&self.transport, self.request(Method::GET, plain.clone())).await
+            {
                 return Ok((plain, *outcome));
             }
         }
@@ -179,11 +181,24 @@ impl Registry {
     /// Sends a request that can be repeated, follows redirects, and repeats it as the policy says. What comes back may be
     /// any status, one that says the registry is at its limits only after the last try; a 401 is an error.
     pub(crate) async fn call(&self, call: Call<'_>) -> Result<Answer, StoreError> {
+        self.repeat(call, None).await
+    }
+
+    /// As [`Registry::call`], and reads the body of a success up to `limit` bytes. When that breaks it is repeated, too, so
+    /// that [`Answer::read`] with the same limit cannot fail afterwards.
+    pub(crate) async fn call_whole(&self, call: Call<'_>, limit: usize) -> Result<Answer, StoreError> {
+        self.repeat(call, Some(limit)).await
+    }
+
+    async fn repeat(&self, call: Call<'_>, whole: Option<usize>) -> Result<Answer, StoreError> {
         let base = self.base().await?;
         let mut backoff = Backoff::new(self.options.retry);
         loop {
             let permit = self.permit().await;
-            let outcome = self.authorized(base, &call).await?;
+            let outcome = match (self.authorized(base, &call).await?, whole) {
+                (Ok(answer), Some(limit)) if answer.status == StatusCode::OK => answer.read_ahead(limit).await,
+                (outcome, _) => outcome,
+            };
             drop(permit);
             let wish = match &outcome {
                 Ok(answer) if retry::is_passing(answer.status) => retry::wish(answer),

@@ -98,7 +98,10 @@ async fn ask(
 ) -> Result<Option<Option<Answer>>, StoreError> {
     let url = repository.url(&format!("manifests/{name}")).await?;
     let is_head = method == Method::HEAD;
-    let answer = repository.registry().call(Call::new(method, url, context).with(ACCEPT, ACCEPTED)).await?;
+    let answer = repository
+        .registry()
+        .call_whole(Call::new(method, url, context).with(ACCEPT, ACCEPTED), MANIFEST_MAX_BYTES)
+        .await?;
     match answer.status {
         StatusCode::OK => Ok(Some(Some(answer))),
         StatusCode::NOT_FOUND => {

@@ -25,8 +25,8 @@ impl Pages {
     /// # Errors
     /// [`StoreError::Protocol`] when the next page is at another host or has been read already, or there are too many.
     pub(crate) fn after(&mut self, answer: &Answer, context: &Context<'_>) -> Result<Option<Url>, StoreError> {
-        let links = answer.headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
-        let Some(target) = links.filter_map(link::next).next() else { return Ok(None) };
+        let mut links = answer.headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
+        let Some(target) = links.find_map(link::next) else { return Ok(None) };
         let next = location::resolve(&answer.url, target)
             .map_err(|error| context.protocol(format!("the link to the next page: {error}")))?;
         if !location::same_origin(&answer.url, &next) {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use reqwest::Url;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -14,6 +14,9 @@ use crate::exchange::{Answer, Failure, Request, Transport};
 
 /// How long a loopback server may take to answer a TLS hello before it counts as one that speaks plain HTTP.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The port of HTTPS.
+const TLS_PORT: u16 = 443;
 
 /// Record types a TLS server answers a hello with: a handshake message, or an alert because it does not like ours.
 const TLS_ALERT: u8 = 0x15;
@@ -27,11 +30,11 @@ pub(crate) enum Spoken {
     Plain(Box<Result<Answer, Failure>>),
 }
 
-/// Finds out what the server behind `ping` (an `http` URL) speaks.
-pub(crate) async fn probe(transport: &Transport, ping: Url) -> Spoken {
-    let authority = (ping.host_str().unwrap_or_default().to_owned(), ping.port_or_known_default());
-    let mut tls = std::pin::pin!(answers_tls(&ping, authority.1.unwrap_or(80)));
-    let mut plain = std::pin::pin!(transport.send(Request::new(Method::GET, ping.clone())));
+/// Finds out what the server behind the URL of `ping` speaks. `ping` is sent to it in plain HTTP.
+pub(crate) async fn probe(transport: &Transport, ping: Request) -> Spoken {
+    let url = ping.url.clone();
+    let mut tls = std::pin::pin!(answers_tls(&url));
+    let mut plain = std::pin::pin!(transport.send(ping));
     tokio::select! {
         is_tls = &mut tls => if is_tls { Spoken::Tls } else { Spoken::Plain(Box::new(plain.await)) },
         answer = &mut plain => {
@@ -42,7 +45,8 @@ pub(crate) async fn probe(transport: &Transport, ping: Url) -> Spoken {
     }
 }
 
-async fn answers_tls(url: &Url, port: u16) -> bool {
+async fn answers_tls(url: &Url) -> bool {
+    let port = url.port().unwrap_or(TLS_PORT);
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
     let ask = async move {
         let mut stream = TcpStream::connect((host, port)).await?;

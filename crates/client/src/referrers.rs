@@ -36,7 +36,7 @@ pub(crate) async fn list(
     let mut listed: Vec<Descriptor> = Vec::new();
     let mut first = true;
     loop {
-        let answer = repository.registry().call(Call::new(Method::GET, url, context)).await?;
+        let answer = repository.registry().call_whole(Call::new(Method::GET, url, context), MANIFEST_MAX_BYTES).await?;
         if answer.status != StatusCode::OK {
             return if first {
                 unsupported(repository, subject, answer, &context).await

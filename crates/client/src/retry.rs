@@ -93,7 +93,7 @@ mod tests {
     #[tokio::test]
     async fn ends_after_the_last_try() {
         let mut backoff = Backoff::new(policy(3));
-        let wish = Some(Duration::from_secs(3600));
+        let wish = Some(Duration::from_hours(1));
         assert!(backoff.again(wish).await);
         assert!(backoff.again(wish).await);
         assert!(!backoff.again(wish).await);

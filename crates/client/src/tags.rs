@@ -29,7 +29,7 @@ pub(crate) async fn list(repository: &Repository) -> Result<Vec<Tag>, StoreError
     let mut url = repository.url(&format!("tags/list?n={PAGE_TAGS}")).await?;
     let mut first = true;
     loop {
-        let answer = repository.registry().call(Call::new(Method::GET, url, context)).await?;
+        let answer = repository.registry().call_whole(Call::new(Method::GET, url, context), PAGE_MAX_BYTES).await?;
         match answer.status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND if first => {

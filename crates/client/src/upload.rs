@@ -60,7 +60,7 @@ enum Trouble {
     /// Another try will not go better.
     Final(StoreError),
     /// Another try may; the session, if there is one, may hold some of the blob.
-    Passing { error: StoreError, wish: Option<Duration>, session: Option<Session> },
+    Passing { error: StoreError, wish: Option<Duration>, session: Option<Box<Session>> },
 }
 
 impl From<StoreError> for Trouble {
@@ -105,7 +105,7 @@ impl Upload<'_> {
                 return Err(error);
             }
             session = match broken {
-                Some(broken) if self.descriptor.size >= RESUME_MIN_BYTES => session::resume(self, broken).await,
+                Some(broken) if self.descriptor.size >= RESUME_MIN_BYTES => session::resume(self, *broken).await,
                 _ => None,
             };
             let kept = session.as_ref().map_or(0, |session| session.offset);
@@ -180,12 +180,17 @@ impl Upload<'_> {
             other => other.is_passing(),
         };
         let error = self.context.failed(failure);
-        if passing { Trouble::Passing { error, wish: None, session } } else { Trouble::Final(error) }
+        if passing {
+            Trouble::Passing { error, wish: None, session: session.map(Box::new) }
+        } else {
+            Trouble::Final(error)
+        }
     }
 
     /// Says what an answer means that is not the one hoped for. Reads the content again where it is said to be wrong.
     async fn refused(&self, answer: Answer, session: Option<Session>) -> Trouble {
         let status = answer.status;
+        let session = session.map(Box::new);
         let wish = retry::wish(&answer);
         let complaint = refusal::complaint(answer).await;
         let error = refusal::error_of(status, &complaint, self.context.location, self.context.action);
@@ -197,11 +202,10 @@ impl Upload<'_> {
             };
         }
         match status.as_u16() {
-            // The pass was renewed; the session is untouched.
-            401 => Trouble::Passing { error, wish, session },
-            // The session is gone, or holds something else than we believe.
+            // The pass was renewed and the session is untouched; or the session is elsewhere than we believe.
+            401 | 416 => Trouble::Passing { error, wish, session },
+            // The session is gone.
             404 => Trouble::Passing { error, wish, session: None },
-            416 => Trouble::Passing { error, wish, session },
             _ if retry::is_passing(status) => Trouble::Passing { error, wish, session },
             _ => Trouble::Final(error),
         }

@@ -36,9 +36,9 @@ impl CollectionPlan {
     /// Returns the plan for a store with this inventory. `pinned` are roots beyond the tags.
     pub fn new(inventory: &Inventory, pinned: impl IntoIterator<Item = NodeId>) -> Self {
         let graph = &inventory.graph;
-        let attachment = |tag: &Tag| tag.attached_to().map(|(subject, suffix)| (subject, suffix.is_some()));
+        let truncated = truncated_fallbacks(inventory);
         let mut pending: Vec<NodeId> = pinned.into_iter().collect();
-        let named = inventory.tags.iter().filter(|(tag, _)| attachment(tag).is_none());
+        let named = inventory.tags.iter().filter(|(tag, _)| !tag.is_attachment());
         pending.extend(named.map(|(_, digest)| NodeId::manifest(*digest)));
 
         let mut keep = BTreeSet::new();
@@ -47,8 +47,9 @@ impl CollectionPlan {
             mark(graph, &mut pending, &mut keep);
             // What a living node's attachment tag names lives too, and may bring more to life.
             for (tag, digest) in &inventory.tags {
-                let Some((subject, _)) = attachment(tag) else { continue };
-                let lives = [NodeId::manifest(subject), NodeId::blob(subject)].iter().any(|id| keep.contains(id));
+                let whole = tag.attached_to().map(|(subject, _)| subject);
+                let mut subjects = whole.iter().chain(truncated.get(tag).into_iter().flatten());
+                let lives = subjects.any(|s| keep.contains(&NodeId::manifest(*s)) || keep.contains(&NodeId::blob(*s)));
                 if lives && living_tags.insert(tag.clone()) {
                     pending.push(NodeId::manifest(*digest));
                 }
@@ -62,16 +63,27 @@ impl CollectionPlan {
         // Manifests sort after blobs in a graph; reversed, parents that are manifests come before blobs.
         let mut remove: Vec<_> = graph.nodes().filter(|(id, _)| !plan.keep.contains(id)).collect();
         remove.reverse();
-        plan.freed_bytes = remove.iter().map(|(_, node)| node.descriptor.size).sum();
+        plan.freed_bytes = remove.iter().fold(0, |sum, (_, node)| sum.saturating_add(node.descriptor.size));
         plan.remove = parents_first(graph, remove.into_iter().map(|(id, _)| *id).collect());
-        plan.untag = inventory
-            .tags
-            .keys()
-            .filter(|tag| attachment(tag).is_some() && !living_tags.contains(*tag))
-            .cloned()
-            .collect();
+        plan.untag =
+            inventory.tags.keys().filter(|tag| tag.is_attachment() && !living_tags.contains(*tag)).cloned().collect();
         plan
     }
+}
+
+/// Returns what fallback tags may be about whose names hold only a part of a digest.
+fn truncated_fallbacks(inventory: &Inventory) -> BTreeMap<Tag, BTreeSet<Digest>> {
+    let is_truncated = |tag: &Tag| tag.is_attachment() && tag.attached_to().is_none();
+    let mut found: BTreeMap<Tag, BTreeSet<Digest>> = BTreeMap::new();
+    if inventory.tags.keys().any(is_truncated) {
+        for (id, _) in inventory.graph.nodes() {
+            let tag = Tag::referrers_fallback(&id.digest);
+            if is_truncated(&tag) && inventory.tags.contains_key(&tag) {
+                found.entry(tag).or_default().insert(id.digest);
+            }
+        }
+    }
+    found
 }
 
 /// Moves everything that `pending` keeps alive into `keep`.

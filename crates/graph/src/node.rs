@@ -35,6 +35,14 @@ impl NodeId {
     pub const fn blob(digest: Digest) -> Self {
         Self { space: Space::Blob, digest }
     }
+
+    /// Returns the name of the same bytes in the other space.
+    const fn in_other_space(self) -> Self {
+        match self.space {
+            Space::Blob => Self::manifest(self.digest),
+            Space::Manifest => Self::blob(self.digest),
+        }
+    }
 }
 
 impl fmt::Display for NodeId {
@@ -170,6 +178,7 @@ impl Graph {
             return false;
         }
         self.nodes.insert(id, Node { descriptor: descriptor.clone(), manifest: None });
+        self.settle_subjects(id);
         true
     }
 
@@ -187,12 +196,46 @@ impl Graph {
             self.add_node(edge.to, descriptor);
             self.add_edge(edge);
         }
-        if let Some(edge) = subject_edge(&manifest, |id| self.nodes.contains_key(id)) {
-            self.add_edge(edge);
+        let stated = manifest.subject().map(child_id);
+        self.add_node(id, &manifest.descriptor());
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.manifest = Some(manifest);
         }
-        let node = self.nodes.entry(id).or_insert_with(|| Node { descriptor: manifest.descriptor(), manifest: None });
-        node.manifest = Some(manifest);
+        if let Some(stated) = stated {
+            self.add_edge(Edge { from: id, to: self.subject_target(stated), kind: EdgeKind::Subject });
+        }
         id
+    }
+
+    /// The subject's descriptor says by its type whether it is a manifest. One that lies is put right by the nodes there
+    /// are: the edge leads to the node of this digest that exists.
+    fn subject_target(&self, stated: NodeId) -> NodeId {
+        let other = stated.in_other_space();
+        if !self.nodes.contains_key(&stated) && self.nodes.contains_key(&other) { other } else { stated }
+    }
+
+    /// A new node may be what subject edges should lead to that were written before it was known: the graph must not
+    /// depend on the order in which its parts were found.
+    fn settle_subjects(&mut self, new: NodeId) {
+        let pointing = self.edges_to(&new).chain(self.edges_to(&new.in_other_space()));
+        let edges: Vec<Edge> = pointing.filter(|edge| edge.kind == EdgeKind::Subject).collect();
+        for edge in edges {
+            let subject = self.manifest(&edge.from.digest).and_then(Manifest::subject);
+            let Some(to) = subject.map(|subject| self.subject_target(child_id(subject))) else { continue };
+            if to != edge.to {
+                self.remove_edge(edge);
+                self.add_edge(Edge { to, ..edge });
+            }
+        }
+    }
+
+    fn remove_edge(&mut self, edge: Edge) {
+        if let Some(targets) = self.forward.get_mut(&edge.from) {
+            targets.remove(&(edge.kind, edge.to));
+        }
+        if let Some(origins) = self.reverse.get_mut(&edge.to) {
+            origins.remove(&(edge.kind, edge.from));
+        }
     }
 }
 
@@ -214,16 +257,4 @@ pub fn child_id(descriptor: &Descriptor) -> NodeId {
         Some(_) => NodeId::manifest(descriptor.digest),
         None => NodeId::blob(descriptor.digest),
     }
-}
-
-/// The subject's descriptor says by its type whether it is a manifest; one that lies about it is put right by `known`.
-fn subject_edge(manifest: &Manifest, known: impl Fn(&NodeId) -> bool) -> Option<Edge> {
-    let subject = manifest.subject()?;
-    let stated = child_id(subject);
-    let other = match stated.space {
-        Space::Blob => NodeId::manifest(subject.digest),
-        Space::Manifest => NodeId::blob(subject.digest),
-    };
-    let to = if !known(&stated) && known(&other) { other } else { stated };
-    Some(Edge { from: NodeId::manifest(*manifest.digest()), to, kind: EdgeKind::Subject })
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oci::{Descriptor, Digest};
 
-use crate::node::{EdgeKind, Graph, NodeId, Space};
+use crate::node::{EdgeKind, Graph, NodeId, Space, content_edges};
 
 /// What a copy of a graph has to move.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,8 +30,9 @@ impl CopyPlan {
     /// Non-distributable layers are left out unless `include_foreign` (image-spec, "Non-Distributable Layers").
     pub fn new(graph: &Graph, include_foreign: bool, present: impl Fn(&NodeId) -> bool) -> Self {
         let mut plan = Self::default();
+        let distributable = distributable_blobs(graph);
         for (id, node) in graph.nodes().filter(|(id, _)| id.space == Space::Blob) {
-            if !include_foreign && node.descriptor.media_type.is_non_distributable() {
+            if !include_foreign && !distributable.contains(id) {
                 plan.foreign.push(node.descriptor.clone());
             } else if !present(id) {
                 plan.blobs.push(node.descriptor.clone());
@@ -65,13 +66,23 @@ impl CopyPlan {
 
     /// Returns the number of bytes of the blobs to move.
     pub fn blob_bytes(&self) -> u64 {
-        self.blobs.iter().map(|blob| blob.size).sum()
+        // Sizes are what strangers say they are.
+        self.blobs.iter().fold(0, |sum, blob| sum.saturating_add(blob.size))
     }
 
     /// Returns the number of manifests to put, referrers among them.
     pub fn manifest_count(&self) -> usize {
         self.manifests.iter().chain(&self.referrers).map(Vec::len).sum()
     }
+}
+
+/// Returns the blobs that at least one manifest holds as something else than a non-distributable layer: the same bytes may
+/// be foreign in one image and ordinary in the next, which needs them.
+fn distributable_blobs(graph: &Graph) -> BTreeSet<NodeId> {
+    let manifests = graph.nodes().filter_map(|(_, node)| node.manifest.as_ref());
+    let held =
+        manifests.flat_map(content_edges).filter(|(_, descriptor)| !descriptor.media_type.is_non_distributable());
+    held.map(|(edge, _)| edge.to).collect()
 }
 
 /// Returns the manifests that the roots are made of, the roots among them.

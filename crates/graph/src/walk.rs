@@ -304,10 +304,8 @@ impl Walk {
                 Ok(())
             }
             Reason::Referrer => match manifest.subject() {
-                Some(subject) if subject.digest == named_by.digest => {
-                    self.graph.add_edge(Edge { from, to: named_by, kind: EdgeKind::Subject });
-                    Ok(())
-                }
+                // The edge is in the graph since the manifest is.
+                Some(subject) if subject.digest == named_by.digest => Ok(()),
                 subject => Err(WalkError::Stranger {
                     digest: from.digest,
                     listed_for: named_by.digest,

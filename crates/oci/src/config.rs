@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::descriptor::null_as_default;
 use crate::digest::Digest;
 use crate::limits::CONFIG_MAX_BYTES;
 use crate::platform::Platform;
@@ -58,7 +59,7 @@ pub struct Execution {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct RootFs {
     /// Digests of the uncompressed layers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub diff_ids: Vec<Digest>,
 }
 
@@ -71,12 +72,14 @@ impl ImageConfig {
         if bytes.len() > CONFIG_MAX_BYTES {
             return Err(ConfigError::TooLarge { found: bytes.len() });
         }
-        Ok(serde_json::from_slice(bytes)?)
+        Ok(crate::json::object(bytes)?)
     }
 
     /// Returns the platform, when both system and architecture are stated.
     pub fn platform(&self) -> Option<Platform> {
-        let mut platform = Platform::new(self.os.as_deref()?, self.architecture.as_deref()?);
+        // Signatures of older tools leave both empty.
+        let stated = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
+        let mut platform = Platform::new(&stated(&self.os)?, &stated(&self.architecture)?);
         platform.variant.clone_from(&self.variant);
         platform.os_version.clone_from(&self.os_version);
         Some(platform)

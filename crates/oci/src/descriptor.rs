@@ -41,8 +41,8 @@ pub struct Descriptor {
     pub platform: Option<Platform>,
 }
 
-/// Docker's tools write `"urls": null`; for a collection that says the same as its absence.
-fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// Tools written in Go write `null` for an empty collection; that says the same as its absence.
+pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Default + Deserialize<'de>,

@@ -24,6 +24,7 @@ pub mod annotation;
 pub mod config;
 pub mod descriptor;
 pub mod digest;
+mod json;
 pub mod limits;
 pub mod manifest;
 pub mod media_type;

@@ -135,12 +135,14 @@ impl Manifest {
         descriptor
     }
 
-    /// Returns the artifact type that the manifest states.
+    /// Returns the artifact type that the manifest states; an empty one states nothing (distribution-spec, "Listing
+    /// Referrers").
     pub fn artifact_type(&self) -> Option<&str> {
-        match &self.view {
+        let stated = match &self.view {
             View::Image(image) => image.artifact_type.as_deref(),
             View::Index(index) => index.artifact_type.as_deref(),
-        }
+        };
+        stated.filter(|kind| !kind.is_empty())
     }
 
     /// Returns the annotations.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use client::{Client, ClientOptions};
+use client::{Client, ClientOptions, Credentials};
 use oci::{Digest, Manifest, MediaType, Reference};
 use store::{ArchiveStore, ContentStore, DockerArchive, LayoutStore, Store, StoreError};
 use transfer::ManifestCache;
@@ -13,10 +13,12 @@ use crate::error::OpsError;
 /// What an operation needs to know about where it runs.
 #[derive(Clone, Debug)]
 pub struct ContextOptions {
-    /// The directory of the local content store.
-    pub content_store: PathBuf,
+    /// The directory of the local content store, where one is known.
+    pub content_store: Option<PathBuf>,
     /// How registries are reached.
     pub client: ClientOptions,
+    /// Files with credentials, the first before the others. They are read when a registry is first named.
+    pub auth_files: Vec<PathBuf>,
 }
 
 /// What operations share: connections, credentials, the local content store. Opened on first use, so that a command which
@@ -37,13 +39,16 @@ impl Context {
     /// Returns the registry client.
     ///
     /// # Errors
-    /// When the options name files that cannot be read.
+    /// When a file with credentials cannot be read.
     pub fn client(&self) -> Result<&Client, OpsError> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = Client::new(self.options.client.clone())?;
-        Ok(self.client.get_or_init(|| client))
+        let mut options = self.options.client.clone();
+        if !self.options.auth_files.is_empty() {
+            options.credentials = Credentials::from_files(&self.options.auth_files)?;
+        }
+        Ok(self.client.get_or_init(|| Client::new(options)))
     }
 
     /// Returns the local content store; it is made if it does not exist.
@@ -54,7 +59,13 @@ impl Context {
         if let Some(store) = self.content_store.get() {
             return Ok(store);
         }
-        let store = Arc::new(ContentStore::open(&self.options.content_store)?);
+        let directory = self.options.content_store.as_ref().ok_or_else(|| {
+            OpsError::usage(
+                "nothing says where the local content store is: neither SUPERCARGO_STORE nor XDG_DATA_HOME nor HOME is set",
+                "export SUPERCARGO_STORE=DIR".to_owned(),
+            )
+        })?;
+        let store = Arc::new(ContentStore::open(directory)?);
         Ok(self.content_store.get_or_init(|| store))
     }
 

@@ -179,7 +179,7 @@ impl Routes {
 }
 
 /// Returns what of a source is meant: every tag, what the reference says, or the only image there is.
-async fn selectors(source: &dyn Store, reference: &Reference, all_tags: bool) -> Result<Vec<Selector>, OpsError> {
+pub(crate) async fn selectors(source: &dyn Store, reference: &Reference, all_tags: bool) -> Result<Vec<Selector>, OpsError> {
     let named = |tag: Tag| Selector { tag: Some(tag), digest: None };
     if all_tags {
         let mut tags = source.tags().await?;

@@ -5,13 +5,44 @@
 //! |---|---|
 //! | [`context`] | opens a reference as a store; keeps manifests between runs |
 //! | [`destination`] | where copies go: one place, or below a prefix |
+//! | [`found`] | the manifest that a reference names |
 //! | [`copy`](mod@crate::copy) | images, indexes and applications with everything attached to them, from anywhere to anywhere |
+//! | [`archive`] | the same into one archive and out of it |
+//! | [`pull`] | an image into the local content store, or an artifact's files into a directory |
+//! | [`push`](mod@crate::push), [`attach`](mod@crate::attach) | files as an artifact, of its own or about an image |
+//! | [`artifact`] | how files become an artifact |
+//! | [`inspect`](mod@crate::inspect) | what an image is |
+//! | [`tags`](mod@crate::tags), [`tag`](mod@crate::tag), [`delete`](mod@crate::delete) | names, and taking things away |
+//! | [`artifacts`](mod@crate::artifacts) | what refers to an image, as a tree |
+//! | [`content`] | the local content store as a whole |
+//! | [`tour`] | two registries in this process, and an application to move between them |
 //! | [`error`] | what went wrong, and of which kind it is |
+//!
+//! What a caller needs of the crates below is re-exported here: the command line knows only this crate and plain values.
 
+pub mod archive;
+pub mod artifact;
+pub mod artifacts;
+pub mod attach;
+pub mod content;
 pub mod context;
 pub mod copy;
+pub mod delete;
 pub mod destination;
 pub mod error;
+pub mod found;
+pub mod inspect;
+pub mod pull;
+pub mod push;
+pub mod tag;
+pub mod tags;
+pub mod tour;
 
+pub use client::ClientOptions;
 pub use context::{Context, ContextOptions};
+pub use destination::Destination;
 pub use error::{ErrorKind, OpsError};
+pub use store::StoreError;
+pub use store::body::Meter;
+pub use store::content_store::{PruneOptions, PruneReport, StoreSize, VerifyReport};
+pub use transfer::{BlobOutcome, CopyOptions, CopyReport, Progress, RouteOutcome, RouteReport, Silent, TransferError};

@@ -8,12 +8,11 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
 use oci::{Digest, Host, RepositoryName};
-use serde_json::json;
 
 use crate::error::{ApiError, Code};
 use crate::options::{Access, Credentials};
 use crate::query::Query;
-use crate::registry::json as json_response;
+use crate::routes::json;
 use token::{Scope, Tokens};
 
 pub(crate) use token::Action;
@@ -79,26 +78,26 @@ impl Gate {
 
     /// Answers a request for a token (the "token authentication" of the docker registry protocol): what the caller may have
     /// of the scopes that are asked for. `None` when no tokens are issued here.
-    pub(crate) fn issue(&self, parts: &Parts, query: &Query) -> Option<Result<Response, ApiError>> {
-        let Access::Bearer { credentials, anonymous_pull, lifetime } = &self.access else { return None };
+    pub(crate) fn issue(&self, parts: &Parts, query: &Query) -> Result<Option<Response>, ApiError> {
+        let Access::Bearer { credentials, anonymous_pull, lifetime } = &self.access else { return Ok(None) };
         if parts.method != Method::GET {
-            return Some(Err(ApiError::method("GET")));
+            return Err(ApiError::method("GET"));
         }
         let anonymous = !parts.headers.contains_key(AUTHORIZATION);
         let known = basic(&parts.headers).is_some_and(|given| is(&given, credentials));
         let admitted = known || (anonymous && *anonymous_pull);
         if !admitted {
-            return Some(Err(unauthorized(BASIC_CHALLENGE)));
+            return Err(unauthorized(BASIC_CHALLENGE));
         }
+        // A space may be written as a plus, which no scope has in it.
         let mut scopes: Vec<Scope> =
-            query.all("scope").flat_map(str::split_whitespace).filter_map(Scope::parse).collect();
+            query.all("scope").flat_map(|scopes| scopes.split([' ', '+'])).filter_map(Scope::parse).collect();
         if anonymous {
             scopes.iter_mut().for_each(Scope::keep_pull);
         }
         let token = self.tokens.issue(scopes, *lifetime);
-        let document = json!({ "token": token, "access_token": token, "expires_in": lifetime.as_secs() });
-        let json = HeaderValue::from_static("application/json");
-        Some(Ok(json_response(StatusCode::OK, json, document.to_string())))
+        let document = serde_json::json!({ "token": token, "access_token": token, "expires_in": lifetime.as_secs() });
+        Ok(Some(json(document.to_string())))
     }
 }
 

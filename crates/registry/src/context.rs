@@ -21,10 +21,14 @@ pub(crate) struct Context<'r> {
 }
 
 impl Context<'_> {
-    /// Returns the repository.
+    /// Returns the repository if there is one.
+    pub(crate) async fn repository_if_any(&self) -> Result<Option<Arc<dyn Store>>, ApiError> {
+        Ok(self.shared.repositories.open(&self.name, false).await?)
+    }
+
+    /// Returns the repository; 404 if there is none.
     pub(crate) async fn repository(&self) -> Result<Arc<dyn Store>, ApiError> {
-        let found = self.shared.repositories.open(&self.name, false).await?;
-        found.ok_or_else(|| ApiError::name_unknown(&self.name))
+        self.repository_if_any().await?.ok_or_else(|| ApiError::name_unknown(&self.name))
     }
 
     /// Returns the repository, made if there is none yet.

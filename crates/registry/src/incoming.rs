@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::body::HttpBody as _;
 use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
 use bytes::{Bytes, BytesMut};
@@ -10,7 +11,7 @@ use http_body_util::BodyExt as _;
 
 use crate::error::{ApiError, Code};
 
-/// Most bytes read of a body that nobody wants, so that the client has written it all and reads the answer.
+/// Most bytes read of a body that nobody wants.
 const DRAIN_MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The body of a request, read with a limit on how long it may bring nothing.
@@ -31,7 +32,11 @@ enum State {
 
 impl Incoming {
     pub(crate) fn new(body: Body, headers: &HeaderMap, idle_timeout: Duration) -> Self {
-        let state = if headers.contains_key(EXPECT) { State::Expected } else { State::Flowing };
+        let state = match headers.contains_key(EXPECT) {
+            _ if body.is_end_stream() => State::Ended,
+            true => State::Expected,
+            false => State::Flowing,
+        };
         let length =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
         Self { body, idle_timeout, length, state }
@@ -85,15 +90,19 @@ impl Incoming {
         Ok(all.freeze())
     }
 
-    /// Reads what is left, within a limit. A connection that is closed while the client still writes may cost the client
-    /// the answer (RFC 9112 section 9.6).
-    pub(crate) async fn drain(&mut self) {
-        let mut left = DRAIN_MAX_BYTES;
-        while self.state == State::Flowing && left > 0 {
-            match self.chunk().await {
-                Ok(Some(chunk)) => left = left.saturating_sub(chunk.len() as u64),
-                Ok(None) | Err(_) => return,
-            }
+    /// Reads what is left, within a limit, while the client gets its answer: one whose connection is closed while it still
+    /// writes may never see the answer (RFC 9112 section 9.6).
+    pub(crate) fn drain(mut self) {
+        if self.state != State::Flowing {
+            return;
         }
+        tokio::spawn(async move {
+            let mut left = DRAIN_MAX_BYTES;
+            while left > 0
+                && let Ok(Some(chunk)) = self.chunk().await
+            {
+                left = left.saturating_sub(chunk.len() as u64);
+            }
+        });
     }
 }

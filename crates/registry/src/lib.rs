@@ -11,7 +11,7 @@
 //! | [`route`], [`query`], [`range`] | paths, queries and ranges as values; no I/O |
 //! | [`Registry`] | request in, response out |
 //! | [`RunningRegistry`] | the same on a socket |
-//! | [`Repositories`] | where the repositories are: [`MemoryRepositories`], or your own |
+//! | [`Repositories`] | where the repositories are: [`MemoryRepositories`], [`DirectoryRepositories`], or your own |
 //! | [`RegistryOptions`] | what is served and to whom |
 
 mod access;
@@ -32,5 +32,5 @@ mod upload;
 
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
-pub use repositories::{MemoryRepositories, Repositories};
+pub use repositories::{DirectoryRepositories, MemoryRepositories, Repositories};
 pub use serve::RunningRegistry;

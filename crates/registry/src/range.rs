@@ -56,7 +56,9 @@ impl FromStr for ContentRange {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (first, last) = text.trim().split_once('-').ok_or(())?;
         let (first, last) = number(first).zip(number(last)).ok_or(())?;
-        let length = last.checked_sub(first).and_then(|distance| distance.checked_add(1)).ok_or(())?;
+        // The end, one past the last byte, is a number that positions are compared with.
+        let end = last.checked_add(1).ok_or(())?;
+        let length = end.checked_sub(first).filter(|&length| length > 0).ok_or(())?;
         Ok(Self { first, length })
     }
 }
@@ -109,7 +111,18 @@ mod tests {
     fn reads_the_position_of_a_chunk() {
         assert_eq!("0-9".parse(), Ok(ContentRange { first: 0, length: 10 }));
         assert_eq!("10-10".parse(), Ok(ContentRange { first: 10, length: 1 }));
-        for text in ["", "-", "1-", "-1", "2-1", "bytes 0-1/2", "0-18446744073709551615", "+0-1", "0-1-2"] {
+        for text in [
+            "",
+            "-",
+            "1-",
+            "-1",
+            "2-1",
+            "bytes 0-1/2",
+            "0-18446744073709551615",
+            "3-99999999999999999999",
+            "+0-1",
+            "0-1-2",
+        ] {
             assert_eq!(text.parse::<ContentRange>(), Err(()), "{text}");
         }
     }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, Request};
 use axum::response::Response;
 use oci::RepositoryName;
 
@@ -19,7 +18,7 @@ use crate::options::RegistryOptions;
 use crate::query::Query;
 use crate::repositories::Repositories;
 use crate::route::{ManifestName, Resource, Route, RouteError};
-use crate::routes::{blobs, manifests, referrers, tags, uploads};
+use crate::routes::{blobs, json, manifests, referrers, tags, uploads};
 use crate::upload::Uploads;
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -40,10 +39,8 @@ pub(crate) struct Shared {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry")
-            .field("repositories", &self.0.repositories)
-            .field("options", &self.0.options)
-            .finish_non_exhaustive()
+        // Not the repositories: those in memory would show all that is in them.
+        f.debug_struct("Registry").field("options", &self.0.options).finish_non_exhaustive()
     }
 }
 
@@ -55,7 +52,7 @@ impl Registry {
         Self(Arc::new(Shared { repositories, options, uploads, gate }))
     }
 
-    /// Returns the registry as a router, to be served or to be nested nowhere: the specification fixes the path `/v2/`.
+    /// Returns the registry as a router. It cannot be nested: the specification fixes the path `/v2/`.
     pub fn router(&self) -> Router {
         let registry = self.clone();
         Router::new().fallback(async move |request: Request<Body>| registry.respond(request).await)
@@ -72,7 +69,7 @@ impl Registry {
             }
             error.into_response()
         });
-        body.drain().await;
+        body.drain();
         response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
         if parts.method == Method::HEAD {
             *response.body_mut() = Body::empty();
@@ -89,9 +86,9 @@ impl Registry {
         let path = parts.uri.path();
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         if path == TOKEN_PATH
-            && let Some(issued) = self.0.gate.issue(parts, &query)
+            && let Some(issued) = self.0.gate.issue(parts, &query)?
         {
-            return issued;
+            return Ok(issued);
         }
         match Route::parse(path) {
             Ok(Route::Ping) => {
@@ -173,19 +170,7 @@ async fn dispatch(
 
 fn ping(method: &Method) -> Result<Response, ApiError> {
     match *method {
-        Method::GET | Method::HEAD => {
-            Ok(json(StatusCode::OK, HeaderValue::from_static("application/json"), "{}".into()))
-        }
+        Method::GET | Method::HEAD => Ok(json("{}".to_owned())),
         _ => Err(ApiError::method("GET, HEAD")),
     }
-}
-
-/// Returns a response with a JSON document.
-pub(crate) fn json(status: StatusCode, content_type: HeaderValue, document: String) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(document.len()));
-    *response.body_mut() = Body::from(document);
-    response
 }

@@ -1,5 +1,6 @@
 //! Where a registry's repositories are.
 
+mod directory;
 mod memory;
 
 use std::fmt;
@@ -10,12 +11,14 @@ use async_trait::async_trait;
 use oci::RepositoryName;
 use store::{Store, StoreError};
 
+pub use directory::DirectoryRepositories;
 pub use memory::MemoryRepositories;
 
 /// The repositories of a registry, each of them a [`Store`]. What one holds says nothing about another.
 #[async_trait]
 pub trait Repositories: Send + Sync + fmt::Debug {
-    /// Returns a repository, made if need be when `create` says so. A repository that was made stays.
+    /// Returns a repository, or a new one where there is none and `create` says so. Whether a repository into which nothing
+    /// has been put is there the next time is left open.
     async fn open(&self, name: &RepositoryName, create: bool) -> Result<Option<Arc<dyn Store>>, StoreError>;
 
     /// Returns the names of all repositories, in order.

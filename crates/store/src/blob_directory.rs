@@ -5,24 +5,23 @@
 //! Everything here waits for the disk.
 
 mod content;
-mod crawl;
 mod writer;
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use oci::{Algorithm, Digest};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-pub(crate) use content::{HardLinks, verify};
+pub(crate) use content::{HardLinks, digest_of, verify};
 pub(crate) use writer::{BlobWriter, Durability};
 
 use crate::atomic::STAGING_NAME;
+use crate::content_files::{ContentFiles, Opened};
 use crate::error::StoreError;
 use crate::receive::BlobSink;
 use crate::staging::Staging;
@@ -57,53 +56,6 @@ impl BlobDirectory {
 
     pub(crate) const fn staging(&self) -> &Staging {
         &self.staging
-    }
-
-    /// Returns the path of a file, for messages.
-    pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
-        self.path.join(digest.algorithm().name()).join(digest.encoded())
-    }
-
-    /// Returns the size of a file in bytes.
-    pub(crate) fn stat(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
-        let Some(directory) = self.directory(digest.algorithm())? else { return Ok(None) };
-        match rustix::fs::statat(directory, digest.encoded(), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile => {
-                Ok(Some(found.st_size.unsigned_abs()))
-            }
-            Ok(_) => Err(self.not_regular(digest)),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(StoreError::file("cannot look at", &self.path(digest))(error.into())),
-        }
-    }
-
-    /// Opens a file and returns it with its size in bytes.
-    pub(crate) fn open(&self, digest: &Digest) -> Result<Option<(File, u64)>, StoreError> {
-        let Some(directory) = self.directory(digest.algorithm())? else { return Ok(None) };
-        // Without NONBLOCK a pipe in the place of a file would make us wait for ever.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let failed = |error: io::Error| StoreError::file("cannot read", &self.path(digest))(error);
-        let file: File = match rustix::fs::openat(directory, digest.encoded(), flags, Mode::empty()) {
-            Ok(file) => file.into(),
-            Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP) => return Err(self.not_regular(digest)),
-            Err(error) => return Err(failed(error.into())),
-        };
-        let metadata = file.metadata().map_err(failed)?;
-        if metadata.is_file() { Ok(Some((file, metadata.len()))) } else { Err(self.not_regular(digest)) }
-    }
-
-    /// Returns the content of a file of at most `limit` bytes, unverified; `None` also when it is larger.
-    pub(crate) fn read(&self, digest: &Digest, limit: usize) -> Result<Option<Bytes>, StoreError> {
-        match self.open(digest)? {
-            Some((file, size)) if size <= limit as u64 => {
-                let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-                let read = file.take(limit as u64).read_to_end(&mut bytes);
-                read.map_err(StoreError::file("cannot read", &self.path(digest)))?;
-                Ok(Some(bytes.into()))
-            }
-            _ => Ok(None),
-        }
     }
 
     /// Begins a file, which [`BlobWriter::commit`](BlobSink::commit) gives its name.
@@ -165,33 +117,6 @@ impl BlobDirectory {
         }
     }
 
-    /// Returns every file whose name is a digest, with its size in bytes, in the order of their digests.
-    pub(crate) fn list(&self) -> Result<Vec<(Digest, u64)>, StoreError> {
-        let mut listed = Vec::new();
-        for algorithm in Algorithm::ALL {
-            if self.directory(algorithm)?.is_none() {
-                continue;
-            }
-            let path = self.path.join(algorithm.name());
-            let failed = |error| StoreError::file("cannot list", &path)(error);
-            for entry in fs::read_dir(&path).map_err(failed)? {
-                let entry = entry.map_err(failed)?;
-                let name = entry.file_name();
-                let digest = name.to_str().and_then(|encoded| format!("{algorithm}:{encoded}").parse::<Digest>().ok());
-                let Some(digest) = digest else { continue };
-                match entry.metadata() {
-                    Ok(metadata) if metadata.is_file() => listed.push((digest, metadata.len())),
-                    Ok(_) => {}
-                    // Somebody has removed it meanwhile.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(failed(error)),
-                }
-            }
-        }
-        listed.sort_unstable();
-        Ok(listed)
-    }
-
     /// Makes the names that were added or removed durable.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         for (algorithm, directory) in Algorithm::ALL.iter().zip(&self.algorithms) {
@@ -251,5 +176,67 @@ impl BlobDirectory {
 
     fn not_regular(&self, digest: &Digest) -> StoreError {
         StoreError::format(&self.path(digest), "is not a regular file")
+    }
+}
+
+impl ContentFiles for BlobDirectory {
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.path.join(digest.algorithm().name()).join(digest.encoded())
+    }
+
+    fn stat(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        let Some(directory) = self.directory(digest.algorithm())? else { return Ok(None) };
+        match rustix::fs::statat(directory, digest.encoded(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile => {
+                Ok(Some(found.st_size.unsigned_abs()))
+            }
+            Ok(_) => Err(self.not_regular(digest)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(StoreError::file("cannot look at", &self.path(digest))(error.into())),
+        }
+    }
+
+    fn open(&self, digest: &Digest) -> Result<Option<Opened>, StoreError> {
+        let Some(directory) = self.directory(digest.algorithm())? else { return Ok(None) };
+        // Without NONBLOCK a pipe in the place of a file would make us wait for ever.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let failed = |error: io::Error| StoreError::file("cannot read", &self.path(digest))(error);
+        let file: File = match rustix::fs::openat(directory, digest.encoded(), flags, Mode::empty()) {
+            Ok(file) => file.into(),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP) => return Err(self.not_regular(digest)),
+            Err(error) => return Err(failed(error.into())),
+        };
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(self.not_regular(digest));
+        }
+        Ok(Some(Opened::File { file, offset: 0, size: metadata.len() }))
+    }
+
+    fn list(&self) -> Result<Vec<(Digest, u64)>, StoreError> {
+        let mut listed = Vec::new();
+        for algorithm in Algorithm::ALL {
+            if self.directory(algorithm)?.is_none() {
+                continue;
+            }
+            let path = self.path.join(algorithm.name());
+            let failed = |error| StoreError::file("cannot list", &path)(error);
+            for entry in fs::read_dir(&path).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                let name = entry.file_name();
+                let digest = name.to_str().and_then(|encoded| format!("{algorithm}:{encoded}").parse::<Digest>().ok());
+                let Some(digest) = digest else { continue };
+                match entry.metadata() {
+                    Ok(metadata) if metadata.is_file() => listed.push((digest, metadata.len())),
+                    Ok(_) => {}
+                    // Somebody has removed it meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+        }
+        listed.sort_unstable();
+        Ok(listed)
     }
 }

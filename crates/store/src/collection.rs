@@ -7,6 +7,7 @@ use graph::CollectionPlan;
 use oci::Digest;
 
 use crate::blob_directory::BlobDirectory;
+use crate::content_files::ContentFiles as _;
 use crate::error::StoreError;
 use crate::lock::Lock;
 

@@ -29,6 +29,7 @@ use oci::{Digest, Manifest, ManifestError, MediaType, RepositoryName};
 
 use crate::atomic::{self, STAGING_NAME};
 use crate::blob_directory::{BLOBS, BlobDirectory, Durability};
+use crate::content_files::ContentFiles as _;
 use crate::error::StoreError;
 use crate::lock::Lock;
 use crate::{blocking, regular_file};
@@ -152,7 +153,6 @@ impl ContentStore {
         let has = |directory: &BlobDirectory| directory.stat(digest).map_err(drop) == size;
         if !has(cache) && !has(&self.inner.blobs) {
             let _ = cache.write(digest, manifest.bytes(), Durability::Verified);
-            cache.staging().remove_if_empty();
         }
     }
 

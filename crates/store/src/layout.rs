@@ -18,8 +18,8 @@
 
 mod collect;
 pub(crate) mod index;
-mod roots;
-mod scan;
+pub(crate) mod roots;
+pub(crate) mod scan;
 mod store;
 
 use std::fs::{self, File};
@@ -27,7 +27,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use oci::{Descriptor, Digest, Manifest};
+use oci::{Descriptor, Manifest};
 
 use crate::atomic::{self, STAGING_NAME};
 use crate::blob_directory::{BLOBS, BlobDirectory};
@@ -309,7 +309,7 @@ impl Layout {
         let index = self.index(&mut state)?;
         let scan = match state.scan.take() {
             Some(scan) => scan,
-            None => Scan::new(&index, &self.blobs, &self.location)?,
+            None => Scan::new(&index, &*self.blobs, &self.location)?,
         };
         ask(state.scan.insert(scan), &index)
     }
@@ -325,11 +325,6 @@ impl Layout {
             state.unlisted.push(manifest.referrer_descriptor());
         }
         Ok(())
-    }
-
-    /// Tells whether content is there, as a manifest or as a blob.
-    fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
-        Ok(self.blobs.stat(digest)?.is_some())
     }
 
     /// Makes the names of everything that was put durable, and leaves nothing in the making.

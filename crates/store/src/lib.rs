@@ -9,11 +9,13 @@
 //!
 //! Every store passes the same contract suite (`testkit::contract`), and so does the registry client.
 
+pub mod archive;
 pub mod atomic;
 mod blob_directory;
 mod blocking;
 pub mod body;
 pub mod collection;
+mod content_files;
 pub mod content_store;
 pub mod error;
 pub mod layout;
@@ -24,6 +26,7 @@ mod regular_file;
 mod staging;
 pub mod store;
 
+pub use archive::{ArchiveLimits, ArchiveStore, DockerArchive};
 pub use body::{BlobBody, BlobSource, Content, FileRange, Meter, SocketBody};
 pub use content_store::{ContentStore, NamedStore};
 pub use error::StoreError;

@@ -64,10 +64,7 @@ pub(crate) async fn receive<S: BlobSink>(
         if body.length != descriptor.size - before {
             return Err(wrong_size(descriptor, location, before + body.length));
         }
-        let (unfinished, trouble) = match take(body, reception).await? {
-            None => return Ok(()),
-            Some(unfinished) => unfinished,
-        };
+        let Some((unfinished, trouble)) = take(body, reception).await? else { return Ok(()) };
         // A source that gives nothing more has nothing more.
         resumptions += 1;
         if unfinished.count.seen == before || resumptions > RESUMPTIONS_MAX {

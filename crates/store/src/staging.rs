@@ -66,6 +66,24 @@ impl Staging {
         Err(failed(io::Error::other("no name was free")))
     }
 
+    /// Takes a file that was published as `path` back into the making, so that nobody sees it change. `file` is that file as it
+    /// was written.
+    pub(crate) fn take_back(&self, path: &Path, file: File) -> Result<StagedFile, StoreError> {
+        let failed = |error| StoreError::file("cannot write", path)(error);
+        let (ours, there) = (rustix::fs::fstat(&file), rustix::fs::lstat(path));
+        let same =
+            ours.and_then(|ours| Ok((ours.st_dev, ours.st_ino) == there.map(|there| (there.st_dev, there.st_ino))?));
+        if !same.map_err(|error| failed(error.into()))? {
+            return Err(StoreError::format(path, "was replaced by somebody else while it was being written"));
+        }
+        // A name that nobody else draws.
+        let mut staged = self.begin()?;
+        rustix::fs::renameat(rustix::fs::CWD, path, rustix::fs::CWD, &staged.path)
+            .map_err(|error| failed(error.into()))?;
+        staged.file = file;
+        Ok(staged)
+    }
+
     /// Removes the directory if nothing is in the making.
     pub(crate) fn remove_if_empty(&self) {
         // Not being able to is no failure: the directory is in nobody's way.

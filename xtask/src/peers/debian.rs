@@ -15,9 +15,14 @@ const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 
 const NO_SERVICES: &str = "#!/bin/sh\n# Written by cargo xtask for the time of one installation.\nexit 101\n";
 
-/// Installs the packages that are missing, if we are root and have apt.
+/// Installs the peers that are missing, if we are root and have apt.
 pub fn install_missing() -> Result<()> {
-    let missing: Vec<&str> = packages().filter(|package| environment::find_in_path(package).is_none()).collect();
+    install(packages())
+}
+
+/// Installs those packages whose executable, which has the package's name, is missing, if we are root and have apt.
+pub fn install(packages: impl Iterator<Item = &'static str>) -> Result<()> {
+    let missing: Vec<&str> = packages.filter(|package| environment::find_in_path(package).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -17,18 +17,22 @@ pub fn build(name: &str) -> Result<(String, PathBuf)> {
     Ok((version, path))
 }
 
-/// A name for the state of the sources. It must be the same from run to run; another compiler may give another hash,
-/// which costs a rebuild.
 fn hash_of_sources(directory: &Path) -> Result<String> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))? {
         files.push(entry?.path());
     }
     files.sort();
+    hash_of_files(&files)
+}
+
+/// Returns a name for the state of some files. It must be the same from run to run; another compiler may give another
+/// hash, which costs making anew what is named so.
+pub fn hash_of_files(files: &[PathBuf]) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for file in files {
         file.file_name().hash(&mut hasher);
-        fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
+        fs::read(file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }

@@ -99,7 +99,7 @@ pub(super) async fn stream(
     count: impl Fn(u64),
 ) -> Result<Sent, Failure> {
     let mut left = length;
-    while let Some(chunk) = chunks.try_next().await.map_err(Failure::Content)? {
+    while let Some(chunk) = within(timeout, chunks.try_next()).await?.map_err(Failure::Content)? {
         let Some(after) = left.checked_sub(chunk.len() as u64) else {
             return Err(Failure::Content(other_length(length, "more")));
         };

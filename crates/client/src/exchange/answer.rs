@@ -29,6 +29,8 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) enum AnswerBody {
     Empty,
+    /// It was to be read ahead and has more bytes than that may take.
+    Excessive,
     /// Bytes that were read too early, and what follows them.
     Ahead(Bytes, Box<AnswerBody>),
     Direct(direct::Body),
@@ -74,7 +76,7 @@ impl Answer {
             return Ok(Some(bytes));
         }
         match &mut self.body {
-            AnswerBody::Empty | AnswerBody::Ahead(..) => Ok(None),
+            AnswerBody::Empty | AnswerBody::Excessive | AnswerBody::Ahead(..) => Ok(None),
             AnswerBody::Direct(body) => body.chunk().await,
             AnswerBody::Tls { response, timeout } => {
                 within(*timeout, response.chunk()).await?.map_err(|error| Failure::Broken(error.without_url().into()))
@@ -90,7 +92,8 @@ impl Answer {
 
     /// Reads the body. `None` when it has more than `limit` bytes.
     pub(crate) async fn read(mut self, limit: usize) -> Result<Option<Bytes>, Failure> {
-        if self.stated_length().is_some_and(|length| length > limit as u64) {
+        let too_long = self.stated_length().is_some_and(|length| length > limit as u64);
+        if too_long || matches!(self.body, AnswerBody::Excessive) {
             return Ok(None);
         }
         let Some(first) = self.chunk().await? else { return Ok(Some(Bytes::new())) };
@@ -108,6 +111,17 @@ impl Answer {
             return Ok(None);
         }
         Ok(Some(all.map_or(first, BytesMut::freeze)))
+    }
+
+    /// Reads the body now, so that [`Answer::read`] with the same limit cannot fail any more.
+    pub(crate) async fn read_ahead(self, limit: usize) -> Result<Self, Failure> {
+        let (status, headers, url) = (self.status, self.headers.clone(), self.url.clone());
+        let body = match self.read(limit).await? {
+            Some(bytes) if bytes.is_empty() => AnswerBody::Empty,
+            Some(bytes) => AnswerBody::Ahead(bytes, Box::new(AnswerBody::Empty)),
+            None => AnswerBody::Excessive,
+        };
+        Ok(Self { status, headers, url, body })
     }
 
     /// Returns the answer without its body.

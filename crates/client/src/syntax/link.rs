@@ -14,13 +14,9 @@ pub fn next(header: &str) -> Option<&str> {
             if is_next(&rest[..end]) {
                 return Some(target);
             }
-            match rest[end..].strip_prefix(';') {
-                Some(parameter) => rest = parameter,
-                None => {
-                    rest = &rest[end..];
-                    break;
-                }
-            }
+            rest = &rest[end..];
+            let Some(parameter) = rest.strip_prefix(';') else { break };
+            rest = parameter;
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn send(upload: &Upload<'_>, mut session: Session, chunk: u64) 
         if session.offset != expected {
             // The registry kept less of the chunk. What is missing cannot be had from the stream again.
             let error = upload.context.protocol("it kept another part of a chunk than it was sent");
-            return Err(Trouble::Passing { error, wish: None, session: Some(session) });
+            return Err(Trouble::Passing { error, wish: None, session: Some(Box::new(session)) });
         }
     }
     // The end of the stream says that the content is right: nothing gets a name before that.

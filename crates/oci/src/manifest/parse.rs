@@ -43,7 +43,7 @@ pub(super) fn parse(
         }
         None => Digest::sha256(&bytes),
     };
-    let document: Document = serde_json::from_slice(&bytes)?;
+    let document: Document = crate::json::object(&bytes)?;
     let media_type = media_type(&document, delivered)?;
     let view = view(document, &media_type)?;
     check_descriptors(&view)?;

@@ -1,5 +1,7 @@
 //! Manifests: GET, HEAD, PUT, DELETE by tag and by digest (distribution-spec end-3, end-7, end-9).
 
+use std::collections::BTreeSet;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -50,14 +52,20 @@ pub(crate) async fn put(context: &Context<'_>, name: ManifestName, body: &mut In
         ManifestName::Digest(digest) => (Some(digest), tag_parameters(context)?, true),
     };
     let bytes = body.collect(MANIFEST_MAX_BYTES).await?;
+    // A store may keep the bytes and nothing beside them, so they must say what they are.
+    Manifest::parse(bytes.clone(), None, expected.as_ref())?;
     let manifest = Manifest::parse(bytes, content_type(context)?.as_ref(), expected.as_ref())?;
-    let store = context.repository_or_new().await?;
     if !context.shared.options.sparse {
-        check_content(store.as_ref(), &manifest).await?;
+        check_content(context.repository_if_any().await?.as_deref(), &manifest).await?;
     }
+    let store = context.repository_or_new().await?;
     let indexed = store.put_manifest(&manifest).await?;
     for tag in &tags {
         store.tag(tag, &manifest).await?;
+    }
+    if tags.is_empty() {
+        // A tag makes everything durable, as an acknowledgement promises; without one that is to be asked for.
+        store.finish().await?;
     }
 
     let mut response = created(&context.manifest_path(manifest.digest()), manifest.digest())?;
@@ -104,14 +112,20 @@ fn content_type(context: &Context<'_>) -> Result<Option<MediaType>, ApiError> {
     MediaType::from_content_type(text).map(Some).map_err(|_| invalid())
 }
 
-/// Refuses a manifest that names content which is not here, or is here with another size. Its subject may be missing, and
-/// so may layers that lie elsewhere by their nature.
-async fn check_content(store: &dyn Store, manifest: &Manifest) -> Result<(), ApiError> {
+/// Refuses a manifest that names content which the repository, if there is one, does not have, or has with another size. Its
+/// subject may be missing, and so may layers that lie elsewhere by their nature.
+async fn check_content(repository: Option<&dyn Store>, manifest: &Manifest) -> Result<(), ApiError> {
     let mut missing = Vec::new();
+    let mut seen = BTreeSet::new();
     for (edge, descriptor) in content_edges(manifest) {
-        let found = match edge.to.space {
-            Space::Manifest => store.stat_manifest(&descriptor.digest).await?.map(|found| found.size),
-            Space::Blob => store.stat_blob(&descriptor.digest).await?,
+        // To look at a large child once is enough, however often it is named.
+        if !seen.insert((edge.to, descriptor.size)) {
+            continue;
+        }
+        let found = match (repository, edge.to.space) {
+            (None, _) => None,
+            (Some(store), Space::Manifest) => store.stat_manifest(&descriptor.digest).await?.map(|found| found.size),
+            (Some(store), Space::Blob) => store.stat_blob(&descriptor.digest).await?,
         };
         match found {
             Some(size) if size == descriptor.size => {}

@@ -1,9 +1,9 @@
 //! What refers to a digest (distribution-spec end-12, "Listing Referrers").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use axum::http::header::LINK;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_TYPE, LINK};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use oci::limits::MANIFEST_MAX_BYTES;
 use oci::{Descriptor, Digest, MediaType, Tag};
@@ -12,7 +12,7 @@ use store::{Referrers, Store};
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::page;
-use crate::registry::json as json_response;
+use crate::routes::json;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 
@@ -26,7 +26,7 @@ pub(crate) async fn list(context: &Context<'_>, subject: &Digest) -> Result<Resp
     let artifact_type = context.query.get("artifactType").filter(|text| !text.is_empty());
     let last = context.digest_parameter("last")?;
     let mut listed = BTreeMap::new();
-    if let Some(store) = context.shared.repositories.open(&context.name, false).await? {
+    if let Some(store) = context.repository_if_any().await? {
         listed = referrers(store.as_ref(), subject).await?;
     }
     listed.retain(|digest, descriptor| {
@@ -36,7 +36,8 @@ pub(crate) async fn list(context: &Context<'_>, subject: &Digest) -> Result<Resp
 
     let (document, next) = page(&listed, context.shared.options.referrers_page)?;
     let content_type = HeaderValue::try_from(MediaType::OCI_INDEX.as_str()).map_err(ApiError::internal)?;
-    let mut response = json_response(StatusCode::OK, content_type, document);
+    let mut response = json(document);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     if let Some(last) = next {
         let path = format!("/v2/{}/referrers/{subject}", context.name);
         let last = last.to_string();
@@ -59,12 +60,14 @@ async fn referrers(store: &dyn Store, subject: &Digest) -> Result<BTreeMap<Diges
     }
     let Some(tagged) = store.resolve(&Tag::referrers_fallback(subject)).await? else { return Ok(listed) };
     let Some(fallback) = store.manifest(&tagged.digest).await? else { return Ok(listed) };
-    for child in fallback.children() {
-        if !listed.contains_key(&child.digest)
-            && let Some(manifest) = store.manifest(&child.digest).await?
+    // Whoever wrote the tag may have listed one large manifest thousands of times.
+    let children: BTreeSet<Digest> = fallback.children().iter().map(|child| child.digest).collect();
+    for child in children {
+        if !listed.contains_key(&child)
+            && let Some(manifest) = store.manifest(&child).await?
             && manifest.subject().is_some_and(|found| found.digest == *subject)
         {
-            listed.insert(child.digest, manifest.referrer_descriptor());
+            listed.insert(child, manifest.referrer_descriptor());
         }
     }
     Ok(listed)

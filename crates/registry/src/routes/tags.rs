@@ -1,14 +1,12 @@
 //! The list of tags (distribution-spec end-8).
 
 use axum::http::header::LINK;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use serde_json::json;
 
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::page;
-use crate::registry::json as json_response;
+use crate::routes::json;
 
 pub(crate) async fn list(context: &Context<'_>) -> Result<Response, ApiError> {
     let size = page::size(&context.query, context.shared.options.tags_page)?;
@@ -19,8 +17,8 @@ pub(crate) async fn list(context: &Context<'_>) -> Result<Response, ApiError> {
     let more = tags.len() > size;
     tags.truncate(size);
 
-    let document = json!({ "name": context.name, "tags": tags }).to_string();
-    let mut response = json_response(StatusCode::OK, HeaderValue::from_static("application/json"), document);
+    let document = serde_json::json!({ "name": context.name, "tags": tags }).to_string();
+    let mut response = json(document);
     if let Some(last) = tags.last().filter(|_| more) {
         let path = format!("/v2/{}/tags/list", context.name);
         let next = page::next(&path, &[("n", &size.to_string()), ("last", last.as_str())])?;

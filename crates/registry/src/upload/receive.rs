@@ -30,7 +30,9 @@ pub(crate) async fn receive(
     }
     let end = length.map(|length| position + length);
     let mut writer = Writer { upload, position, writing: None };
-    let mut piece = BytesMut::new();
+    let room =
+        body.announced().map_or(CHUNK_BYTES, |bytes| usize::try_from(bytes).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES));
+    let mut piece = BytesMut::with_capacity(room);
     let outcome = loop {
         match body.chunk().await {
             Ok(Some(chunk)) => {
@@ -40,7 +42,7 @@ pub(crate) async fn receive(
                 }
                 piece.extend_from_slice(&chunk);
                 if piece.len() >= CHUNK_BYTES {
-                    writer.write(std::mem::take(&mut piece)).await?;
+                    writer.write(std::mem::replace(&mut piece, BytesMut::with_capacity(room))).await?;
                 }
             }
             Ok(None) => break Ok(()),

@@ -122,11 +122,15 @@ async fn a_token_is_good_for_its_scopes() {
     let pull = token(&server, "scope=repository:app:pull", Some(&right())).await;
     server.call("GET", "/v2/app/tags/list").by(&pull).await.expect_error(404, "NAME_UNKNOWN");
     server.call("PUT", "/v2/app/manifests/v1").by(&pull).await.expect_error(401, "UNAUTHORIZED");
-    let both =
-        token(&server, "scope=repository:one:pull&scope=repository:two:pull%20repository:three:*", Some(&right()))
-            .await;
+    let both = token(
+        &server,
+        "scope=repository:one:pull&scope=repository:two:pull%20repository:three:*+repository:four:pull",
+        Some(&right()),
+    )
+    .await;
     server.call("GET", "/v2/two/tags/list").by(&both).await.expect(404);
     server.call("DELETE", "/v2/three/manifests/v1").by(&both).await.expect(404);
+    server.call("GET", "/v2/four/tags/list").by(&both).await.expect(404);
     server.call("GET", "/v2/").by("Bearer 0000").await.expect_error(401, "UNAUTHORIZED");
     server.call("GET", "/v2/").by(&right()).await.expect_error(401, "UNAUTHORIZED");
 }

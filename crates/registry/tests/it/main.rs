@@ -3,6 +3,7 @@
 
 mod access;
 mod blobs;
+mod directory;
 mod failures;
 mod isolation;
 mod manifests;

@@ -109,7 +109,8 @@ async fn content_must_be_there_first() {
     let named: Vec<_> =
         reply.json()["errors"].as_array().unwrap().iter().map(|e| e["detail"]["digest"].clone()).collect();
     assert_eq!(named, [json!(Digest::sha256(b"{}")), json!(Digest::sha256(b"one")), json!(Digest::sha256(b"two"))]);
-    server.get("/v2/app/manifests/v1").await.expect(404);
+    // Nothing has been pushed, so there is no repository.
+    server.get("/v2/app/manifests/v1").await.expect_error(404, "NAME_UNKNOWN");
 
     // Content of another repository does not count.
     for content in [&b"{}"[..], b"one", b"two"] {
@@ -209,7 +210,9 @@ async fn what_is_no_manifest() {
     let server = Server::default();
     let both = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [], "layers": [] });
     let old = json!({ "schemaVersion": 1, "mediaType": MANIFEST });
-    for body in ["", "{", "[]", "null", &both.to_string(), &old.to_string(), &"[".repeat(100_000)] {
+    for body in
+        ["", "{", "[]", "null", &both.to_string(), &old.to_string(), r#"{"schemaVersion":2}"#, &"[".repeat(100_000)]
+    {
         let call = server.call("PUT", "/v2/app/manifests/v1").header("content-type", MANIFEST).body(body.to_owned());
         call.send().await.expect_error(400, "MANIFEST_INVALID");
     }

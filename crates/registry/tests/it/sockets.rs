@@ -87,6 +87,17 @@ async fn a_body_that_nobody_wants_does_not_cost_the_answer() {
 }
 
 #[tokio::test]
+async fn a_refusal_does_not_wait_for_the_body() {
+    let server = start().await;
+    let mut connection = Connection::open(&server).await;
+    connection.write("PATCH /v2/app/blobs/uploads/none HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nsome").await;
+    assert!(connection.header().await.starts_with("http/1.1 404 "));
+    // A server that ends waits for the rest of it.
+    drop(connection);
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_client_that_asks_first_is_told_before_it_sends() {
     let server = start().await;
     let mut connection = Connection::open(&server).await;

@@ -278,7 +278,7 @@ async fn two_requests_at_once_do_not_mix() {
     let send =
         |content: &Vec<u8>| server.call("PATCH", &upload).header("content-range", range).body(content.clone()).send();
     let (first, second) = tokio::join!(send(&one), send(&two));
-    // Either both were refused at some point, or one of them came through; never does a piece of both count.
+    // Whoever writes the first piece wins; the other is out of order from then on.
     let received = server.get(&upload).await.expect(204).header("range").to_owned();
     let winner = match (first.status.as_u16(), second.status.as_u16()) {
         (202, 416) => &one,

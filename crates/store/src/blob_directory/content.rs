@@ -1,4 +1,4 @@
-//! What stores do with a directory of content, beyond single files: manifests, blobs from elsewhere.
+//! Putting manifests and blobs into a directory of content.
 
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use oci::limits::MANIFEST_MAX_BYTES;
-use oci::{Descriptor, Digest, Manifest, ManifestError};
+use oci::{Algorithm, Descriptor, Digest, Manifest};
 
 use super::{BlobDirectory, Durability};
 use crate::blocking;
-use crate::body::{BlobBody, BlobSource, CHUNK_BYTES, Meter, Verifier};
+use crate::body::{BlobSource, CHUNK_BYTES, Meter, Verifier};
+use crate::content_files::{ContentFiles as _, Opened};
 use crate::error::StoreError;
 use crate::receive::{BlobSink as _, receive};
 use crate::store::Put;
@@ -28,43 +29,12 @@ pub(crate) enum HardLinks {
 }
 
 impl BlobDirectory {
-    /// Returns a manifest, checked against its digest.
-    pub(crate) fn manifest(&self, digest: &Digest, location: &str) -> Result<Option<Manifest>, StoreError> {
-        let broken = |source| StoreError::Manifest { location: location.to_owned(), name: digest.to_string(), source };
-        let Some(size) = self.stat(digest)? else { return Ok(None) };
-        if size > MANIFEST_MAX_BYTES as u64 {
-            return Err(broken(ManifestError::TooLarge { found: usize::try_from(size).unwrap_or(usize::MAX) }));
-        }
-        let Some(bytes) = self.read(digest, MANIFEST_MAX_BYTES)? else { return Ok(None) };
-        match Manifest::parse(bytes, None, Some(digest)) {
-            Ok(manifest) => Ok(Some(manifest)),
-            Err(ManifestError::Digest(source)) => Err(StoreError::Digest { location: location.to_owned(), source }),
-            Err(error) => Err(broken(error)),
-        }
-    }
-
-    /// Returns the descriptor of a manifest. A file that is no manifest, or is damaged, is not a manifest that is there: it
-    /// can be put again.
-    pub(crate) fn stat_manifest(&self, digest: &Digest, location: &str) -> Result<Option<Descriptor>, StoreError> {
-        match self.manifest(digest, location) {
-            Ok(manifest) => Ok(manifest.map(|manifest| manifest.descriptor())),
-            Err(error) if error.is_integrity() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Writes a manifest, unless it is there and whole.
     pub(crate) fn put_manifest(self: &Arc<Self>, manifest: &Manifest) -> Result<(), StoreError> {
         match self.read(manifest.digest(), MANIFEST_MAX_BYTES)? {
             Some(bytes) if bytes == *manifest.bytes() => Ok(()),
             _ => self.write(manifest.digest(), manifest.bytes(), Durability::Synced),
         }
-    }
-
-    /// Returns the bytes of a blob from `offset`.
-    pub(crate) fn body(&self, digest: &Digest, offset: u64) -> Result<Option<BlobBody>, StoreError> {
-        let opened = self.open(digest)?;
-        Ok(opened.map(|(file, size)| BlobBody::from_file(file, offset, size.saturating_sub(offset))))
     }
 
     /// Moves a blob here. A file of the right size is taken to be the blob: it got its name after it had been verified.
@@ -96,7 +66,7 @@ impl BlobDirectory {
     ) -> Result<bool, StoreError> {
         let other = Self::new(from, super::BLOBS);
         let path = other.path(&descriptor.digest);
-        let Some((file, size)) = other.open(&descriptor.digest)? else { return Ok(false) };
+        let Some(Opened::File { file, size, .. }) = other.open(&descriptor.digest)? else { return Ok(false) };
         if size != descriptor.size {
             return Ok(false);
         }
@@ -124,17 +94,42 @@ impl BlobDirectory {
 /// Checks that a file has the content that `descriptor` names.
 pub(crate) fn verify(file: &File, descriptor: &Descriptor, path: &Path) -> Result<(), StoreError> {
     let mut verifier = Verifier::new(descriptor, &oci::text::printable(&path.to_string_lossy()));
-    let mut buffer = vec![0; usize::try_from(descriptor.size).unwrap_or(usize::MAX).clamp(1, CHUNK_BYTES)];
-    let mut offset = 0;
-    loop {
-        match file.read_at(&mut buffer, offset) {
-            Ok(0) => return verifier.finish(),
+    // One byte more than there should be shows that there is more.
+    read_through(file, 0, descriptor.size.saturating_add(1), path, |chunk| verifier.update(chunk))?;
+    verifier.finish()
+}
+
+/// Returns the digest of a part of a file.
+pub(crate) fn digest_of(file: &File, offset: u64, size: u64, path: &Path) -> Result<Digest, StoreError> {
+    let mut hasher = Algorithm::Sha256.hasher();
+    read_through(file, offset, size, path, |chunk| {
+        hasher.update(chunk);
+        Ok(())
+    })?;
+    Ok(hasher.finish())
+}
+
+/// Hands out at most `size` bytes of a file from `offset` in chunks.
+fn read_through(
+    file: &File,
+    offset: u64,
+    size: u64,
+    path: &Path,
+    mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut buffer = vec![0; usize::try_from(size).unwrap_or(usize::MAX).min(CHUNK_BYTES)];
+    let mut read = 0;
+    while read < size {
+        let wanted = usize::try_from(size - read).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+        match file.read_at(&mut buffer[..wanted], offset + read) {
+            Ok(0) => break,
             Ok(count) => {
-                verifier.update(&buffer[..count])?;
-                offset += count as u64;
+                take(&buffer[..count])?;
+                read += count as u64;
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(StoreError::file("cannot read", path)(error)),
         }
     }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use oci::Digest;
 
 use super::BlobDirectory;
+use crate::content_files::ContentFiles as _;
 use crate::error::StoreError;
 use crate::receive::BlobSink;
 use crate::staging::StagedFile;

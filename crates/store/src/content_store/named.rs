@@ -8,6 +8,7 @@ use oci::{Descriptor, Digest, Manifest, RepositoryName, Tag};
 use super::{ContentStore, Inner};
 use crate::blob_directory::HardLinks;
 use crate::body::{BlobBody, BlobSource, Meter};
+use crate::content_files::ContentFiles as _;
 use crate::error::StoreError;
 use crate::layout::CONCURRENCY;
 use crate::store::{Identity, Put, Referrers, Store, SubjectIndexed};

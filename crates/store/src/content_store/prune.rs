@@ -7,6 +7,7 @@ use oci::{Digest, RepositoryName, Tag};
 
 use super::{ContentStore, Inner};
 use crate::collection::{self, Collected};
+use crate::content_files::{ContentFiles as _, inventory};
 use crate::error::StoreError;
 
 /// What is pruned.
@@ -112,7 +113,7 @@ impl Inner {
             }
         }
         let named = roots.iter().copied().chain(attached.iter().map(|(_, _, _, digest)| *digest));
-        let graph = self.blobs.inventory(named.collect::<Vec<_>>(), &self.location)?;
+        let graph = inventory(&*self.blobs, named.collect::<Vec<_>>(), &self.location)?;
         // Each name has its own tags, so they are not the inventory's; what an attachment tag names is a root once its
         // subject lives, and may bring further subjects to life.
         let inventory = Inventory { graph, ..Inventory::default() };

@@ -8,6 +8,7 @@ use oci::{Descriptor, Digest, MediaType};
 use super::{ContentStore, Inner};
 use crate::blob_directory::{BlobDirectory, verify};
 use crate::blocking;
+use crate::content_files::{ContentFiles as _, Opened};
 use crate::error::StoreError;
 
 /// How many files are hashed at once: enough to keep a disk busy, and not the machine.
@@ -93,9 +94,11 @@ impl VerifyReport {
     fn check(&mut self, directory: &BlobDirectory, digest: Digest, size: u64) {
         let path = directory.path(&digest);
         let outcome = match directory.open(&digest) {
-            Ok(Some((file, _))) => verify(&file, &Descriptor::new(MediaType::OCTET_STREAM, digest, size), &path),
+            Ok(Some(Opened::File { file, .. })) => {
+                verify(&file, &Descriptor::new(MediaType::OCTET_STREAM, digest, size), &path)
+            }
             // Another process has removed it since it was listed.
-            Ok(None) => return,
+            Ok(None | Some(Opened::Memory(_))) => return,
             Err(error) => Err(error),
         };
         self.files += 1;

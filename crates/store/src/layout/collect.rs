@@ -6,6 +6,7 @@ use graph::{CollectionPlan, Inventory, NodeId};
 
 use super::{Layout, LayoutStore};
 use crate::collection::{self, Collected};
+use crate::content_files::inventory;
 use crate::error::StoreError;
 
 /// A layout that nobody else is writing to, so that what an inventory found unused stays unused until it is removed. Other
@@ -62,7 +63,7 @@ impl Layout {
     fn inventory(&self) -> Result<(Inventory, Vec<NodeId>), StoreError> {
         let index = self.index(&mut self.state())?;
         let listed = index.entries().filter(|entry| entry.descriptor.manifest_kind().is_some());
-        let graph = self.blobs.inventory(listed.map(|entry| entry.descriptor.digest), &self.location)?;
+        let graph = inventory(&*self.blobs, listed.map(|entry| entry.descriptor.digest), &self.location)?;
         let tags: BTreeMap<_, _> =
             index.entries().filter_map(|entry| Some((entry.tag.clone()?, entry.descriptor.digest))).collect();
         let mut pinned: Vec<NodeId> =

@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use oci::{Descriptor, Digest, Manifest};
 
 use super::index::LayoutIndex;
-use crate::blob_directory::BlobDirectory;
+use crate::content_files::{ContentFiles, crawl, sift};
 use crate::error::StoreError;
 
 /// What refers to what.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     referrers: HashMap<Digest, BTreeMap<Digest, Descriptor>>,
     subjects: HashMap<Digest, Digest>,
     children: HashSet<Digest>,
@@ -31,19 +31,20 @@ enum Unreadable {
 
 impl Scan {
     /// Reads every manifest of a layout.
-    pub(super) fn new(index: &LayoutIndex, blobs: &BlobDirectory, location: &str) -> Result<Self, StoreError> {
+    pub(crate) fn new(index: &LayoutIndex, files: &dyn ContentFiles, location: &str) -> Result<Self, StoreError> {
         let mut scan = Self::default();
         let manifests = index.entries().filter(|entry| entry.descriptor.manifest_kind().is_some());
-        let crawl = blobs.crawl(manifests.map(|entry| entry.descriptor.digest), location, |m| scan.add(&m))?;
+        let starts = manifests.map(|entry| entry.descriptor.digest);
+        let crawl = crawl(files, starts, location, |manifest| scan.add(&manifest))?;
         let mut unlisted = Vec::new();
-        blobs.sift(&crawl.reached, location, |manifest| unlisted.push(manifest))?;
+        sift(files, &crawl.reached, location, |manifest| unlisted.push(manifest))?;
         for manifest in unlisted.iter().filter(|manifest| manifest.subject().is_some()) {
             scan.add(manifest);
         }
-        let named: HashSet<Digest> =
-            index.entries().filter(|entry| entry.tag.is_some()).map(|entry| entry.descriptor.digest).collect();
-        let nameless = crawl.unreadable.into_iter().find(|(digest, _)| !named.contains(digest));
-        scan.unreadable = nameless.map(|(digest, error)| match error {
+        let nameless: HashSet<Digest> =
+            index.entries().filter(|entry| entry.tag.is_none()).map(|entry| entry.descriptor.digest).collect();
+        let unreadable = crawl.unreadable.into_iter().find(|(digest, _)| nameless.contains(digest));
+        scan.unreadable = unreadable.map(|(digest, error)| match error {
             StoreError::Missing { .. } => (digest, Unreadable::Absent),
             error => (digest, Unreadable::Damaged(error.to_string())),
         });
@@ -51,7 +52,7 @@ impl Scan {
     }
 
     /// Adds a manifest.
-    pub(super) fn add(&mut self, manifest: &Manifest) {
+    pub(crate) fn add(&mut self, manifest: &Manifest) {
         self.children.extend(manifest.children().iter().map(|child| child.digest));
         if let Some(subject) = manifest.subject() {
             self.subjects.insert(*manifest.digest(), subject.digest);
@@ -64,7 +65,7 @@ impl Scan {
     ///
     /// # Errors
     /// When the layout lists something that cannot be read: a list that may lack an entry is no list.
-    pub(super) fn referrers(&self, subject: &Digest, location: &str) -> Result<Vec<Descriptor>, StoreError> {
+    pub(crate) fn referrers(&self, subject: &Digest, location: &str) -> Result<Vec<Descriptor>, StoreError> {
         match &self.unreadable {
             None => Ok(self.referrers.get(subject).into_iter().flat_map(BTreeMap::values).cloned().collect()),
             Some((digest, reason)) => {
@@ -80,12 +81,12 @@ impl Scan {
     }
 
     /// Returns the subject of a manifest.
-    pub(super) fn subject(&self, digest: &Digest) -> Option<&Digest> {
+    pub(crate) fn subject(&self, digest: &Digest) -> Option<&Digest> {
         self.subjects.get(digest)
     }
 
     /// Tells whether an index names this manifest as its child.
-    pub(super) fn is_child(&self, digest: &Digest) -> bool {
+    pub(crate) fn is_child(&self, digest: &Digest) -> bool {
         self.children.contains(digest)
     }
 }

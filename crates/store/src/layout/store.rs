@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use oci::{Descriptor, Digest, Manifest, Tag};
 
-use super::{INDEX, LayoutStore};
+use super::{INDEX, Layout, LayoutStore};
 use crate::blob_directory::HardLinks;
 use crate::blocking;
 use crate::body::{BlobBody, BlobSource, Meter};
+use crate::content_files::ContentFiles as _;
 use crate::error::StoreError;
 use crate::store::{Identity, Put, Referrers, Store, SubjectIndexed};
 
@@ -106,7 +107,7 @@ impl Store for LayoutStore {
         source: &dyn BlobSource,
         meter: &Meter,
     ) -> Result<Put, StoreError> {
-        self.run(|layout| layout.make()).await?;
+        self.run(Layout::make).await?;
         self.layout.blobs.put_blob(descriptor, &self.layout.location, source, meter).await
     }
 

@@ -16,7 +16,7 @@ use crate::body::{CHUNK_BYTES, FileRange};
 use crate::error::StoreError;
 
 /// How long a socket may stay silent.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// Returns the error of a connection that broke.
 pub(super) fn broken(location: &str, source: io::Error) -> StoreError {
@@ -143,5 +143,5 @@ where
 }
 
 fn buffer_bytes(left: u64) -> usize {
-    usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES)
+    usize::try_from(left).unwrap_or(usize::MAX).min(64 * 1024)
 }

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::exchange::UnderWay;
-use super::message::{Framing, Reader, RequestHead, ResponseHead, Verbatim, header, set_header};
+use super::message::{Framing, Reader, RequestHead, ResponseHead, Verbatim, closes, header, set_header};
 use super::{Answer, Exchange, Fault, Log, Rule};
 
 /// How long requests of [`Fault::Together`] wait for each other.
@@ -126,7 +126,8 @@ impl<'a> Session<'a> {
         while let Some(head) = self.from_client.head().await? {
             let request = RequestHead::parse(&head)?;
             let mut under_way = self.state.log.begin(Exchange::new(self.number, &request));
-            if !self.serve(request, &mut under_way).await? {
+            let last = closes(&request.headers);
+            if !self.serve(request, &mut under_way).await? || last {
                 break;
             }
         }
@@ -190,7 +191,7 @@ impl<'a> Session<'a> {
         under_way.note();
         self.to_client.write_all(&head.encode()).await?;
         self.to_client.write_all(&body).await?;
-        Ok(!head.closes())
+        Ok(!closes(&head.headers))
     }
 
     async fn swallow(&mut self, request: &RequestHead, under_way: &mut UnderWay<'_>) -> Continues {
@@ -302,7 +303,7 @@ impl Back<'_> {
         self.to_client.write_all(&head.encode()).await?;
         let seen = &mut under_way.exchange.response_bytes;
         self.from_upstream.relay(framing, &mut Verbatim(self.to_client), seen).await?;
-        Ok(framing != Framing::UntilClose && !head.closes())
+        Ok(framing != Framing::UntilClose && !closes(&head.headers))
     }
 
     /// Reads the whole body, changes the answer, and passes it on. The connection is closed wherever the client could
@@ -319,7 +320,7 @@ impl Back<'_> {
         let mut read = 0;
         self.from_upstream.relay(framing, &mut body, &mut read).await?;
         let mut cut = None;
-        let mut continues = !head.closes() && framing != Framing::UntilClose;
+        let mut continues = !closes(&head.headers) && framing != Framing::UntilClose;
         let mut length = None;
         match fault {
             Fault::CutBody(after) => {

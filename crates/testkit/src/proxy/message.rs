@@ -23,6 +23,11 @@ pub(super) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
     headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
+/// Tells whether the connection ends after this message.
+pub(super) fn closes(headers: &Headers) -> bool {
+    header(headers, "connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+}
+
 /// Sets a header, in the place of every other of its name.
 pub(super) fn set_header(headers: &mut Headers, name: &str, value: &str) {
     headers.retain(|(found, _)| !found.eq_ignore_ascii_case(name));
@@ -91,10 +96,6 @@ impl ResponseHead {
             return Framing::Length(0);
         }
         stated_framing(&self.headers).unwrap_or(Framing::UntilClose)
-    }
-
-    pub(super) fn closes(&self) -> bool {
-        header(&self.headers, "connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 }
 

@@ -1,0 +1,152 @@
+//! The figures, for people and for programs.
+
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::statistics::Spread;
+use crate::table;
+use crate::target::{Figure, Limit, Verdict};
+use crate::tools::Tool;
+
+/// All that a run has shown.
+#[derive(Serialize)]
+pub struct Report {
+    pub machine: Machine,
+    pub tools: Vec<Tool>,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What a scenario has shown. Times are in microseconds, memory in bytes.
+#[derive(Serialize)]
+pub struct Outcome {
+    pub name: String,
+    pub title: String,
+    pub load_before: f64,
+    pub load_after: f64,
+    /// Manifests and blobs that were to be carried.
+    pub expected: (usize, usize),
+    pub rows: Vec<Row>,
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What a contender has shown.
+#[derive(Serialize)]
+pub struct Row {
+    pub name: String,
+    pub command: String,
+    /// The ways of which this command was the fastest.
+    pub ways_tried: usize,
+    pub runs: usize,
+    pub wall: Option<Spread>,
+    pub cpu: Option<Spread>,
+    pub peak: Option<Spread>,
+    /// Manifests and blobs that it carried.
+    pub carried: (usize, usize),
+    pub failure: Option<String>,
+}
+
+impl Report {
+    /// Returns what stands above the scenarios.
+    pub fn heading(&self) -> String {
+        let Machine { processors, processor, kernel, file_system } = &self.machine;
+        let mut lines = vec![format!("{processors} x {processor}, Linux {kernel}, files on {file_system}")];
+        lines.extend(self.tools.iter().map(|tool| format!("{} {}", tool.name, tool.version)));
+        lines.join("\n")
+    }
+}
+
+impl Outcome {
+    /// Returns it as text.
+    pub fn render(&self) -> String {
+        let mut text = format!("== {}: {}\n", self.name, self.title);
+        text += &format!("load {:.2} before the runs, {:.2} after them\n", self.load_before, self.load_after);
+        text += &self.figures();
+        for row in &self.rows {
+            text += &format!("\n  {}: {}", row.name, row.command);
+        }
+        if !self.verdicts.is_empty() {
+            text += "\n";
+            text += &self.targets();
+        }
+        text
+    }
+
+    fn figures(&self) -> String {
+        let heading = ["", "runs", "wall ms min/median/max", "cpu ms min/median/max", "peak MiB", "manifests", "blobs"];
+        let mut rows = vec![heading.map(str::to_owned).to_vec()];
+        for row in &self.rows {
+            if let Some(failure) = &row.failure {
+                rows.push(vec![row.name.clone(), row.runs.to_string(), failure.clone()]);
+                continue;
+            }
+            let times = |spread: Option<Spread>| {
+                spread.map_or_else(String::new, |Spread { min, median, max }| {
+                    format!("{} / {} / {}", milliseconds(min), milliseconds(median), milliseconds(max))
+                })
+            };
+            let peak = row.peak.map_or_else(String::new, |peak| mebibytes(peak.max));
+            let of = |carried: usize, expected: usize| format!("{carried} of {expected}");
+            let manifests = of(row.carried.0, self.expected.0);
+            let blobs = of(row.carried.1, self.expected.1);
+            rows.push(vec![
+                row.name.clone(),
+                row.runs.to_string(),
+                times(row.wall),
+                times(row.cpu),
+                peak,
+                manifests,
+                blobs,
+            ]);
+        }
+        table::render(&rows)
+    }
+
+    fn targets(&self) -> String {
+        let heading = ["target", "ours", "best peer", "ratio", "at most", ""];
+        let mut rows = vec![heading.map(str::to_owned).to_vec()];
+        for verdict in &self.verdicts {
+            let shown = |figure: u64| match verdict.target.figure {
+                Figure::Wall | Figure::Cpu => format!("{} ms", milliseconds(figure)),
+                Figure::Peak => format!("{} MiB", mebibytes(figure)),
+            };
+            let (kind, limit) = match verdict.target.limit {
+                Limit::TimesBest(times) => ("", format!("{times:.2} x")),
+                Limit::TimesBestWhole(times) => (", of those that carry all", format!("{times:.2} x")),
+                Limit::Absolute(limit) => ("", shown(limit)),
+            };
+            let figure = match verdict.target.figure {
+                Figure::Wall => "wall",
+                Figure::Cpu => "cpu",
+                Figure::Peak => "peak",
+            };
+            let best = verdict.best.as_ref();
+            rows.push(vec![
+                format!("{figure}{kind}"),
+                shown(verdict.ours),
+                best.map_or_else(String::new, |(name, figure)| format!("{name} {}", shown(*figure))),
+                format!("{:.2}", verdict.ratio),
+                limit,
+                if verdict.met { "met" } else { "MISSED" }.to_owned(),
+            ]);
+        }
+        table::render(&rows)
+    }
+}
+
+/// Returns bytes in MB.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / f64::from(1 << 20))
+}
+
+/// Tenths only where they say something.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn milliseconds(microseconds: u64) -> String {
+    let digits = usize::from(microseconds < 100_000);
+    format!("{:.digits$}", microseconds as f64 / 1000.0)
+}

@@ -1,0 +1,185 @@
+//! Runs the scenarios: who takes part in which way, then everybody in turn.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::CopyArguments;
+use crate::contender::{Contender, Role};
+use crate::content::Carried;
+use crate::machine::{self, Machine};
+use crate::measure::{Invocation, Usage};
+use crate::report::{Outcome, Report, Row};
+use crate::scenarios::{self, Scenario};
+use crate::statistics::Spread;
+use crate::target::Standing;
+use crate::tools::Tools;
+use crate::world::World;
+
+/// Runs of each contender, and of each in a short scenario.
+const RUNS: usize = 10;
+const SHORT_RUNS: usize = 30;
+
+/// The same for a quick look.
+const QUICK_RUNS: usize = 5;
+const QUICK_SHORT_RUNS: usize = 15;
+
+/// Runs by which the ways of a contender are compared; the first of them also warms up.
+const TRIALS: usize = 3;
+
+/// A load above this before a scenario means that somebody else needs the machine.
+const QUIET_LOAD: f64 = 0.7;
+
+/// How long to wait for a quiet machine. Our own load of the scenario before takes a minute or two to be forgotten.
+const QUIET_TIMEOUT: Duration = Duration::from_secs(150);
+
+/// The command `bench copy`.
+pub fn run(arguments: &CopyArguments) -> Result<()> {
+    let temporary = TempDir::with_prefix("supercargo-bench-")?;
+    let work = arguments.work.as_deref().unwrap_or_else(|| temporary.path());
+    let tools = Tools(arguments.tools.clone());
+    let mut world = World::begin(tools.clone(), &arguments.debian, &arguments.generated, work)?;
+    let mut report = Report { machine: Machine::look(work), tools: tools.0, outcomes: Vec::new() };
+    println!("{}", report.heading());
+    scenarios::load(&world).context("cannot load the source")?;
+
+    for (name, make) in scenarios::ALL {
+        let wanted = |part: &String| name.contains(part.as_str());
+        if !arguments.scenarios.is_empty() && !arguments.scenarios.iter().any(wanted) {
+            continue;
+        }
+        wait_until_quiet();
+        world.reset()?;
+        match make(&mut world).and_then(|scenario| run_scenario(name, &scenario, &mut world, arguments.quick)) {
+            Ok(outcome) => {
+                println!("\n{}", outcome.render());
+                report.outcomes.push(outcome);
+                fs::write(&arguments.output, serde_json::to_string_pretty(&report)?)?;
+            }
+            Err(error) => println!("\n{name}: not run: {error:#}"),
+        }
+    }
+    println!("\nfigures: {}", arguments.output.display());
+    Ok(())
+}
+
+fn wait_until_quiet() {
+    let step = Duration::from_secs(5);
+    let mut waited = Duration::ZERO;
+    while machine::load() > QUIET_LOAD && waited < QUIET_TIMEOUT {
+        std::thread::sleep(step);
+        waited += step;
+    }
+}
+
+/// A contender in its fastest way, and what it has used so far.
+struct Runner<'a> {
+    contender: &'a Contender,
+    way: &'a Invocation,
+    carried: Carried,
+    usages: Vec<Usage>,
+    failure: Option<String>,
+}
+
+fn run_scenario(name: &str, scenario: &Scenario, world: &mut World, quick: bool) -> Result<Outcome> {
+    let runs = match (scenario.short, quick) {
+        (false, false) => RUNS,
+        (true, false) => SHORT_RUNS,
+        (false, true) => QUICK_RUNS,
+        (true, true) => QUICK_SHORT_RUNS,
+    };
+    eprintln!("bench: {name}: trying out");
+    let mut runners = Vec::new();
+    for contender in &scenario.contenders {
+        runners.push(try_out(contender, scenario, world)?);
+    }
+    let load_before = machine::load();
+    for round in 1..=runs {
+        eprintln!("bench: {name}: round {round} of {runs}");
+        for runner in runners.iter_mut().filter(|runner| runner.failure.is_none()) {
+            match measure(runner.way, scenario, world) {
+                Ok(usage) => runner.usages.push(usage),
+                Err(error) => runner.failure = Some(format!("{error:#}")),
+            }
+        }
+    }
+    judge(name, scenario, &runners, (load_before, machine::load()))
+}
+
+/// Runs every way a few times and takes the fastest. Whoever fails in all of them is out.
+fn try_out<'a>(contender: &'a Contender, scenario: &Scenario, world: &mut World) -> Result<Runner<'a>> {
+    let mut best: Option<(u64, Runner)> = None;
+    let mut failure = None;
+    for way in &contender.ways {
+        let trials: Result<Vec<Usage>> = (0..TRIALS).map(|_| measure(way, scenario, world)).collect();
+        match trials {
+            Ok(usages) => {
+                let wall = Spread::of(usages.iter().map(|usage| usage.wall)).context("no trials")?.median;
+                if best.as_ref().is_none_or(|(fastest, _)| wall < *fastest) {
+                    let carried = scenario.carried(world)?;
+                    best = Some((wall, Runner { contender, way, carried, usages: Vec::new(), failure: None }));
+                }
+            }
+            Err(error) => failure = Some(format!("{error:#}")),
+        }
+    }
+    if let Some((_, runner)) = best {
+        return Ok(runner);
+    }
+    let Some(way) = contender.ways.first() else { bail!("{} has no way to do it", contender.name) };
+    Ok(Runner { contender, way, carried: Carried::default(), usages: Vec::new(), failure })
+}
+
+fn measure(way: &Invocation, scenario: &Scenario, world: &mut World) -> Result<Usage> {
+    if scenario.cold {
+        world.reset()?;
+    }
+    way.measure(&world.home())
+}
+
+fn judge(name: &str, scenario: &Scenario, runners: &[Runner], load: (f64, f64)) -> Result<Outcome> {
+    let expected = scenario.expected_count();
+    let mut rows = Vec::new();
+    let mut ours = None;
+    let mut peers = Vec::new();
+    for runner in runners {
+        let spread = |figure: fn(&Usage) -> u64| Spread::of(runner.usages.iter().map(figure));
+        let figures = match &runner.failure {
+            None => spread(|usage| usage.wall).zip(spread(|usage| usage.cpu)).zip(spread(|usage| usage.peak)),
+            Some(_) => None,
+        };
+        let whole = runner.carried == expected;
+        if let Some(((wall, cpu), peak)) = figures {
+            let name = runner.contender.name.clone();
+            let standing = Standing { name, wall: wall.median, cpu: cpu.median, peak: peak.max, whole };
+            match runner.contender.role {
+                Role::Ours => ours = Some(standing),
+                Role::Peer => peers.push(standing),
+                Role::Beside => {}
+            }
+        }
+        rows.push(Row {
+            name: runner.contender.name.clone(),
+            command: runner.way.shown(),
+            ways_tried: runner.contender.ways.len(),
+            runs: runner.usages.len(),
+            wall: figures.map(|((wall, _), _)| wall),
+            cpu: figures.map(|((_, cpu), _)| cpu),
+            peak: figures.map(|(_, peak)| peak),
+            carried: (runner.carried.manifests, runner.carried.blobs),
+            failure: runner.failure.clone(),
+        });
+    }
+    let verdicts = ours.iter().flat_map(|ours| scenario.targets.iter().filter_map(|target| target.judge(ours, &peers)));
+    Ok(Outcome {
+        name: name.to_owned(),
+        title: scenario.title.clone(),
+        load_before: load.0,
+        load_after: load.1,
+        expected: (expected.manifests, expected.blobs),
+        verdicts: verdicts.collect(),
+        rows,
+    })
+}

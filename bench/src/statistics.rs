@@ -1,0 +1,40 @@
+//! Figures of many runs in three numbers.
+
+use serde::Serialize;
+
+/// The smallest, the middle and the largest of some figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Spread {
+    pub min: u64,
+    pub median: u64,
+    pub max: u64,
+}
+
+impl Spread {
+    /// Returns the spread of figures, or `None` when there are none. The median of an even number of figures is the lower
+    /// of the two in the middle: a figure that was measured.
+    pub fn of(figures: impl IntoIterator<Item = u64>) -> Option<Self> {
+        let mut sorted: Vec<u64> = figures.into_iter().collect();
+        sorted.sort_unstable();
+        let (&min, &max) = (sorted.first()?, sorted.last()?);
+        Some(Self { min, median: sorted[(sorted.len() - 1) / 2], max })
+    }
+}
+
+/// Returns `a / b`.
+#[expect(clippy::cast_precision_loss, reason = "figures far below 2^52")]
+pub fn ratio(a: u64, b: u64) -> f64 {
+    a as f64 / b.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spread;
+
+    #[test]
+    fn the_middle_is_one_of_the_figures() {
+        assert_eq!(Spread::of([5, 1, 3]), Some(Spread { min: 1, median: 3, max: 5 }));
+        assert_eq!(Spread::of([4, 1, 3, 2]), Some(Spread { min: 1, median: 2, max: 4 }));
+        assert_eq!(Spread::of([]), None);
+    }
+}

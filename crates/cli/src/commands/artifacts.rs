@@ -1,0 +1,50 @@
+//! `artifacts`
+
+mod tree;
+
+use anyhow::Result;
+use clap::Args;
+use ops::artifacts::ArtifactsRequest;
+use ops::OpsError;
+
+use super::describe::{count, one_platform};
+use super::reference;
+use crate::session::Session;
+
+/// Show what refers to an image, to its children and layers, and to all of that, as a tree
+///
+/// Referrers are found by the registry's list and by fallback tags; what is attached by tags such as sha256-….sig and
+/// BuildKit's attestations are shown too.
+#[derive(Args, Debug)]
+pub(crate) struct ArtifactsArguments {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+
+    /// Only artifacts of this type, and what leads to them
+    #[arg(long = "type", value_name = "TYPE")]
+    artifact_type: Option<String>,
+}
+
+impl ArtifactsArguments {
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let request = ArtifactsRequest {
+            reference: reference(&self.image)?,
+            platform: one_platform(&session.settings.platforms)?,
+            artifact_type: self.artifact_type,
+        };
+        let report = ops::artifacts::artifacts(&session.context, &request).await?;
+        session.print(&tree::TreeDocument::new(&report))?;
+        match &report.losses[..] {
+            [] => Ok(()),
+            [first, ..] => Err(OpsError::Integrity {
+                location: report.location,
+                message: match report.losses.len() {
+                    1 => format!("{}, which {} names, is missing", first.node, first.named_by.digest),
+                    more => format!("{} and {} are missing", first.node, count(more - 1, "other node")),
+                },
+            }
+            .into()),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `delete`
+
+use anyhow::Result;
+use clap::Args;
+use oci::{Digest, Tag};
+use ops::delete::{DeleteReport, DeleteRequest, Deleted};
+use serde::Serialize;
+
+use super::describe::count;
+use super::reference;
+use crate::printer::Document;
+use crate::session::Session;
+
+/// Take a tag away, or a manifest by its digest, and say what refers to it
+///
+/// REPO:TAG takes the tag away; what it points to stays. REPO@DIGEST takes the manifest away, with every tag that points to
+/// it. What refers to a manifest is named and stays: it is found again when the same content is put back.
+#[derive(Args, Debug)]
+pub(crate) struct DeleteArguments {
+    /// The tag, or the manifest by its digest
+    #[arg(value_name = "REF")]
+    reference: String,
+
+    /// Say what would be taken away and what refers to it, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl DeleteArguments {
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let request = DeleteRequest { reference: reference(&self.reference)?, dry_run: self.dry_run };
+        let report = ops::delete::delete(&session.context, &request).await?;
+        session.print(&DeleteDocument::new(report, self.dry_run))
+    }
+}
+
+/// What was taken away. The names of the fields are a public interface.
+#[derive(Serialize)]
+struct DeleteDocument {
+    dry_run: bool,
+    repository: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<Tag>,
+    manifest: Digest,
+    manifest_deleted: bool,
+    referrers: Vec<ReferrerShape>,
+    attachment_tags: Vec<Tag>,
+}
+
+#[derive(Serialize)]
+struct ReferrerShape {
+    digest: Digest,
+    artifact_type: Option<String>,
+}
+
+impl DeleteDocument {
+    fn new(report: DeleteReport, dry_run: bool) -> Self {
+        let (tag, manifest_deleted) = match report.deleted {
+            Deleted::Tag(tag) => (Some(tag), false),
+            Deleted::Manifest(_) => (None, true),
+        };
+        let referrers = report.referrers.into_iter().map(|referrer| ReferrerShape {
+            digest: referrer.digest,
+            artifact_type: referrer.artifact_type,
+        });
+        Self {
+            dry_run,
+            repository: report.location,
+            tag,
+            manifest: report.manifest.digest,
+            manifest_deleted,
+            referrers: referrers.collect(),
+            attachment_tags: report.attachments,
+        }
+    }
+}
+
+impl Document for DeleteDocument {
+    fn command(&self) -> &'static str {
+        "delete"
+    }
+
+    fn text(&self) -> String {
+        let verb = if self.dry_run { "would delete" } else { "deleted" };
+        let mut text = match &self.tag {
+            Some(tag) => format!("{verb} tag {tag} of {}, which pointed to {}\n", self.repository, self.manifest),
+            None => format!("{verb} manifest {} of {}\n", self.manifest, self.repository),
+        };
+        let about = self.referrers.len() + self.attachment_tags.len();
+        if about > 0 {
+            text.push_str(&format!("{} about it stay{}:\n", count(about, "artifact"), if about == 1 { "s" } else { "" }));
+        }
+        for referrer in &self.referrers {
+            let kind = referrer.artifact_type.as_deref().unwrap_or("no type");
+            text.push_str(&format!("  {}  {}\n", referrer.digest, oci::text::printable(kind)));
+        }
+        for tag in &self.attachment_tags {
+            text.push_str(&format!("  tag {tag}\n"));
+        }
+        text
+    }
+}

@@ -1,0 +1,80 @@
+//! One command of the tour: printed as a user would type it, run, its output shown.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+use tokio::process::Command;
+
+use crate::environment::Environment;
+use crate::exit::Exit;
+
+/// A command of the tour and what came of it. The names of the fields are a public interface.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Step {
+    /// As a user would type it.
+    pub(super) command: String,
+    /// How it ended.
+    pub(super) exit_code: i32,
+    /// The result.
+    pub(super) stdout: String,
+    /// Everything else.
+    pub(super) stderr: String,
+}
+
+/// Where the commands of the tour run.
+pub(super) struct Stagehand {
+    program: PathBuf,
+    directory: PathBuf,
+    home: PathBuf,
+}
+
+impl Stagehand {
+    /// Returns one that runs this very program in `directory`, with nothing of the user's: `home` is its home.
+    pub(super) fn new(directory: PathBuf, home: PathBuf) -> Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program to run it")?;
+        Ok(Self { program, directory, home })
+    }
+
+    /// Runs a command that has to end as `expected`.
+    pub(super) async fn run(&self, words: &[&str], expected: Exit) -> Result<Step> {
+        let output = Command::new(&self.program)
+            .args(words)
+            .current_dir(&self.directory)
+            .env_clear()
+            .envs(Environment::isolated(&self.home))
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("cannot run this program")?;
+        let step = Step {
+            command: format!("supercargo {}", words.join(" ")),
+            exit_code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        if step.exit_code != i32::from(expected as u8) {
+            bail!(
+                "`{}` ended with exit code {}, not {}: {}",
+                step.command,
+                step.exit_code,
+                expected as u8,
+                step.stderr.trim_end()
+            );
+        }
+        Ok(step)
+    }
+}
+
+impl Step {
+    /// Returns the step as a transcript.
+    pub(super) fn transcript(&self) -> String {
+        let mut text = format!("$ {}\n{}{}", self.command, self.stdout, self.stderr);
+        if self.exit_code != 0 {
+            text.push_str(&format!("[exit code {}]\n", self.exit_code));
+        }
+        text
+    }
+}

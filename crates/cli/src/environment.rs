@@ -1,0 +1,106 @@
+//! The environment: the only module that reads it. Everything else is given plain values.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// A variable that supercargo reads.
+pub(crate) struct Variable {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it does, for `--help` and the book.
+    pub(crate) purpose: &'static str,
+}
+
+/// Every variable that supercargo reads, in the order in which they are shown.
+pub(crate) const VARIABLES: [Variable; 11] = [
+    Variable { name: STORE, purpose: "directory of the local content store" },
+    Variable { name: AUTH_FILE, purpose: "file with credentials, before all others but --authfile" },
+    Variable { name: PROGRESS, purpose: "as --progress" },
+    Variable { name: REGISTRY_AUTH_FILE, purpose: "file with credentials, as podman uses it" },
+    Variable { name: DOCKER_CONFIG, purpose: "directory of docker's config.json" },
+    Variable { name: XDG_RUNTIME_DIR, purpose: "where podman keeps containers/auth.json" },
+    Variable { name: XDG_CONFIG_HOME, purpose: "configuration, instead of ~/.config" },
+    Variable { name: XDG_DATA_HOME, purpose: "data such as the local content store, instead of ~/.local/share" },
+    Variable { name: HOME, purpose: "the home directory" },
+    Variable { name: NO_COLOR, purpose: "no colours, unless --color says otherwise" },
+    Variable { name: TERM, purpose: "`dumb` means no colours and no progress bars" },
+];
+
+const STORE: &str = "SUPERCARGO_STORE";
+const AUTH_FILE: &str = "SUPERCARGO_AUTH_FILE";
+const PROGRESS: &str = "SUPERCARGO_PROGRESS";
+const REGISTRY_AUTH_FILE: &str = "REGISTRY_AUTH_FILE";
+const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
+const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
+const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
+const HOME: &str = "HOME";
+const NO_COLOR: &str = "NO_COLOR";
+const TERM: &str = "TERM";
+
+/// What the environment says. A variable that is empty counts as not set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    /// `SUPERCARGO_STORE`.
+    pub(crate) store: Option<PathBuf>,
+    /// `SUPERCARGO_AUTH_FILE`.
+    pub(crate) auth_file: Option<PathBuf>,
+    /// `SUPERCARGO_PROGRESS`.
+    pub(crate) progress: Option<OsString>,
+    /// `REGISTRY_AUTH_FILE`.
+    pub(crate) registry_auth_file: Option<PathBuf>,
+    /// `DOCKER_CONFIG`.
+    pub(crate) docker_config: Option<PathBuf>,
+    /// `XDG_RUNTIME_DIR`.
+    pub(crate) runtime_directory: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`, or `.config` in the home directory.
+    pub(crate) config_home: Option<PathBuf>,
+    /// `XDG_DATA_HOME`, or `.local/share` in the home directory.
+    pub(crate) data_home: Option<PathBuf>,
+    /// `HOME`.
+    pub(crate) home: Option<PathBuf>,
+    /// Whether `NO_COLOR` is set.
+    pub(crate) no_color: bool,
+    /// Whether `TERM` is `dumb`.
+    pub(crate) dumb_terminal: bool,
+}
+
+impl Environment {
+    /// Reads the environment of this process.
+    pub(crate) fn read() -> Self {
+        let path = |name| variable(name).map(PathBuf::from);
+        // The XDG specification has relative paths ignored.
+        let absolute = |name| path(name).filter(|path| path.is_absolute());
+        let home = path(HOME);
+        let below_home = |rest: &str| home.as_ref().map(|home| home.join(rest));
+        Self {
+            store: path(STORE),
+            auth_file: path(AUTH_FILE),
+            progress: variable(PROGRESS),
+            registry_auth_file: path(REGISTRY_AUTH_FILE),
+            docker_config: path(DOCKER_CONFIG),
+            runtime_directory: absolute(XDG_RUNTIME_DIR),
+            config_home: absolute(XDG_CONFIG_HOME).or_else(|| below_home(".config")),
+            data_home: absolute(XDG_DATA_HOME).or_else(|| below_home(".local/share")),
+            no_color: variable(NO_COLOR).is_some(),
+            dumb_terminal: variable(TERM).is_some_and(|term| term == "dumb"),
+            home,
+        }
+    }
+
+    /// Returns what a process of our own needs to find nothing of the user: home, data, store and credentials lie in
+    /// `directory`, which has no credentials. To be used with an environment that was cleared.
+    pub(crate) fn isolated(directory: &std::path::Path) -> Vec<(&'static str, OsString)> {
+        vec![
+            (HOME, directory.into()),
+            (STORE, directory.join("store").into()),
+            (PROGRESS, "none".into()),
+            (NO_COLOR, "1".into()),
+        ]
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,182 @@
+//! The command that helps after an error.
+
+use std::ffi::OsString;
+
+use anyhow::Error;
+use oci::{Host, ReferenceError};
+use ops::{OpsError, StoreError, TransferError};
+
+/// Returns a command that helps after `error`, if one is known. `typed` is the command line that led to it.
+pub(super) fn of(error: &Error, typed: &[OsString]) -> Option<String> {
+    error.chain().find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<OpsError>() {
+            return of_operation(error, typed);
+        }
+        cause.downcast_ref::<ReferenceError>().and_then(|error| of_reference(error, typed))
+    })
+}
+
+/// Returns the command that explains the arguments.
+pub(super) fn of_usage(typed: &[OsString]) -> String {
+    use clap::CommandFactory as _;
+    let root = crate::arguments::Arguments::command();
+    let mut command = &root;
+    let mut names = vec!["supercargo".to_owned()];
+    for word in typed.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(found) = command.find_subcommand(word) {
+            names.push(found.get_name().to_owned());
+            command = found;
+        }
+    }
+    format!("{} --help", names.join(" "))
+}
+
+fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
+    match error {
+        OpsError::Usage { help, .. } => help.clone().or_else(|| Some(of_usage(typed))),
+        OpsError::Reference(error) => of_reference(error, typed),
+        OpsError::NotFound { location, .. } => tags_of(location, typed),
+        OpsError::Integrity { location, .. } => is_registry(location).then(|| format!("supercargo artifacts {location}")),
+        OpsError::File { path, source, .. } => Some(of_file(path, source)),
+        OpsError::Transfer(error) => of_transfer(error, typed),
+        OpsError::Store(error) => of_store(error),
+        _ => None,
+    }
+}
+
+fn of_transfer(error: &TransferError, typed: &[OsString]) -> Option<String> {
+    match error {
+        TransferError::NotFound { location, .. } => tags_of(location, typed),
+        TransferError::Lost { location, losses } => {
+            let named_by = losses.first()?.named_by;
+            (named_by.space == graph::Space::Manifest)
+                .then(|| format!("supercargo inspect --raw {}", quote(&format!("{location}@{}", named_by.digest))))
+        }
+        TransferError::Unproven { .. } => Some(format!("{} --recheck", line(typed))),
+        TransferError::NoPlatform { wanted, available, .. } => {
+            let available = available.replace(", ", ",");
+            let wanted = wanted.replace(", ", ",");
+            Some(line(&replaced(typed, &wanted, &available)))
+        }
+        TransferError::Store(error) => of_store(error),
+        _ => None,
+    }
+}
+
+fn of_store(error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::Unreachable { location, .. } => {
+            let host = host_of(location)?;
+            let scheme = if host.is_loopback() { "http" } else { "https" };
+            Some(format!("curl --head {scheme}://{host}/v2/"))
+        }
+        StoreError::Denied { location, .. } => {
+            let host = host_of(location)?;
+            Some(format!("docker login {host}    or    podman login {host}"))
+        }
+        StoreError::File { path, source, .. } => Some(of_file(path, source)),
+        StoreError::Format { path, .. } => Some(format!("ls -l {}", quote(&path.to_string_lossy()))),
+        _ => None,
+    }
+}
+
+fn of_file(path: &std::path::Path, error: &std::io::Error) -> String {
+    let directory = match path.parent() {
+        Some(parent) if parent != std::path::Path::new("") => parent,
+        _ => std::path::Path::new("."),
+    };
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            format!("df -h {}", quote(&directory.to_string_lossy()))
+        }
+        std::io::ErrorKind::NotFound => format!("ls -l {}", quote(&directory.to_string_lossy())),
+        _ => format!("ls -ld {}", quote(&path.to_string_lossy())),
+    }
+}
+
+fn of_reference(error: &ReferenceError, typed: &[OsString]) -> Option<String> {
+    match error {
+        ReferenceError::ShortName { name, instead } => Some(line(&replaced(typed, name, instead))),
+        ReferenceError::Transport { given, instead } => Some(line(&replaced(typed, given, instead))),
+        _ => Some(of_usage(typed)),
+    }
+}
+
+/// The tags of a repository tell what could have been meant, unless that is what was asked for.
+fn tags_of(location: &str, typed: &[OsString]) -> Option<String> {
+    let asked = typed.iter().any(|word| word == "tags");
+    (!asked && is_registry(location)).then(|| format!("supercargo tags {location}"))
+}
+
+fn is_registry(location: &str) -> bool {
+    host_of(location).is_some()
+}
+
+/// Returns the registry of a place as stores name it (`HOST[:PORT]/REPO`).
+fn host_of(location: &str) -> Option<Host> {
+    if location.starts_with("oci:") || location.starts_with("store:") {
+        return None;
+    }
+    location.split_once('/').map_or(location, |(host, _)| host).parse().ok()
+}
+
+/// Returns the command line with one argument in place of another.
+fn replaced(typed: &[OsString], given: &str, instead: &str) -> Vec<OsString> {
+    typed
+        .iter()
+        .map(|word| match word.to_str() {
+            Some(word) if word == given => instead.into(),
+            Some(word) => match word.split_once('=') {
+                Some((option, value)) if option.starts_with('-') && value == given => {
+                    format!("{option}={instead}").into()
+                }
+                _ => word.into(),
+            },
+            None => word.clone(),
+        })
+        .collect()
+}
+
+/// Returns a command line as it is typed to a shell. The program is called by its name, wherever it lies.
+fn line(typed: &[OsString]) -> String {
+    let words = typed.iter().skip(1).map(|word| quote(&word.to_string_lossy()));
+    std::iter::once("supercargo".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Quotes a word for a shell where it needs it.
+fn quote(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "_-./:@%+=,~".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_split_them() {
+        assert_eq!(quote("h.example/a:1@sha256:0"), "h.example/a:1@sha256:0");
+        assert_eq!(quote("two words"), "'two words'");
+        assert_eq!(quote("it's"), "'it'\\''s'");
+        assert_eq!(quote(""), "''");
+    }
+
+    #[test]
+    fn the_place_of_a_store_tells_its_registry() {
+        let host = |location: &str| host_of(location).map(|host| host.to_string());
+        assert_eq!(host("127.0.0.1:5000/a/b").as_deref(), Some("127.0.0.1:5000"));
+        assert_eq!(host("oci:dir/image"), None);
+        assert_eq!(host("store:a/b"), None);
+    }
+
+    #[test]
+    fn the_arguments_of_the_command_that_failed_are_explained() {
+        let typed = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(of_usage(&typed(&["supercargo", "--jobs", "x", "copy"])), "supercargo copy --help");
+        assert_eq!(of_usage(&typed(&["/usr/bin/supercargo", "store", "size"])), "supercargo store size --help");
+        assert_eq!(of_usage(&typed(&["supercargo", "wat"])), "supercargo --help");
+    }
+}

@@ -1,0 +1,61 @@
+//! What every command is given.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use anyhow::Result;
+use ops::{Context, Progress};
+
+use crate::error;
+use crate::printer::{self, Document, Printer};
+use crate::progress::Display;
+use crate::settings::Settings;
+
+/// What every command is given: what the user wants, and the ways to do and to show it.
+pub(crate) struct Session {
+    /// What the user wants.
+    pub(crate) settings: Settings,
+    /// Where operations run.
+    pub(crate) context: Context,
+    /// Writes results and notes.
+    pub(crate) printer: Printer,
+    /// Shows progress.
+    pub(crate) display: Display,
+    /// The command line, from which errors make the command that helps.
+    typed: Vec<OsString>,
+}
+
+impl Session {
+    /// Returns a session. Nothing is opened, no connection made.
+    pub(crate) fn new(settings: Settings, typed: &[OsString]) -> Self {
+        Self {
+            context: Context::new(settings.context.clone()),
+            printer: Printer::new(settings.format, settings.quiet),
+            display: Display::new(&settings),
+            typed: typed.to_vec(),
+            settings,
+        }
+    }
+
+    /// Begins to show a copy.
+    pub(crate) fn progress(&self) -> Arc<dyn Progress> {
+        self.display.start()
+    }
+
+    /// Tells of an error on the standard error.
+    pub(crate) fn tell(&self, error: &anyhow::Error) {
+        self.display.finish();
+        if let Some(text) = error::show(error, &self.typed, self.settings.color) {
+            printer::say(&text);
+        }
+    }
+
+    /// Prints a result after taking away what shows progress.
+    ///
+    /// # Errors
+    /// As [`Printer::print`].
+    pub(crate) fn print<D: Document>(&self, document: &D) -> Result<()> {
+        self.display.finish();
+        self.printer.print(document)
+    }
+}

@@ -1,0 +1,174 @@
+//! Flags over environment over defaults, merged once.
+
+use std::ffi::OsStr;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::ValueEnum as _;
+use oci::Platform;
+use ops::{ClientOptions, ContextOptions, OpsError};
+
+use crate::arguments::{Format, GlobalArguments, ProgressMode, When};
+use crate::environment::Environment;
+
+/// What the user wants, whatever way it was said.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// How the result is written.
+    pub(crate) format: Format,
+    /// Whether errors and notes are coloured.
+    pub(crate) color: bool,
+    /// How progress is shown.
+    pub(crate) progress: ProgressDisplay,
+    /// Whether notes are left out.
+    pub(crate) quiet: bool,
+    /// Whether progress tells of manifests and of what was there.
+    pub(crate) verbose: bool,
+    /// The platforms of an index that are meant; none means all.
+    pub(crate) platforms: Vec<Platform>,
+    /// How many blobs move at once.
+    pub(crate) jobs: Option<usize>,
+    /// Where operations run.
+    pub(crate) context: ContextOptions,
+}
+
+/// How progress is shown, decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProgressDisplay {
+    /// Bars.
+    Bars,
+    /// Lines of text.
+    Lines,
+    /// Lines of JSON.
+    Json,
+    /// Not at all.
+    Silent,
+}
+
+impl Settings {
+    /// Merges the flags with the environment.
+    ///
+    /// # Errors
+    /// [`OpsError::Usage`] when a variable has a value that it cannot have.
+    pub(crate) fn new(flags: &GlobalArguments, environment: &Environment) -> Result<Self, OpsError> {
+        let terminal = std::io::stderr().is_terminal() && !environment.dumb_terminal;
+        let color = match flags.color.unwrap_or_default() {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => terminal && !environment.no_color,
+        };
+        let mut client = ClientOptions {
+            plain_http: flags.plain_http,
+            insecure_skip_tls_verify: flags.insecure_skip_tls_verify,
+            ca_file: flags.ca_file.clone(),
+            ..ClientOptions::default()
+        };
+        if let Some(timeout) = flags.timeout {
+            client.timeout = timeout;
+        }
+        let context = ContextOptions {
+            content_store: content_store(environment),
+            client,
+            auth_files: auth_files(flags, environment),
+        };
+        Ok(Self {
+            format: flags.format,
+            color,
+            progress: progress(flags, environment, terminal)?,
+            quiet: flags.quiet,
+            verbose: flags.verbose > 0,
+            platforms: flags.platform.clone(),
+            jobs: flags.jobs.map(std::num::NonZero::get),
+            context,
+        })
+    }
+}
+
+fn progress(
+    flags: &GlobalArguments,
+    environment: &Environment,
+    terminal: bool,
+) -> Result<ProgressDisplay, OpsError> {
+    let mode = match (flags.progress, environment.progress.as_deref().map(OsStr::to_string_lossy)) {
+        (Some(mode), _) => mode,
+        (None, Some(value)) => ProgressMode::from_str(&value, false).map_err(|_| {
+            let message = format!("SUPERCARGO_PROGRESS is `{}`", oci::text::printable(&value));
+            OpsError::usage(message, "export SUPERCARGO_PROGRESS=auto    (or plain, json, none)".to_owned())
+        })?,
+        (None, None) => ProgressMode::Auto,
+    };
+    Ok(match mode {
+        _ if flags.quiet && flags.progress.is_none() => ProgressDisplay::Silent,
+        ProgressMode::None => ProgressDisplay::Silent,
+        ProgressMode::Auto if terminal => ProgressDisplay::Bars,
+        ProgressMode::Auto | ProgressMode::Plain => ProgressDisplay::Lines,
+        ProgressMode::Json => ProgressDisplay::Json,
+    })
+}
+
+fn content_store(environment: &Environment) -> Option<PathBuf> {
+    let below_data = || environment.data_home.as_ref().map(|data| data.join("supercargo/store"));
+    environment.store.clone().or_else(below_data)
+}
+
+/// Returns the files that may hold credentials, the first before the others. A file that the user has named has to exist;
+/// the others are left out when they do not.
+fn auth_files(flags: &GlobalArguments, environment: &Environment) -> Vec<PathBuf> {
+    let named = [&flags.authfile, &environment.auth_file, &environment.registry_auth_file];
+    let below = |directory: &Option<PathBuf>, file: &str| directory.as_ref().map(|directory| directory.join(file));
+    let usual = [
+        below(&environment.docker_config, "config.json"),
+        below(&environment.runtime_directory, "containers/auth.json"),
+        below(&environment.config_home, "containers/auth.json"),
+        below(&environment.home, ".docker/config.json"),
+    ];
+    let named = named.into_iter().flatten().cloned();
+    named.chain(usual.into_iter().flatten().filter(|path| path.exists())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags() -> GlobalArguments {
+        use clap::Parser as _;
+        let arguments = crate::arguments::Arguments::parse_from(["supercargo", "completions", "bash"]);
+        arguments.global
+    }
+
+    fn environment() -> Environment {
+        Environment { home: Some("/home/u".into()), data_home: Some("/home/u/data".into()), ..Environment::default() }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment() {
+        let mut environment = environment();
+        environment.progress = Some("json".into());
+        let settings = Settings::new(&flags(), &environment).unwrap();
+        assert_eq!(settings.progress, ProgressDisplay::Json);
+        assert_eq!(settings.context.content_store, Some("/home/u/data/supercargo/store".into()));
+        let flags = GlobalArguments { progress: Some(ProgressMode::Plain), ..flags() };
+        environment.store = Some("/elsewhere".into());
+        let settings = Settings::new(&flags, &environment).unwrap();
+        assert_eq!(settings.progress, ProgressDisplay::Lines);
+        assert_eq!(settings.context.content_store, Some("/elsewhere".into()));
+    }
+
+    #[test]
+    fn a_value_that_means_nothing_is_refused() {
+        let environment = Environment { progress: Some("loud".into()), ..environment() };
+        assert!(matches!(Settings::new(&flags(), &environment), Err(OpsError::Usage { .. })));
+    }
+
+    #[test]
+    fn credentials_come_from_the_nearest_file_first() {
+        let flags = GlobalArguments { authfile: Some("flag.json".into()), ..flags() };
+        let environment = Environment {
+            auth_file: Some("ours.json".into()),
+            registry_auth_file: Some("podman.json".into()),
+            ..environment()
+        };
+        let files = auth_files(&flags, &environment);
+        assert_eq!(files, ["flag.json", "ours.json", "podman.json"].map(PathBuf::from));
+    }
+}

@@ -1,0 +1,20 @@
+//! The client against servers that keep the protocol, and against servers that do not.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod auth;
+mod blobs;
+mod contract;
+mod delete;
+mod download;
+mod manifests;
+mod mount;
+mod referrers;
+mod registry;
+mod resumption;
+mod retry;
+mod server;
+mod stored;
+mod tags;
+mod tls;
+mod trust;
+mod upload;

@@ -1,0 +1,89 @@
+//! Content is passed on without being hashed only to registries that have been seen to refuse what is wrong.
+
+use bytes::Bytes;
+use client::Client;
+use store::{Meter, Store as _, StoreError};
+use testkit::source::{Kind, TestSource};
+
+use crate::registry::{Effect, Registry};
+use crate::server::{Reply, options};
+use crate::stored::{Elsewhere, LARGE, content, describe};
+
+fn damaged(content: &Bytes) -> Bytes {
+    let mut bytes = content.to_vec();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    bytes.into()
+}
+
+#[tokio::test]
+async fn a_registry_is_asked_once_and_only_for_large_blobs() {
+    let registry = Registry::default();
+    let server = registry.start().await;
+    let repository = server.repository();
+    let whole = content(LARGE);
+    let put = async |content: Bytes| {
+        let source = TestSource::memory(content.clone());
+        repository.put_blob(&describe(&content), &source, &Meter::default()).await.unwrap();
+    };
+    put(whole.slice(..4 * 1024 * 1024 - 1)).await;
+    assert_eq!((server.count("POST", "/uploads/"), registry.given_up()), (1, 0));
+    futures_util::future::join_all((0..3).map(|cut| put(whole.slice(cut..)))).await;
+    assert_eq!((server.count("POST", "/uploads/"), server.count("HEAD", "/blobs/")), (1 + 1 + 3, 1));
+    assert_eq!((registry.blobs(), registry.open_uploads()), (4, 0));
+}
+
+#[tokio::test]
+async fn wrong_content_is_found_by_whoever_verifies() {
+    let right = content(LARGE);
+    for verifies in [true, false] {
+        for kind in Kind::ALL {
+            let registry = Registry::new(|behaviour| behaviour.verifies = verifies);
+            let server = registry.start().await;
+            let meter = Meter::default();
+            let source = TestSource::new(kind, damaged(&right));
+            let outcome = server.repository().put_blob(&describe(&right), &source, &meter).await;
+            let case = format!("{verifies} {kind:?}: {outcome:?}");
+            let Err(StoreError::Digest { source, .. }) = outcome else { panic!("{case}") };
+            assert_eq!(source, describe(&right).digest.verify(&damaged(&right)).unwrap_err(), "{case}");
+            assert_eq!(registry.blob(&describe(&right).digest), None, "{case}");
+            assert_eq!(meter.bytes(), 0, "{case}");
+            // A registry that does not verify has kept the bytes of the trial, and nothing else.
+            assert_eq!(registry.blobs(), usize::from(!verifies), "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_content_from_another_registry_is_found() {
+    for verifies in [true, false] {
+        let (from, to) = (Registry::default(), Registry::new(|behaviour| behaviour.verifies = verifies));
+        let (from_server, to_server) = (from.start().await, to.start().await);
+        let right = content(LARGE);
+        let reply = Reply::new(200).body(damaged(&right));
+        for _ in 0..3 {
+            from.fault("GET", "/blobs/", Effect::Reply(reply.clone()));
+        }
+        let client = Client::new(options());
+        let name = "app".parse().unwrap();
+        let source = Elsewhere(client.repository(&from_server.host(), &name), describe(&right));
+        let target = client.repository(&to_server.host(), &name);
+        let outcome = target.put_blob(&describe(&right), &source, &Meter::default()).await;
+        assert!(matches!(outcome, Err(StoreError::Digest { .. })), "{verifies}: {outcome:?}");
+        assert_eq!(to.blob(&describe(&right).digest), None);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_may_mean_something_else_is_not_enough() {
+    for status in [401, 403, 404, 405, 413, 429, 500, 201] {
+        let registry = Registry::new(|behaviour| behaviour.verifies = false);
+        let server = registry.start().await;
+        registry.fault("PUT", "/uploads/session-1", Effect::Reply(Reply::new(status)));
+        let right = content(LARGE);
+        let source = TestSource::new(Kind::Stream, damaged(&right));
+        let outcome = server.repository().put_blob(&describe(&right), &source, &Meter::default()).await;
+        assert!(outcome.is_err(), "{status}");
+        assert_eq!(registry.blob(&describe(&right).digest), None, "{status}");
+    }
+}

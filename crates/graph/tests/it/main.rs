@@ -1,0 +1,11 @@
+//! The algorithms over graphs, against slow and obvious ones over random graphs.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod collect;
+mod compare;
+mod node;
+mod plan;
+mod proof;
+mod random;
+mod source;
+mod walk;

@@ -1,0 +1,12 @@
+//! The values of this crate: what they accept, what they refuse, and that no input makes them panic.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod config;
+mod descriptor;
+mod digest;
+mod hostile;
+mod manifest;
+mod media_type;
+mod names;
+mod platform;
+mod reference;

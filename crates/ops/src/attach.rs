@@ -1,0 +1,105 @@
+//! Attaches files to an image as an artifact about it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use oci::{Descriptor, Digest, Manifest, MediaType, Platform, Reference};
+use store::{Referrers, Store, SubjectIndexed};
+use transfer::{Progress, TransferError};
+
+use crate::artifact::{ArtifactRequest, prepare};
+use crate::context::Context;
+use crate::error::OpsError;
+use crate::found::{find_in, open_to_change};
+
+/// What to attach to what.
+#[derive(Clone, Debug)]
+pub struct AttachRequest {
+    /// What the artifact is about: an image, an index, another artifact, or a layer by its digest.
+    pub subject: Reference,
+    /// Of an index, the image for this platform.
+    pub platform: Option<Platform>,
+    /// The artifact.
+    pub artifact: ArtifactRequest,
+    /// Whether to make it and put nothing.
+    pub dry_run: bool,
+}
+
+/// What was attached.
+#[derive(Clone, Debug)]
+pub struct AttachReport {
+    /// Where it is.
+    pub location: String,
+    /// The artifact's manifest.
+    pub artifact: Descriptor,
+    /// What it is about.
+    pub subject: Descriptor,
+}
+
+/// Attaches files to an image. Where the store keeps no lists of referrers, the fallback tag is brought up to date
+/// (distribution-spec, "Referrers Tag Schema").
+///
+/// Cancelling leaves blobs without a manifest, or an artifact that no list names; a repetition completes it.
+///
+/// # Errors
+/// As [`find_in`]; [`OpsError::Integrity`] when the store does not list the artifact afterwards; what the store brings.
+pub async fn attach(
+    context: &Context,
+    request: &AttachRequest,
+    progress: Arc<dyn Progress>,
+) -> Result<AttachReport, OpsError> {
+    let source = context.open_source(&request.subject).await?;
+    let location = source.location().to_owned();
+    let subject = subject(context, source, request).await?;
+    let artifact = prepare(&request.artifact, Some(&subject)).await?;
+    if !request.dry_run {
+        let store = open_to_change(context, &request.subject).await?;
+        artifact.put_blobs(&*store, &*progress).await?;
+        let indexed = store.put_manifest(&artifact.manifest).await?;
+        progress.manifest_put(artifact.manifest.digest());
+        list(&*store, &subject.digest, &artifact.manifest, indexed).await?;
+        store.finish().await?;
+    }
+    Ok(AttachReport { location, artifact: artifact.manifest.descriptor(), subject })
+}
+
+/// Returns what the artifact is about. A digest that names no manifest may name a layer, of which the type is not known.
+async fn subject(
+    context: &Context,
+    store: Arc<dyn Store>,
+    request: &AttachRequest,
+) -> Result<Descriptor, OpsError> {
+    let missing = match find_in(context, Arc::clone(&store), &request.subject, request.platform.as_ref()).await {
+        Ok(found) => return Ok(found.manifest.descriptor()),
+        Err(error @ OpsError::Transfer(TransferError::NotFound { .. })) => error,
+        Err(error) => return Err(error),
+    };
+    let Some(digest) = request.subject.selector().digest else { return Err(missing) };
+    match store.stat_blob(&digest).await? {
+        Some(size) => Ok(Descriptor::new(MediaType::OCTET_STREAM, digest, size)),
+        None => Err(missing),
+    }
+}
+
+/// Sees to it that the artifact is listed for its subject, and proves it.
+async fn list(
+    store: &dyn Store,
+    subject: &Digest,
+    artifact: &Manifest,
+    indexed: SubjectIndexed,
+) -> Result<(), OpsError> {
+    let listed: BTreeSet<Digest> = match (indexed, store.referrers(subject, None).await?) {
+        (SubjectIndexed::Yes, Referrers::Listed(listed)) => listed.iter().map(|listed| listed.digest).collect(),
+        _ => {
+            let referrers = [artifact.clone()];
+            transfer::fallback::add_referrers(store, subject, &referrers, true).await?
+        }
+    };
+    if listed.contains(artifact.digest()) {
+        return Ok(());
+    }
+    Err(OpsError::Integrity {
+        location: store.location().to_owned(),
+        message: format!("{} was put but is not listed as referring to {subject}", artifact.digest()),
+    })
+}

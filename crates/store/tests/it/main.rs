@@ -1,0 +1,5 @@
+//! What is special about each store, and the contract that all of them keep.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+#![expect(clippy::disallowed_methods, reason = "these tests prepare files as other tools would")]
+
+mod contract;

@@ -1,0 +1,55 @@
+//! `cargo xtask bench`: prepares everything that a comparison needs and starts it. The measuring is in `bench/`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::cargo::{cargo, workspace_root};
+use crate::peers::{self, Selection};
+use crate::{corpus, process};
+
+/// What copies many images in one process; only the benchmark uses it. The version is that of regctl.
+const REGSYNC: (&str, &str) = ("github.com/regclient/regclient/cmd/regsync", "0.11.7");
+
+/// `cargo xtask bench copy`; the options are those of `bench copy`.
+pub fn copy(options: &[&str]) -> Result<()> {
+    let corpus = corpus::set_up()?;
+    let peers = peers::set_up(Selection::Usual);
+    peers.print_missing();
+    let mut tools: Vec<String> = peers.found().map(|(name, version, path)| tool(name, version, path)).collect();
+    let (module, version) = REGSYNC;
+    let (version, path) = peers::install_go_program("regsync", module, version, "regsync")?;
+    tools.push(tool("regsync", &version, &path));
+
+    let supercargo = build_supercargo()?;
+    let version = process::output(Command::new(&supercargo).arg("--version"))?;
+    tools.push(tool("supercargo", version.trim().trim_start_matches("supercargo "), &supercargo));
+
+    // Built first, so that no compiler runs beside the first scenario.
+    process::run(&mut cargo("build --quiet --release --locked --package bench"))?;
+    let output = workspace_root().join("target/bench-copy.json");
+    let mut command = cargo("run --quiet --release --locked --package bench -- copy");
+    command.arg("--debian").arg(corpus.debian).arg("--generated").arg(corpus.generated);
+    command.arg("--output").arg(output);
+    for tool in tools {
+        command.args(["--tool", &tool]);
+    }
+    process::run(command.args(options))
+}
+
+fn tool(name: &str, version: &str, path: &Path) -> String {
+    format!("{name}={version}={}", path.display())
+}
+
+/// Builds supercargo as it is released and returns the executable.
+fn build_supercargo() -> Result<PathBuf> {
+    let arguments = "build --release --locked --package supercargo --message-format json-render-diagnostics";
+    let messages = process::output(&mut cargo(arguments))?;
+    let executable = |line: &str| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    };
+    messages.lines().filter_map(executable).next_back().context("cargo built no executable of supercargo")
+}
