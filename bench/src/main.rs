@@ -75,6 +75,9 @@ pub struct CopyArguments {
     /// Five runs instead of ten.
     #[arg(long)]
     quick: bool,
+    /// Do not wait for a quiet machine before each scenario.
+    #[arg(long)]
+    busy: bool,
     /// Only scenarios whose name contains this; may be repeated.
     #[arg(long = "scenario", value_name = "NAME")]
     scenarios: Vec<String>,

@@ -7,6 +7,10 @@ use crate::statistics::Spread;
 use crate::table;
 use crate::target::{Figure, Limit, Verdict};
 use crate::tools::Tool;
+use crate::world::World;
+
+/// Most characters of a command in the text. The JSON has all of it.
+const SHOWN_CHARACTERS: usize = 160;
 
 /// All that a run has shown.
 #[derive(Serialize)]
@@ -14,6 +18,9 @@ pub struct Report {
     pub machine: Machine,
     pub tools: Vec<Tool>,
     pub outcomes: Vec<Outcome>,
+    /// Long paths and what the text has in their place.
+    #[serde(skip)]
+    short_names: Vec<(String, String)>,
 }
 
 /// What a scenario has shown. Times are in microseconds, memory in bytes.
@@ -46,6 +53,39 @@ pub struct Row {
 }
 
 impl Report {
+    /// Returns a report without outcomes.
+    pub fn begin(machine: Machine, tools: Vec<Tool>, world: &World) -> Self {
+        let programs = tools.iter().map(|tool| (tool.path.display().to_string(), tool.name.clone()));
+        let directories = world.short_names().into_iter().map(|(path, name)| (path, name.to_owned()));
+        let short_names = programs.chain(directories).collect();
+        Self { machine, tools, outcomes: Vec::new(), short_names }
+    }
+
+    /// Returns an outcome as text.
+    pub fn render(&self, outcome: &Outcome) -> String {
+        let Outcome { name, title, load_before, load_after, rows, verdicts, .. } = outcome;
+        let mut text = format!("== {name}: {title}\n");
+        text += &format!("load {load_before:.2} before the runs, {load_after:.2} after them\n");
+        text += &outcome.figures();
+        for row in rows {
+            text += &format!("\n  {}: {}", row.name, self.shortened(&row.command));
+        }
+        if !verdicts.is_empty() {
+            text += "\n";
+            text += &outcome.targets();
+        }
+        text
+    }
+
+    fn shortened(&self, command: &str) -> String {
+        let replaced = |text: String, (long, short): &(String, String)| text.replace(long.as_str(), short);
+        let short = self.short_names.iter().fold(command.to_owned(), replaced);
+        match short.char_indices().nth(SHOWN_CHARACTERS) {
+            Some((end, _)) => format!("{}…", &short[..end]),
+            None => short,
+        }
+    }
+
     /// Returns what stands above the scenarios.
     pub fn heading(&self) -> String {
         let Machine { processors, processor, kernel, file_system } = &self.machine;
@@ -56,21 +96,6 @@ impl Report {
 }
 
 impl Outcome {
-    /// Returns it as text.
-    pub fn render(&self) -> String {
-        let mut text = format!("== {}: {}\n", self.name, self.title);
-        text += &format!("load {:.2} before the runs, {:.2} after them\n", self.load_before, self.load_after);
-        text += &self.figures();
-        for row in &self.rows {
-            text += &format!("\n  {}: {}", row.name, row.command);
-        }
-        if !self.verdicts.is_empty() {
-            text += "\n";
-            text += &self.targets();
-        }
-        text
-    }
-
     fn figures(&self) -> String {
         let heading = ["", "runs", "wall ms min/median/max", "cpu ms min/median/max", "peak MiB", "manifests", "blobs"];
         let mut rows = vec![heading.map(str::to_owned).to_vec()];
@@ -85,7 +110,11 @@ impl Outcome {
                 })
             };
             let peak = row.peak.map_or_else(String::new, |peak| mebibytes(peak.max));
-            let of = |carried: usize, expected: usize| format!("{carried} of {expected}");
+            // Those that copy nothing are there for another figure.
+            let of = |carried: usize, expected: usize| match row.carried {
+                (0, 0) => String::new(),
+                _ => format!("{carried} of {expected}"),
+            };
             let manifests = of(row.carried.0, self.expected.0);
             let blobs = of(row.carried.1, self.expected.1);
             rows.push(vec![

@@ -28,6 +28,7 @@ const QUICK_SHORT_RUNS: usize = 15;
 
 /// Runs by which the ways of a contender are compared; the first of them also warms up.
 const TRIALS: usize = 3;
+const QUICK_TRIALS: usize = 2;
 
 /// A load above this before a scenario means that somebody else needs the machine.
 const QUIET_LOAD: f64 = 0.7;
@@ -41,7 +42,7 @@ pub fn run(arguments: &CopyArguments) -> Result<()> {
     let work = arguments.work.as_deref().unwrap_or_else(|| temporary.path());
     let tools = Tools(arguments.tools.clone());
     let mut world = World::begin(tools.clone(), &arguments.debian, &arguments.generated, work)?;
-    let mut report = Report { machine: Machine::look(work), tools: tools.0, outcomes: Vec::new() };
+    let mut report = Report::begin(Machine::look(work), tools.0, &world);
     println!("{}", report.heading());
     scenarios::load(&world).context("cannot load the source")?;
 
@@ -50,11 +51,13 @@ pub fn run(arguments: &CopyArguments) -> Result<()> {
         if !arguments.scenarios.is_empty() && !arguments.scenarios.iter().any(wanted) {
             continue;
         }
-        wait_until_quiet();
+        if !arguments.busy {
+            wait_until_quiet();
+        }
         world.reset()?;
         match make(&mut world).and_then(|scenario| run_scenario(name, &scenario, &mut world, arguments.quick)) {
             Ok(outcome) => {
-                println!("\n{}", outcome.render());
+                println!("\n{}", report.render(&outcome));
                 report.outcomes.push(outcome);
                 fs::write(&arguments.output, serde_json::to_string_pretty(&report)?)?;
             }
@@ -93,7 +96,7 @@ fn run_scenario(name: &str, scenario: &Scenario, world: &mut World, quick: bool)
     eprintln!("bench: {name}: trying out");
     let mut runners = Vec::new();
     for contender in &scenario.contenders {
-        runners.push(try_out(contender, scenario, world)?);
+        runners.push(try_out(contender, scenario, world, if quick { QUICK_TRIALS } else { TRIALS })?);
     }
     let load_before = machine::load();
     for round in 1..=runs {
@@ -109,11 +112,11 @@ fn run_scenario(name: &str, scenario: &Scenario, world: &mut World, quick: bool)
 }
 
 /// Runs every way a few times and takes the fastest. Whoever fails in all of them is out.
-fn try_out<'a>(contender: &'a Contender, scenario: &Scenario, world: &mut World) -> Result<Runner<'a>> {
+fn try_out<'a>(contender: &'a Contender, scenario: &Scenario, world: &mut World, trials: usize) -> Result<Runner<'a>> {
     let mut best: Option<(u64, Runner)> = None;
     let mut failure = None;
     for way in &contender.ways {
-        let trials: Result<Vec<Usage>> = (0..TRIALS).map(|_| measure(way, scenario, world)).collect();
+        let trials: Result<Vec<Usage>> = (0..trials).map(|_| measure(way, scenario, world)).collect();
         match trials {
             Ok(usages) => {
                 let wall = Spread::of(usages.iter().map(|usage| usage.wall)).context("no trials")?.median;

@@ -54,6 +54,12 @@ impl World {
         })
     }
 
+    /// Returns the directories of the run, each with a short name for messages.
+    pub fn short_names(&self) -> Vec<(String, &'static str)> {
+        let directories = [(&self.work, "WORK"), (&self.debian, "DEBIAN"), (&self.generated, "GENERATED")];
+        directories.map(|(path, name)| (path.display().to_string(), name)).to_vec()
+    }
+
     /// Returns the layout of the largest Debian image, tagged [`LARGE_TAG`].
     pub fn large(&self) -> PathBuf {
         self.debian.join(LARGE_TAG)

@@ -38,7 +38,7 @@ pub(crate) struct GlobalArguments {
     pub(crate) platform: Vec<Platform>,
 
     /// How the result is written to the standard output
-    #[arg(long, value_enum, default_value_t = Format::Table, global = true, hide_possible_values = false)]
+    #[arg(long, value_enum, default_value_t = Format::Table, global = true)]
     pub(crate) format: Format,
 
     /// When to use colours [default: auto]
@@ -150,11 +150,11 @@ fn after_help() -> String {
         ("store:NAME[:TAG][@DIGEST]", "the local content store"),
     ];
     for (form, meaning) in forms {
-        text.push_str(&format!("  {form:<35} {meaning}\n"));
+        text.extend([format!("  {form:<35} {meaning}\n")]);
     }
     text.push_str("\nEnvironment:\n");
     for variable in crate::environment::VARIABLES {
-        text.push_str(&format!("  {:<20} {}\n", variable.name, variable.purpose));
+        text.extend([format!("  {:<20} {}\n", variable.name, variable.purpose)]);
     }
     text.push_str("\nExit codes:\n");
     let codes = [
@@ -170,7 +170,7 @@ fn after_help() -> String {
         ("130", "interrupted"),
     ];
     for (code, meaning) in codes {
-        text.push_str(&format!("  {code:<4} {meaning}\n"));
+        text.extend([format!("  {code:<4} {meaning}\n")]);
     }
     text.truncate(text.trim_end().len());
     text

@@ -66,10 +66,7 @@ impl Command {
 
     /// Tells whether the command moves content, which is worth threads of its own.
     pub(crate) const fn moves_content(&self) -> bool {
-        matches!(
-            self,
-            Self::Copy(_) | Self::Save(_) | Self::Load(_) | Self::Pull(_) | Self::Push(_) | Self::Tour(_)
-        )
+        matches!(self, Self::Copy(_) | Self::Save(_) | Self::Load(_) | Self::Pull(_) | Self::Push(_) | Self::Tour(_))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The result on the standard output, as text or JSON; notes on the standard error.
 
-mod size;
+mod number;
 mod table;
+mod text;
 
 use std::io::Write as _;
 
@@ -9,8 +10,9 @@ use anyhow::Result;
 use oci::text::printable;
 use serde::Serialize;
 
-pub(crate) use size::ByteSize;
+pub(crate) use number::{ByteSize, count};
 pub(crate) use table::Table;
+pub(crate) use text::Text;
 
 use crate::arguments::Format;
 use crate::exit::{OutputClosed, OutputFailed};
@@ -20,8 +22,8 @@ pub(crate) trait Document: Serialize {
     /// Returns the command, as it stands in the schema's name.
     fn command(&self) -> &'static str;
 
-    /// Returns the result for people, each line ended. Text from outside has gone through [`oci::text::printable`].
-    fn text(&self) -> String;
+    /// Writes the result for people.
+    fn text(&self, text: &mut Text);
 
     /// Returns the items of which the result is a list, for one JSON document a line; `None` for a result that is none.
     fn items(&self) -> Option<Vec<impl Serialize>> {
@@ -56,7 +58,11 @@ impl Printer {
     /// [`OutputClosed`] when nobody reads it, [`OutputFailed`] when it cannot be written.
     pub(crate) fn print<D: Document>(&self, document: &D) -> Result<()> {
         let text = match self.format {
-            Format::Table => document.text(),
+            Format::Table => {
+                let mut text = Text::default();
+                document.text(&mut text);
+                text.into_string()
+            }
             Format::Json => json(document)?,
             Format::Jsonl => lines(document)?,
         };
@@ -119,6 +125,8 @@ fn lines<D: Document>(document: &D) -> Result<String> {
     Ok(text)
 }
 
+const HEXADECIMAL: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+
 /// JSON escapes the control characters of ASCII only; the others would reach the terminal. They can only stand in strings,
 /// except the line feeds between members, so escaping them changes nothing that the document says.
 pub(crate) fn escape_controls(json: &str) -> String {
@@ -130,7 +138,8 @@ pub(crate) fn escape_controls(json: &str) -> String {
         } else {
             let mut units = [0; 2];
             for unit in character.encode_utf16(&mut units) {
-                escaped.push_str(&format!("\\u{unit:04x}"));
+                escaped.extend(['\\', 'u']);
+                escaped.extend([12, 8, 4, 0].map(|shift| HEXADECIMAL[usize::from(*unit >> shift & 0xf)]));
             }
         }
     }
@@ -158,8 +167,8 @@ mod tests {
             "sheet"
         }
 
-        fn text(&self) -> String {
-            self.title.clone()
+        fn text(&self, text: &mut Text) {
+            text.line(format_args!("{}", self.title));
         }
 
         fn items(&self) -> Option<Vec<impl Serialize>> {

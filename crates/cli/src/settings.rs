@@ -84,11 +84,7 @@ impl Settings {
     }
 }
 
-fn progress(
-    flags: &GlobalArguments,
-    environment: &Environment,
-    terminal: bool,
-) -> Result<ProgressDisplay, OpsError> {
+fn progress(flags: &GlobalArguments, environment: &Environment, terminal: bool) -> Result<ProgressDisplay, OpsError> {
     let mode = match (flags.progress, environment.progress.as_deref().map(OsStr::to_string_lossy)) {
         (Some(mode), _) => mode,
         (None, Some(value)) => ProgressMode::from_str(&value, false).map_err(|_| {

@@ -46,12 +46,12 @@ impl Direct {
     pub(crate) async fn send(&self, mut request: Request) -> Result<Answer, Failure> {
         let authority = head::authority(&request.url)?;
         let head = head::write(&request, &authority)?;
-        let length = request.body.length();
+        let (length, before) = (request.body.length(), request.tally.moved());
         if let Some(connection) = self.pool.take(&authority) {
             match self.exchange(connection, &authority, &head, &mut request).await {
-                // The other side closed the connection while it lay idle. Use another one, unless the body was a stream or a
-                // socket and has been taken: that cannot be sent again.
-                Err(Failure::Broken(_)) if request.body.length() == length => request.tally.settle(0),
+                // The other side closed the connection while it lay idle: use another one. Not when some of a large body has
+                // gone out, for then there may be more to learn, nor when the body has been taken and cannot be sent again.
+                Err(Failure::Broken(_)) if request.body.length() == length && request.tally.moved() == before => {}
                 outcome => return outcome,
             }
         }

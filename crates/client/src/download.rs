@@ -52,7 +52,8 @@ async fn request(repository: &Repository, descriptor: &Descriptor, offset: u64) 
     let url = repository.url(&format!("blobs/{}", descriptor.digest)).await?;
     let mut call = Call::new(Method::GET, url, context).with(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if offset > 0 {
-        let range = HeaderValue::try_from(format!("bytes={offset}-"));
+        // Some registries do not understand a range without its end.
+        let range = HeaderValue::try_from(format!("bytes={offset}-{}", descriptor.size - 1));
         call = call.with(RANGE, range.map_err(|_| context.protocol("its range cannot be sent"))?);
     }
     let mut answer = repository.registry().call(call).await?;

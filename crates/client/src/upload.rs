@@ -5,6 +5,7 @@ mod content;
 mod session;
 mod trust;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -44,6 +45,8 @@ struct Upload<'a> {
     tally: Tally,
     /// Whether the registry has been seen to refuse content of a wrong digest, so that it need not be hashed here.
     trusted: bool,
+    /// Where the content last ended too early, at first beyond every end.
+    ended: AtomicU64,
 }
 
 /// An upload session and how much of the blob it holds.
@@ -79,7 +82,15 @@ pub(crate) async fn put(
     let action = format!("the upload of blob {}", descriptor.digest);
     let context = repository.context(&action, Access::Push);
     let trusted = trust::is_verifying(repository, descriptor).await?;
-    let upload = Upload { repository, context, descriptor, source, tally: Tally::new(meter), trusted };
+    let upload = Upload {
+        repository,
+        context,
+        descriptor,
+        source,
+        tally: Tally::new(meter),
+        trusted,
+        ended: AtomicU64::new(u64::MAX),
+    };
     let outcome = upload.run().await;
     if outcome.is_err() {
         upload.tally.settle(0);
@@ -174,9 +185,18 @@ impl Upload<'_> {
     }
 
     fn failed(&self, failure: Failure, session: Option<Session>) -> Trouble {
+        let offset = session.as_ref().map_or(0, |session| session.offset);
+        let failure = match failure {
+            Failure::Short(sent) => Failure::Content(self.wrong_size(offset + sent)),
+            other => other,
+        };
         let passing = match &failure {
             // The source could not be reached: it may be the next time.
             Failure::Content(StoreError::Unreachable { .. }) => true,
+            // Its connection broke, or there is no more of it: that shows when it ends in the same place again.
+            Failure::Content(StoreError::Size { found, expected, .. }) if found < expected => {
+                self.ended.swap(*found, Ordering::Relaxed) != *found
+            }
             other => other.is_passing(),
         };
         let error = self.context.failed(failure);
@@ -185,6 +205,11 @@ impl Upload<'_> {
         } else {
             Trouble::Final(error)
         }
+    }
+
+    fn wrong_size(&self, found: u64) -> StoreError {
+        let Descriptor { digest, size: expected, .. } = *self.descriptor;
+        StoreError::Size { location: self.repository.location().to_owned(), digest, expected, found }
     }
 
     /// Says what an answer means that is not the one hoped for. Reads the content again where it is said to be wrong.

@@ -63,11 +63,7 @@ pub async fn load(
         ([_, _, ..], Some(tag)) => {
             return Err(OpsError::usage(
                 format!("{} has {} images, and the destination one tag, `{tag}`", source.location(), roots.len()),
-                format!(
-                    "supercargo load {} {}",
-                    request.file.display(),
-                    place.with_selector(Selector::default())
-                ),
+                format!("supercargo load {} {}", request.file.display(), place.with_selector(Selector::default())),
             ));
         }
         _ => {}

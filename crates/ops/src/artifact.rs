@@ -88,8 +88,7 @@ impl FileRequest {
             Ok(hashed) => hashed?,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
-        let mut descriptor =
-            Descriptor::new(self.media_type.clone().unwrap_or(MediaType::OCTET_STREAM), digest, size);
+        let mut descriptor = Descriptor::new(self.media_type.clone().unwrap_or(MediaType::OCTET_STREAM), digest, size);
         descriptor.annotations.insert(annotation::TITLE.to_owned(), self.title.clone());
         Ok(descriptor)
     }
@@ -195,10 +194,9 @@ fn check(request: &ArtifactRequest) -> Result<(), OpsError> {
     }
     let mut titles = std::collections::BTreeSet::new();
     match request.files.iter().find(|file| !titles.insert(&file.title)) {
-        Some(twice) => Err(OpsError::usage(
-            format!("two files would be called `{}`", oci::text::printable(&twice.title)),
-            None,
-        )),
+        Some(twice) => {
+            Err(OpsError::usage(format!("two files would be called `{}`", oci::text::printable(&twice.title)), None))
+        }
         None => Ok(()),
     }
 }

@@ -64,11 +64,7 @@ pub async fn attach(
 }
 
 /// Returns what the artifact is about. A digest that names no manifest may name a layer, of which the type is not known.
-async fn subject(
-    context: &Context,
-    store: Arc<dyn Store>,
-    request: &AttachRequest,
-) -> Result<Descriptor, OpsError> {
+async fn subject(context: &Context, store: Arc<dyn Store>, request: &AttachRequest) -> Result<Descriptor, OpsError> {
     let missing = match find_in(context, Arc::clone(&store), &request.subject, request.platform.as_ref()).await {
         Ok(found) => return Ok(found.manifest.descriptor()),
         Err(error @ OpsError::Transfer(TransferError::NotFound { .. })) => error,
@@ -88,12 +84,11 @@ async fn list(
     artifact: &Manifest,
     indexed: SubjectIndexed,
 ) -> Result<(), OpsError> {
-    let listed: BTreeSet<Digest> = match (indexed, store.referrers(subject, None).await?) {
-        (SubjectIndexed::Yes, Referrers::Listed(listed)) => listed.iter().map(|listed| listed.digest).collect(),
-        _ => {
-            let referrers = [artifact.clone()];
-            transfer::fallback::add_referrers(store, subject, &referrers, true).await?
+    let listed: BTreeSet<Digest> = match store.referrers(subject, None).await? {
+        Referrers::Listed(listed) if indexed == SubjectIndexed::Yes => {
+            listed.iter().map(|listed| listed.digest).collect()
         }
+        _ => transfer::fallback::add_referrers(store, subject, std::slice::from_ref(artifact), true).await?,
     };
     if listed.contains(artifact.digest()) {
         return Ok(());

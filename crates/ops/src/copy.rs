@@ -168,9 +168,8 @@ impl Routes {
     }
 
     fn add(&mut self, source: Arc<dyn Store>, destination: Arc<dyn Store>, root: RootRequest) {
-        let same = |route: &&mut Route| {
-            Arc::ptr_eq(&route.source, &source) && Arc::ptr_eq(&route.destination, &destination)
-        };
+        let same =
+            |route: &&mut Route| Arc::ptr_eq(&route.source, &source) && Arc::ptr_eq(&route.destination, &destination);
         match self.routes.iter_mut().find(same) {
             Some(route) => route.roots.push(root),
             None => self.routes.push(Route { source, destination, roots: vec![root] }),
@@ -179,7 +178,11 @@ impl Routes {
 }
 
 /// Returns what of a source is meant: every tag, what the reference says, or the only image there is.
-pub(crate) async fn selectors(source: &dyn Store, reference: &Reference, all_tags: bool) -> Result<Vec<Selector>, OpsError> {
+pub(crate) async fn selectors(
+    source: &dyn Store,
+    reference: &Reference,
+    all_tags: bool,
+) -> Result<Vec<Selector>, OpsError> {
     let named = |tag: Tag| Selector { tag: Some(tag), digest: None };
     if all_tags {
         let mut tags = source.tags().await?;
@@ -197,9 +200,7 @@ pub(crate) async fn selectors(source: &dyn Store, reference: &Reference, all_tag
     match source.roots().await? {
         None => Ok(vec![named(Tag::latest())]),
         Some(roots) => match &roots[..] {
-            [(tag, descriptor)] => {
-                Ok(vec![Selector { tag: tag.clone(), digest: Some(descriptor.digest) }])
-            }
+            [(tag, descriptor)] => Ok(vec![Selector { tag: tag.clone(), digest: Some(descriptor.digest) }]),
             [] => Err(OpsError::NotFound { location: source.location().to_owned(), name: "images".to_owned() }),
             roots => Err(OpsError::usage(
                 format!("{} has {} images: {}", source.location(), roots.len(), list(roots)),

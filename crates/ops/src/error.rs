@@ -106,7 +106,9 @@ fn transfer_kind(error: &TransferError) -> ErrorKind {
 fn store_kind(error: &StoreError) -> ErrorKind {
     match error {
         error if error.is_integrity() => ErrorKind::Integrity,
-        StoreError::Unreachable { .. } | StoreError::Protocol { .. } | StoreError::Refused { .. } => ErrorKind::Unreachable,
+        StoreError::Unreachable { .. } | StoreError::Protocol { .. } | StoreError::Refused { .. } => {
+            ErrorKind::Unreachable
+        }
         StoreError::Denied { .. } => ErrorKind::Denied,
         StoreError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
         StoreError::File { .. } => ErrorKind::FileSystem,

@@ -82,21 +82,16 @@ pub(crate) async fn open_to_change(context: &Context, reference: &Reference) -> 
 /// Returns the one image that a reference means.
 async fn the_selector(store: &dyn Store, reference: &Reference) -> Result<Selector, OpsError> {
     let mut selectors = selectors(store, reference, false).await?;
-    selectors.pop().ok_or_else(|| OpsError::NotFound {
-        location: store.location().to_owned(),
-        name: "images".to_owned(),
-    })
+    selectors
+        .pop()
+        .ok_or_else(|| OpsError::NotFound { location: store.location().to_owned(), name: "images".to_owned() })
 }
 
 /// Fetches a manifest that something names.
 ///
 /// # Errors
 /// [`OpsError::NotFound`] when it is not there.
-pub(crate) async fn fetch(
-    context: &Context,
-    store: &dyn Store,
-    descriptor: &Descriptor,
-) -> Result<Manifest, OpsError> {
+pub(crate) async fn fetch(context: &Context, store: &dyn Store, descriptor: &Descriptor) -> Result<Manifest, OpsError> {
     let cache = context.manifest_cache();
     transfer::explore::fetch_manifest(store, descriptor, &*cache).await?.ok_or_else(|| OpsError::NotFound {
         location: store.location().to_owned(),

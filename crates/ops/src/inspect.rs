@@ -130,7 +130,9 @@ pub async fn inspect(context: &Context, request: &InspectRequest) -> Result<Insp
     let mut missing: Vec<NodeId> = closure.losses.iter().map(|loss| loss.node).collect();
     let mut images = images(&closure.graph, &found);
     let config = match images.first().and_then(|image| image.config.clone()) {
-        Some(config) if config.media_type.is_image_config() => read_config(&*found.store, &config, &mut missing).await?,
+        Some(config) if config.media_type.is_image_config() => {
+            read_config(&*found.store, &config, &mut missing).await?
+        }
         _ => None,
     };
     if let [image] = &mut images[..]

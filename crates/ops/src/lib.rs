@@ -42,6 +42,8 @@ pub use client::ClientOptions;
 pub use context::{Context, ContextOptions};
 pub use destination::Destination;
 pub use error::{ErrorKind, OpsError};
+/// The server, for whoever runs one in this process.
+pub use registry;
 pub use store::StoreError;
 pub use store::body::Meter;
 pub use store::content_store::{PruneOptions, PruneReport, StoreSize, VerifyReport};

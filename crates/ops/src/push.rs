@@ -55,12 +55,11 @@ pub async fn push(
     }
     let store = context.open_destination(&request.destination).await?;
     artifact.put_blobs(&*store, &*progress).await?;
-    match &tag {
-        Some(tag) => store.tag(tag, &artifact.manifest).await?,
-        None => {
-            store.put_manifest(&artifact.manifest).await?;
-            store.keep_root(&artifact.manifest).await?;
-        }
+    if let Some(tag) = &tag {
+        store.tag(tag, &artifact.manifest).await?;
+    } else {
+        store.put_manifest(&artifact.manifest).await?;
+        store.keep_root(&artifact.manifest).await?;
     }
     progress.manifest_put(&descriptor.digest);
     store.finish().await?;

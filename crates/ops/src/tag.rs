@@ -36,8 +36,7 @@ pub struct TagReport {
 /// As [`find`], and what the store brings.
 pub async fn tag(context: &Context, request: &TagRequest) -> Result<TagReport, OpsError> {
     let found = find(context, &request.reference, request.platform.as_ref()).await?;
-    let store =
-        if request.dry_run { found.store } else { open_to_change(context, &request.reference).await? };
+    let store = if request.dry_run { found.store } else { open_to_change(context, &request.reference).await? };
     let mut tags = Vec::new();
     for tag in &request.tags {
         let before = store.resolve(tag).await?;

@@ -54,9 +54,7 @@ async fn start(port: u16) -> Result<RunningRegistry, OpsError> {
     let registry = || Registry::new(Arc::new(MemoryRepositories::default()), RegistryOptions::default());
     let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let started = match RunningRegistry::start(address(port), registry()).await {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            RunningRegistry::start(address(0), registry()).await
-        }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => RunningRegistry::start(address(0), registry()).await,
         started => started,
     };
     started.map_err(|source| OpsError::File {

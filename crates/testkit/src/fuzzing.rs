@@ -6,8 +6,11 @@ use bytes::Bytes;
 use graph::{Ask, Walk, WalkOptions};
 use oci::{Descriptor, Digest, Host, ImageConfig, Manifest, MediaType, Platform, Reference, RepositoryName, Tag};
 
+/// What is done with one input.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name, as it is called in `fuzz/Cargo.toml`.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("manifest", manifest), ("names", names), ("walk", walk)];
+pub const TARGETS: &[(&str, Target)] = &[("manifest", manifest), ("names", names), ("walk", walk)];
 
 /// Reads manifests and image configurations. A manifest that is accepted keeps its bytes, and its descriptors can be
 /// written and read again.

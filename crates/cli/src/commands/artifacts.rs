@@ -4,11 +4,12 @@ mod tree;
 
 use anyhow::Result;
 use clap::Args;
-use ops::artifacts::ArtifactsRequest;
 use ops::OpsError;
+use ops::artifacts::ArtifactsRequest;
 
-use super::describe::{count, one_platform};
+use super::describe::one_platform;
 use super::reference;
+use crate::printer::count;
 use crate::session::Session;
 
 /// Show what refers to an image, to its children and layers, and to all of that, as a tree

@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 use clap::Args;
+use oci::MediaType;
 use ops::artifact::{ArtifactRequest, FileRequest};
 use ops::attach::AttachRequest;
 use serde::Serialize;
 
 use super::describe::{Pointer, one_platform};
 use super::reference;
-use crate::printer::Document;
+use crate::printer::{Document, Text};
 use crate::session::Session;
 
 /// Attach files to an image, to another artifact, or to a layer by its digest
@@ -23,7 +24,7 @@ pub(crate) struct AttachArguments {
 
     /// Type of the artifact, as in application/spdx+json
     #[arg(long = "type", value_name = "TYPE")]
-    artifact_type: String,
+    artifact_type: MediaType,
 
     /// Annotation of the artifact; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = annotation)]
@@ -53,7 +54,7 @@ impl AttachArguments {
         let request = AttachRequest {
             subject: reference(&self.subject)?,
             platform: one_platform(&session.settings.platforms)?,
-            artifact: ArtifactRequest { artifact_type: self.artifact_type, annotations, files },
+            artifact: ArtifactRequest { artifact_type: self.artifact_type.to_string(), annotations, files },
             dry_run: self.dry_run,
         };
         let report = ops::attach::attach(&session.context, &request, session.progress()).await?;
@@ -82,7 +83,7 @@ impl Document for AttachDocument {
         "attach"
     }
 
-    fn text(&self) -> String {
-        format!("{}\n", self.manifest.digest)
+    fn text(&self, text: &mut Text) {
+        text.line(format_args!("{}", self.manifest.digest));
     }
 }

@@ -24,9 +24,12 @@ const LIST_MAX_BYTES: u64 = 16 * 1024 * 1024;
 ///
 /// A destination that ends with a slash (HOST/mirror/) takes each image under the last part of its own name.
 #[derive(Args, Debug)]
+#[command(
+    override_usage = "supercargo copy [OPTIONS] SRC... DST\n       supercargo copy [OPTIONS] --from-file FILE [[SRC...] DST]"
+)]
 pub(crate) struct CopyArguments {
     /// What to copy, and last where to
-    #[arg(value_name = "SRC… DST", required_unless_present = "from_file")]
+    #[arg(value_name = "PLACE", required_unless_present = "from_file")]
     places: Vec<String>,
 
     /// Copy every tag of each source
@@ -60,7 +63,9 @@ impl CopyArguments {
             }
             ([], false) => (&[][..], None),
             ([], true) => {
-                return Err(OpsError::usage("the list has lines without a destination, and no other is given", None).into());
+                return Err(
+                    OpsError::usage("the list has lines without a destination, and no other is given", None).into()
+                );
             }
             _ => return Err(OpsError::usage("a copy needs a source and a destination", None).into()),
         };

@@ -8,9 +8,9 @@ use ops::copy::CopyRequest;
 use ops::{CopyOptions, CopyReport, OpsError, RouteReport};
 use serde::Serialize;
 
-use super::describe::{count, pinned};
+use super::describe::pinned;
 use crate::exit::{self, Partial};
-use crate::printer::{ByteSize, Document};
+use crate::printer::{ByteSize, Document, Text, count};
 use crate::session::Session;
 
 /// Switches of every command that copies.
@@ -64,11 +64,8 @@ pub(super) async fn run(
     switches: &CopySwitches,
     request: CopyRequest,
 ) -> Result<()> {
-    let request = CopyRequest {
-        options: switches.options(session),
-        platforms: session.settings.platforms.clone(),
-        ..request
-    };
+    let request =
+        CopyRequest { options: switches.options(session), platforms: session.settings.platforms.clone(), ..request };
     let report = if switches.dry_run {
         ops::copy::plan(&session.context, &request).await?
     } else {
@@ -233,30 +230,28 @@ impl RouteShape {
         }
     }
 
-    /// Returns the images, one a line, and a line of what was done for them.
-    fn text(&self) -> String {
-        let mut text = String::new();
+    /// Writes the images, one a line, and a line of what was done for them.
+    fn text(&self, text: &mut Text) {
         for image in &self.images {
-            text.push_str(&format!("{}\n", oci::text::printable(&image.reference)));
+            text.line(format_args!("{}", image.reference));
         }
-        let (Some(blobs), Some(manifests)) = (&self.blobs, self.manifests_put) else { return text };
+        let (Some(blobs), Some(manifests)) = (&self.blobs, self.manifests_put) else { return };
         if let (Some(planned), Some(bytes)) = (blobs.planned, blobs.bytes_planned) {
-            text.push_str(&format!(
-                "would move {} ({}) and put {}; {} there\n",
+            text.line(format_args!(
+                "would move {} ({}) and put {}; {} there",
                 count(planned, "blob"),
                 ByteSize(bytes),
                 count(manifests, "manifest"),
                 count(blobs.present, "blob")
             ));
         } else if let Some(proof) = &self.proof {
-            text.push_str(&format!(
-                "proven: {} and {} are there; {}\n",
+            text.line(format_args!(
+                "proven: {} and {} are there; {}",
                 count(proof.nodes, "node"),
                 count(proof.edges, "edge"),
                 done(blobs, manifests)
             ));
         }
-        text
     }
 }
 
@@ -280,8 +275,10 @@ impl Document for CopyDocument {
         self.command
     }
 
-    fn text(&self) -> String {
-        self.routes.iter().map(RouteShape::text).collect()
+    fn text(&self, text: &mut Text) {
+        for route in &self.routes {
+            route.text(text);
+        }
     }
 
     fn items(&self) -> Option<Vec<impl Serialize>> {

@@ -6,9 +6,8 @@ use oci::{Digest, Tag};
 use ops::delete::{DeleteReport, DeleteRequest, Deleted};
 use serde::Serialize;
 
-use super::describe::count;
 use super::reference;
-use crate::printer::Document;
+use crate::printer::{Document, Text, count};
 use crate::session::Session;
 
 /// Take a tag away, or a manifest by its digest, and say what refers to it
@@ -59,10 +58,10 @@ impl DeleteDocument {
             Deleted::Tag(tag) => (Some(tag), false),
             Deleted::Manifest(_) => (None, true),
         };
-        let referrers = report.referrers.into_iter().map(|referrer| ReferrerShape {
-            digest: referrer.digest,
-            artifact_type: referrer.artifact_type,
-        });
+        let referrers = report
+            .referrers
+            .into_iter()
+            .map(|referrer| ReferrerShape { digest: referrer.digest, artifact_type: referrer.artifact_type });
         Self {
             dry_run,
             repository: report.location,
@@ -80,23 +79,24 @@ impl Document for DeleteDocument {
         "delete"
     }
 
-    fn text(&self) -> String {
+    fn text(&self, text: &mut Text) {
         let verb = if self.dry_run { "would delete" } else { "deleted" };
-        let mut text = match &self.tag {
-            Some(tag) => format!("{verb} tag {tag} of {}, which pointed to {}\n", self.repository, self.manifest),
-            None => format!("{verb} manifest {} of {}\n", self.manifest, self.repository),
-        };
+        let Self { repository, manifest, .. } = self;
+        match &self.tag {
+            Some(tag) => text.line(format_args!("{verb} tag {tag} of {repository}, which pointed to {manifest}")),
+            None => text.line(format_args!("{verb} manifest {manifest} of {repository}")),
+        }
         let about = self.referrers.len() + self.attachment_tags.len();
         if about > 0 {
-            text.push_str(&format!("{} about it stay{}:\n", count(about, "artifact"), if about == 1 { "s" } else { "" }));
+            let stay = if about == 1 { "stays" } else { "stay" };
+            text.line(format_args!("{} about it {stay}:", count(about, "artifact")));
         }
         for referrer in &self.referrers {
             let kind = referrer.artifact_type.as_deref().unwrap_or("no type");
-            text.push_str(&format!("  {}  {}\n", referrer.digest, oci::text::printable(kind)));
+            text.line(format_args!("  {}  {kind}", referrer.digest));
         }
         for tag in &self.attachment_tags {
-            text.push_str(&format!("  tag {tag}\n"));
+            text.line(format_args!("  tag {tag}"));
         }
-        text
     }
 }

@@ -34,17 +34,8 @@ pub(super) fn one_platform(platforms: &[Platform]) -> Result<Option<Platform>, o
     match platforms {
         [] => Ok(None),
         [platform] => Ok(Some(platform.clone())),
-        [first, ..] => Err(ops::OpsError::usage(
-            "this command looks at one image, so it takes one platform",
-            format!("--platform {first}"),
-        )),
+        [..] => Err(ops::OpsError::usage("this command is about one image, so it takes one platform", None)),
     }
-}
-
-/// Returns `count` and a noun that agrees with it.
-pub(super) fn count(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 /// Tells in a word what a manifest is.

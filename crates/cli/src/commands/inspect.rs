@@ -7,9 +7,9 @@ use clap::Args;
 use ops::OpsError;
 use ops::inspect::InspectRequest;
 
-use super::describe::{count, one_platform};
+use super::describe::one_platform;
 use super::reference;
-use crate::printer;
+use crate::printer::{self, count};
 use crate::session::Session;
 
 /// Show what an image is: digest, size, platforms, layers, what identifies it and what is attached
@@ -28,10 +28,8 @@ pub(crate) struct InspectArguments {
 
 impl InspectArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let request = InspectRequest {
-            reference: reference(&self.image)?,
-            platform: one_platform(&session.settings.platforms)?,
-        };
+        let request =
+            InspectRequest { reference: reference(&self.image)?, platform: one_platform(&session.settings.platforms)? };
         if self.raw {
             return printer::write(ops::inspect::manifest(&session.context, &request).await?.bytes());
         }

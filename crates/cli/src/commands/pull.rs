@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::copying::{self, CopySwitches};
 use super::describe::{Pointer, one_platform, pinned};
 use super::reference;
-use crate::printer::{ByteSize, Document, Table};
+use crate::printer::{ByteSize, Document, Table, Text};
 use crate::session::Session;
 
 /// Bring an image into the local content store, or the files of an artifact into a directory
@@ -87,12 +87,12 @@ impl Document for FilesDocument {
         "pull-files"
     }
 
-    fn text(&self) -> String {
+    fn text(&self, text: &mut Text) {
         let mut table = Table::new(&["FILE", "SIZE", "DIGEST"]).right(1);
         for file in &self.files {
             table.row([&file.path, &ByteSize(file.pointer.bytes).to_string(), &file.pointer.digest.to_string()]);
         }
-        table.text()
+        text.table(&table);
     }
 
     fn items(&self) -> Option<Vec<impl Serialize>> {

@@ -15,7 +15,7 @@ use super::attach::annotation;
 use super::copying::{self, CopySwitches};
 use super::describe::{Pointer, pinned};
 use super::reference;
-use crate::printer::Document;
+use crate::printer::{Document, Text};
 use crate::session::Session;
 
 /// Push an image from this machine, or a file or directory as an artifact
@@ -35,7 +35,7 @@ pub(crate) struct PushArguments {
 
     /// Type of the artifact, as in application/vnd.example.report.v1+json
     #[arg(long = "type", value_name = "TYPE")]
-    artifact_type: Option<String>,
+    artifact_type: Option<MediaType>,
 
     /// Annotation of the artifact; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = annotation)]
@@ -64,7 +64,9 @@ impl PushArguments {
             return Ok(None);
         }
         if self.artifact_type.is_some() || !self.annotation.is_empty() {
-            return Err(OpsError::usage("an image is pushed as it is: it takes neither --type nor --annotation", None).into());
+            return Err(
+                OpsError::usage("an image is pushed as it is: it takes neither --type nor --annotation", None).into()
+            );
         }
         reference(&self.source).map(Some)
     }
@@ -75,7 +77,10 @@ impl PushArguments {
             return Err(self.no_such_path(file.path));
         }
         let Some(artifact_type) = self.artifact_type else {
-            let help = format!("supercargo push {} {} --type application/vnd.example.report.v1", self.source, self.destination);
+            let help = format!(
+                "supercargo push {} {} --type application/vnd.example.report.v1",
+                self.source, self.destination
+            );
             return Err(OpsError::usage("an artifact needs a type", help).into());
         };
         let files = if file.path.is_dir() {
@@ -85,7 +90,11 @@ impl PushArguments {
             vec![file]
         };
         let request = PushRequest {
-            artifact: ArtifactRequest { artifact_type, annotations: self.annotation.into_iter().collect(), files },
+            artifact: ArtifactRequest {
+                artifact_type: artifact_type.to_string(),
+                annotations: self.annotation.into_iter().collect(),
+                files,
+            },
             destination: reference(&self.destination)?,
             dry_run: self.switches.dry_run,
         };
@@ -123,7 +132,7 @@ impl Document for PushDocument {
         "push-files"
     }
 
-    fn text(&self) -> String {
-        format!("{}\n", oci::text::printable(&self.reference))
+    fn text(&self, text: &mut Text) {
+        text.line(format_args!("{}", self.reference));
     }
 }

@@ -9,8 +9,7 @@ use ops::content::{prune, size, verify};
 use ops::{OpsError, PruneOptions, PruneReport, StoreSize, VerifyReport};
 use serde::Serialize;
 
-use super::describe::count;
-use crate::printer::{ByteSize, Document, Table};
+use crate::printer::{ByteSize, Document, Table, Text, count};
 use crate::session::Session;
 
 /// Look after the local content store
@@ -85,13 +84,13 @@ impl Document for SizeDocument {
         "store-size"
     }
 
-    fn text(&self) -> String {
+    fn text(&self, text: &mut Text) {
         let mut table = Table::new(&["WHAT", "COUNT", "SIZE"]).right(1).right(2);
         table.row(["names", &self.names.to_string(), ""]);
         table.row(["content", &self.blobs.to_string(), &ByteSize(self.blob_bytes).to_string()]);
         let cached = ByteSize(self.cached_bytes).to_string();
         table.row(["cached manifests", &self.cached_manifests.to_string(), &cached]);
-        table.text()
+        text.table(&table);
     }
 }
 
@@ -130,20 +129,18 @@ impl Document for PruneDocument {
         "store-prune"
     }
 
-    fn text(&self) -> String {
+    fn text(&self, text: &mut Text) {
         let verb = if self.dry_run { "would remove" } else { "removed" };
-        let mut text = String::new();
         for untagged in &self.untagged {
-            text.push_str(&format!("{verb} tag store:{}:{}\n", untagged.name, untagged.tag));
+            text.line(format_args!("{verb} tag store:{}:{}", untagged.name, untagged.tag));
         }
-        text.push_str(&format!(
-            "{verb} {} files of content ({}) and {} cached manifests ({})\n",
+        text.line(format_args!(
+            "{verb} {} files of content ({}) and {} cached manifests ({})",
             self.content_files,
             ByteSize(self.content_bytes),
             self.cached_manifests,
             ByteSize(self.cached_bytes)
         ));
-        text
     }
 }
 
@@ -178,13 +175,10 @@ impl Document for VerifyDocument {
         "store-verify"
     }
 
-    fn text(&self) -> String {
-        let mut text: String = self
-            .damaged
-            .iter()
-            .map(|damage| format!("damaged: {}\n", oci::text::printable(&damage.reason)))
-            .collect();
-        text.push_str(&format!("hashed {} files ({})\n", self.files, ByteSize(self.bytes)));
-        text
+    fn text(&self, text: &mut Text) {
+        for damage in &self.damaged {
+            text.line(format_args!("damaged: {}", damage.reason));
+        }
+        text.line(format_args!("hashed {} files ({})", self.files, ByteSize(self.bytes)));
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::describe::{Pointer, one_platform, pinned};
 use super::reference;
-use crate::printer::Document;
+use crate::printer::{Document, Text};
 use crate::session::Session;
 
 /// Give an image further tags where it is
@@ -66,15 +66,13 @@ impl Document for TagDocument {
         "tag"
     }
 
-    fn text(&self) -> String {
-        let line = |shape: &TagShape| {
-            let before = match shape.before {
-                Some(before) if before != self.image.digest => format!(" (was {before})"),
-                _ => String::new(),
-            };
-            format!("{}{before}\n", oci::text::printable(&shape.reference))
-        };
-        self.tags.iter().map(line).collect()
+    fn text(&self, text: &mut Text) {
+        for TagShape { reference, before, .. } in &self.tags {
+            match before {
+                Some(before) if *before != self.image.digest => text.line(format_args!("{reference} (was {before})")),
+                _ => text.line(format_args!("{reference}")),
+            }
+        }
     }
 
     fn items(&self) -> Option<Vec<impl Serialize>> {

@@ -6,9 +6,8 @@ use oci::Tag;
 use ops::tags::{TagsReport, TagsRequest};
 use serde::Serialize;
 
-use super::describe::count;
 use super::reference;
-use crate::printer::Document;
+use crate::printer::{Document, Text, count};
 use crate::session::Session;
 
 /// List the tags of a repository
@@ -57,8 +56,10 @@ impl Document for TagsDocument {
         "tags"
     }
 
-    fn text(&self) -> String {
-        self.tags.iter().map(|shape| format!("{}\n", shape.tag)).collect()
+    fn text(&self, text: &mut Text) {
+        for shape in &self.tags {
+            text.line(format_args!("{}", shape.tag));
+        }
     }
 
     fn items(&self) -> Option<Vec<impl Serialize>> {

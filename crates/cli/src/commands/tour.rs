@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use crate::printer::Document;
+use crate::printer::{Document, Text};
 use crate::session::Session;
 
 /// Show the main job on two small registries in this process: each real command is printed, run, and its output shown
@@ -43,8 +43,8 @@ impl Document for TourDocument {
     }
 
     /// The steps were printed as they were taken.
-    fn text(&self) -> String {
-        format!("{}\n", self.proven)
+    fn text(&self, text: &mut Text) {
+        text.line(format_args!("{}", self.proven));
     }
 
     fn items(&self) -> Option<Vec<impl Serialize>> {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use anyhow::Error;
-use oci::{Host, ReferenceError};
+use oci::{Digest, Host, Reference, ReferenceError};
 use ops::{OpsError, StoreError, TransferError};
 
 /// Returns a command that helps after `error`, if one is known. `typed` is the command line that led to it.
@@ -36,7 +36,9 @@ fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
         OpsError::Usage { help, .. } => help.clone().or_else(|| Some(of_usage(typed))),
         OpsError::Reference(error) => of_reference(error, typed),
         OpsError::NotFound { location, .. } => tags_of(location, typed),
-        OpsError::Integrity { location, .. } => is_registry(location).then(|| format!("supercargo artifacts {location}")),
+        OpsError::Integrity { location, .. } => {
+            is_registry(location).then(|| format!("supercargo artifacts {location}"))
+        }
         OpsError::File { path, source, .. } => Some(of_file(path, source)),
         OpsError::Transfer(error) => of_transfer(error, typed),
         OpsError::Store(error) => of_store(error),
@@ -65,10 +67,14 @@ fn of_transfer(error: &TransferError, typed: &[OsString]) -> Option<String> {
 
 fn of_store(error: &StoreError) -> Option<String> {
     match error {
-        StoreError::Unreachable { location, .. } => {
-            let host = host_of(location)?;
-            let scheme = if host.is_loopback() { "http" } else { "https" };
-            Some(format!("curl --head {scheme}://{host}/v2/"))
+        StoreError::Unreachable { location, .. } | StoreError::Protocol { location, .. } => {
+            Some(format!("curl --head {}/v2/", url_of(&host_of(location)?)))
+        }
+        StoreError::Missing { location, what } => {
+            // The place of a registry's blob can be looked at; of anything else the message says all there is.
+            let (host, repository) = (host_of(location)?, location.split_once('/')?.1);
+            let digest: Digest = what.strip_prefix("blob ")?.split([',', ' ']).next()?.parse().ok()?;
+            Some(format!("curl --head {}/v2/{repository}/blobs/{digest}", url_of(&host)))
         }
         StoreError::Denied { location, .. } => {
             let host = host_of(location)?;
@@ -97,7 +103,10 @@ fn of_file(path: &std::path::Path, error: &std::io::Error) -> String {
 fn of_reference(error: &ReferenceError, typed: &[OsString]) -> Option<String> {
     match error {
         ReferenceError::ShortName { name, instead } => Some(line(&replaced(typed, name, instead))),
-        ReferenceError::Transport { given, instead } => Some(line(&replaced(typed, given, instead))),
+        ReferenceError::Transport { given, instead } => match instead.parse::<Reference>() {
+            Err(ReferenceError::ShortName { instead, .. }) => Some(line(&replaced(typed, given, &instead))),
+            _ => Some(line(&replaced(typed, given, instead))),
+        },
         _ => Some(of_usage(typed)),
     }
 }
@@ -105,7 +114,9 @@ fn of_reference(error: &ReferenceError, typed: &[OsString]) -> Option<String> {
 /// The tags of a repository tell what could have been meant, unless that is what was asked for.
 fn tags_of(location: &str, typed: &[OsString]) -> Option<String> {
     let asked = typed.iter().any(|word| word == "tags");
-    (!asked && is_registry(location)).then(|| format!("supercargo tags {location}"))
+    let listed =
+        is_registry(location) || ["oci:", "oci-archive:", "store:"].iter().any(|form| location.starts_with(form));
+    (!asked && listed).then(|| format!("supercargo tags {}", quote(location)))
 }
 
 fn is_registry(location: &str) -> bool {
@@ -114,10 +125,16 @@ fn is_registry(location: &str) -> bool {
 
 /// Returns the registry of a place as stores name it (`HOST[:PORT]/REPO`).
 fn host_of(location: &str) -> Option<Host> {
-    if location.starts_with("oci:") || location.starts_with("store:") {
+    if ["oci:", "oci-archive:", "docker-archive:", "store:"].iter().any(|form| location.starts_with(form)) {
         return None;
     }
     location.split_once('/').map_or(location, |(host, _)| host).parse().ok()
+}
+
+/// Returns where a registry is most likely to answer.
+fn url_of(host: &Host) -> String {
+    let scheme = if host.is_loopback() { "http" } else { "https" };
+    format!("{scheme}://{host}")
 }
 
 /// Returns the command line with one argument in place of another.

@@ -27,10 +27,15 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| printable(cell.as_ref()).into_owned()).collect());
     }
 
-    /// Returns the lines, each ended; nothing when there are no rows.
-    pub(crate) fn text(&self) -> String {
+    /// Tells whether there are no rows.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Returns the lines; none when there are no rows.
+    pub(crate) fn lines(&self) -> Vec<String> {
         if self.rows.is_empty() {
-            return String::new();
+            return Vec::new();
         }
         let header: Vec<String> = self.header.iter().map(|&cell| cell.to_owned()).collect();
         let lines: Vec<&Vec<String>> =
@@ -38,24 +43,12 @@ impl Table {
         let columns = lines.iter().map(|line| line.len()).max().unwrap_or(0);
         let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|c| c.chars().count()).max();
         let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-        let mut text = String::new();
-        for line in lines {
-            let mut shown = String::new();
-            for (column, cell) in line.iter().enumerate() {
-                let padding = " ".repeat(widths[column] - cell.chars().count());
-                if self.right.contains(&column) {
-                    shown.push_str(&padding);
-                    shown.push_str(cell);
-                } else {
-                    shown.push_str(cell);
-                    shown.push_str(&padding);
-                }
-                shown.push_str("  ");
-            }
-            text.push_str(shown.trim_end());
-            text.push('\n');
-        }
-        text
+        let padded = |(column, cell): (usize, &String)| {
+            let padding = " ".repeat(widths[column] - cell.chars().count());
+            if self.right.contains(&column) { padding + cell } else { cell.clone() + &padding }
+        };
+        let joined = |line: &&Vec<String>| line.iter().enumerate().map(padded).collect::<Vec<_>>().join("  ");
+        lines.iter().map(|line| joined(line).trim_end().to_owned()).collect()
     }
 }
 
@@ -68,7 +61,7 @@ mod tests {
         let mut table = Table::new(&["NAME", "SIZE", "NOTE"]).right(1);
         table.row(["a", "12 B", "x\ny"]);
         table.row(["longer", "3 B", ""]);
-        assert_eq!(table.text(), "NAME    SIZE  NOTE\na       12 B  x\\u{a}y\nlonger   3 B\n");
-        assert_eq!(Table::new(&["NAME"]).text(), "");
+        assert_eq!(table.lines(), ["NAME    SIZE  NOTE", "a       12 B  x\\u{a}y", "longer   3 B"]);
+        assert!(Table::new(&["NAME"]).lines().is_empty());
     }
 }

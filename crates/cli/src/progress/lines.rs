@@ -4,7 +4,7 @@ use oci::{Descriptor, Digest};
 use ops::{BlobOutcome, Progress};
 
 use super::Sink;
-use crate::printer::ByteSize;
+use crate::printer::{ByteSize, count};
 
 /// Tells of everything that is finished: what moved, and with `verbose` also manifests and what was there.
 pub(crate) struct Lines {
@@ -20,7 +20,8 @@ impl Lines {
 
 impl Progress for Lines {
     fn planned(&self, blobs: usize, bytes: u64, manifests: usize) {
-        (self.sink)(&format!("plan     {blobs} blobs ({}), {manifests} manifests", ByteSize(bytes)));
+        let (blobs, manifests) = (count(blobs, "blob"), count(manifests, "manifest"));
+        (self.sink)(&format!("plan     {blobs} ({}), {manifests}", ByteSize(bytes)));
     }
 
     fn blob_finished(&self, descriptor: &Descriptor, outcome: BlobOutcome) {
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn every_finished_item_gets_a_line() {
         insta::assert_snapshot!(transcript(false), @r"
-        plan     3 blobs (6 B), 1 manifests
+        plan     3 blobs (6 B), 1 manifest
         moved    sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed (3 B)
         mounted  sha256:3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3 (3 B)
         proven   h.example/a@sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
@@ -81,7 +82,9 @@ mod tests {
     #[test]
     fn verbose_tells_of_manifests_and_of_what_was_there() {
         let told = transcript(true);
-        assert!(told.contains("there    sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 (0 B)"));
+        assert!(
+            told.contains("there    sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 (0 B)")
+        );
         assert!(told.contains("manifest sha256:44136fa3"));
     }
 }

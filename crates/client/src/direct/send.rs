@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use rustix::fs::sendfile;
 use rustix::net::{RecvFlags, recv};
-use store::StoreError;
 use store::body::ByteStream;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use crate::exchange::failure::too_long;
 use crate::exchange::{Failure, within};
 
 /// Most bytes handed to the kernel at once: other tasks of this thread wait meanwhile.
@@ -71,13 +71,13 @@ pub(super) async fn file(
     timeout: Duration,
     count: impl Fn(u64),
 ) -> Result<Sent, Failure> {
-    let end = offset.saturating_add(length);
+    let (start, end) = (offset, offset.saturating_add(length));
     while offset < end {
         tokio::task::coop::consume_budget().await;
         let wanted = usize::try_from(end - offset).unwrap_or(usize::MAX).min(SEND_BYTES);
         let sent = socket.try_io(Interest::WRITABLE, || Ok(sendfile(socket, file, Some(&mut offset), wanted)?));
         match sent {
-            Ok(0) => return Err(Failure::Content(too_short())),
+            Ok(0) => return Err(Failure::Short(offset - start)),
             Ok(sent) => count(sent as u64),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if !room(socket, timeout).await? {
@@ -101,7 +101,7 @@ pub(super) async fn stream(
     let mut left = length;
     while let Some(chunk) = within(timeout, chunks.try_next()).await?.map_err(Failure::Content)? {
         let Some(after) = left.checked_sub(chunk.len() as u64) else {
-            return Err(Failure::Content(other_length(length, "more")));
+            return Err(too_long(length));
         };
         left = after;
         match bytes(socket, &chunk, timeout, &count).await? {
@@ -109,7 +109,7 @@ pub(super) async fn stream(
             other => return Ok(other),
         }
     }
-    if left == 0 { Ok(Sent::Whole) } else { Err(Failure::Content(other_length(length, "fewer"))) }
+    if left == 0 { Ok(Sent::Whole) } else { Err(Failure::Short(length - left)) }
 }
 
 /// Waits until more can be written. Returns false when the other side has said something first.
@@ -131,20 +131,4 @@ fn has_input(socket: &TcpStream) -> bool {
     let mut byte = [0; 1];
     let peek = || Ok(recv(socket, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT)?);
     !matches!(socket.try_io(Interest::READABLE, peek), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-}
-
-fn too_short() -> StoreError {
-    StoreError::File {
-        action: "cannot read a blob from",
-        path: "the file of a store".into(),
-        source: io::ErrorKind::UnexpectedEof.into(),
-    }
-}
-
-fn other_length(length: u64, word: &str) -> StoreError {
-    StoreError::Unreachable {
-        location: "the source of a blob".to_owned(),
-        reason: format!("it gave {word} than the {length} bytes it had announced"),
-        source: None,
-    }
 }

@@ -35,6 +35,9 @@ pub(super) async fn splice(
             tokio::task::coop::consume_budget().await;
             let filled = match fill(&from.socket, &writer, left, timeout).await {
                 Ok(filled) => filled,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(Failure::Short(length - left));
+                }
                 Err(error) => return Err(Failure::Content(from.failed(error))),
             };
             match drain(&reader, to, filled, timeout, &count).await? {

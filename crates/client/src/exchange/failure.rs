@@ -25,6 +25,9 @@ pub(crate) enum Failure {
     /// The answer is not what the protocol allows.
     #[error("{0}")]
     Protocol(String),
+    /// The content to be sent ended after this many bytes, before the length that had been announced.
+    #[error("the content ended after {0} bytes")]
+    Short(u64),
     /// The content to be sent could not be had, or is not what it should be.
     #[error(transparent)]
     Content(StoreError),
@@ -49,7 +52,7 @@ impl Failure {
                 StoreError::Protocol { location: location.to_owned(), action: action.to_owned(), reason }
             }
             failure => {
-                let reason = format!("{failure} while it was asked to {action}");
+                let reason = format!("{failure} ({action})");
                 let source = match failure {
                     Self::Connect(cause) | Self::Tls(cause) | Self::Broken(cause) => Some(cause),
                     _ => None,
@@ -64,4 +67,13 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Content(error)
     }
+}
+
+/// A source that gives more than the `length` bytes it had announced.
+pub(crate) fn too_long(length: u64) -> Failure {
+    Failure::Content(StoreError::Unreachable {
+        location: "the source of the content".to_owned(),
+        reason: format!("it gave more than the {length} bytes it had announced"),
+        source: None,
+    })
 }

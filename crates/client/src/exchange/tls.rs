@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{TryStreamExt as _, stream};
 use http::header::CONTENT_LENGTH;
 use store::StoreError;
+use store::body::ByteStream;
 
 use super::answer::AnswerBody;
+use super::failure::too_long;
 use super::{Answer, Body, Failure, Request, Tally, within};
 use crate::options::ClientOptions;
 
@@ -64,7 +66,7 @@ impl Tls {
             body => outgoing.body(counted(body, tally.clone(), trouble.clone())),
         };
         let sent = progressing(outgoing.send(), &tally, self.timeout).await?;
-        let response = sent.map_err(|error| trouble.take().map_or_else(|| failure(error), Failure::Content))?;
+        let response = sent.map_err(|error| trouble.take().unwrap_or_else(|| failure(error)))?;
         Ok(Answer {
             status: response.status(),
             headers: response.headers().clone(),
@@ -130,29 +132,38 @@ fn read_ca_file(path: &std::path::Path) -> io::Result<Vec<u8>> {
     Ok(pem)
 }
 
-/// The error of a source, on its way around the HTTP library.
+/// What went wrong with the content to be sent, on its way around the HTTP library.
 #[derive(Clone, Default)]
-struct Trouble(Arc<Mutex<Option<StoreError>>>);
+struct Trouble(Arc<Mutex<Option<Failure>>>);
 
 impl Trouble {
-    fn put(&self, error: StoreError) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    fn put(&self, failure: Failure) -> io::Error {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        io::Error::other("the content could not be had")
     }
 
-    fn take(&self) -> Option<StoreError> {
+    fn take(&self) -> Option<Failure> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
+/// Returns the body as a stream of exactly the bytes that it announces, or an error.
 fn counted(body: Body, tally: Tally, trouble: Trouble) -> reqwest::Body {
-    reqwest::Body::wrap_stream(body.into_stream().map(move |chunk| match chunk {
-        Ok(chunk) => {
+    let length = body.length();
+    let state = (body.into_stream(), 0);
+    reqwest::Body::wrap_stream(stream::try_unfold(state, move |(mut chunks, sent): (ByteStream, u64)| {
+        let (tally, trouble) = (tally.clone(), trouble.clone());
+        async move {
+            let chunk = chunks.try_next().await.map_err(|error| trouble.put(Failure::Content(error)))?;
+            let Some(chunk) = chunk else {
+                return if sent == length { Ok(None) } else { Err(trouble.put(Failure::Short(sent))) };
+            };
+            let sent = sent + chunk.len() as u64;
+            if sent > length {
+                return Err(trouble.put(too_long(length)));
+            }
             tally.advance(chunk.len() as u64);
-            Ok(chunk)
-        }
-        Err(error) => {
-            trouble.put(error);
-            Err(io::Error::other("the content could not be had"))
+            Ok(Some((chunk, (chunks, sent))))
         }
     }))
 }
@@ -174,7 +185,7 @@ fn failure(error: reqwest::Error) -> Failure {
     let error = error.without_url();
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
-        if inner.is::<rustls::Error>() || inner.downcast_ref::<io::Error>().is_some_and(holds_tls_error) {
+        if is_tls_error(inner) {
             return Failure::Tls(error.into());
         }
         cause = inner.source();
@@ -182,6 +193,10 @@ fn failure(error: reqwest::Error) -> Failure {
     if error.is_connect() { Failure::Connect(error.into()) } else { Failure::Broken(error.into()) }
 }
 
-fn holds_tls_error(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+/// An I/O error hides the one it was made of from those that walk the chain of causes.
+fn is_tls_error(error: &(dyn std::error::Error + 'static)) -> bool {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => is_tls_error(inner),
+        None => error.is::<rustls::Error>(),
+    }
 }

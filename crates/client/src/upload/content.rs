@@ -52,12 +52,7 @@ async fn open(upload: &Upload<'_>, offset: u64) -> Result<BlobBody, Trouble> {
     if offset.checked_add(body.length) == Some(descriptor.size) {
         return Ok(body);
     }
-    Err(Trouble::Final(StoreError::Size {
-        location: upload.repository.location().to_owned(),
-        digest: descriptor.digest,
-        expected: descriptor.size,
-        found: offset.saturating_add(body.length),
-    }))
+    Err(Trouble::Final(upload.wrong_size(offset.saturating_add(body.length))))
 }
 
 fn verifier(upload: &Upload<'_>) -> Verifier {

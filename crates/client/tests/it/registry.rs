@@ -204,9 +204,10 @@ impl Registry {
         let content = self.state.lock().unwrap().blobs.get(digest).cloned();
         let Some(content) = content else { return Reply::error(404, "BLOB_UNKNOWN") };
         let Some(range) = head.header("range") else { return blob_reply(200, content) };
-        let first: usize = range.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap().parse().unwrap();
-        let stated = format!("bytes {first}-{}/{}", content.len() - 1, content.len());
-        blob_reply(206, content.slice(first..)).with("content-range", stated)
+        let (first, last) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+        let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+        let stated = format!("bytes {first}-{last}/{}", content.len());
+        blob_reply(206, content.slice(first..=last)).with("content-range", stated)
     }
 
     fn answer(&self, head: &Head, body: &Bytes) -> Reply {

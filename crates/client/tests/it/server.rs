@@ -47,7 +47,7 @@ impl Reply {
         Self { status, headers: Vec::new(), body: Bytes::new(), cut: None, chunked: false }
     }
 
-    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
     }

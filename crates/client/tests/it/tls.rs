@@ -137,7 +137,7 @@ async fn a_certificate_nobody_vouches_for_is_refused() {
     options.ca_file = None;
     let error = Client::new(options.clone()).ping(&host).await.unwrap_err();
     assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
-    assert!(error.to_string().contains("TLS"), "{error}");
+    assert!(error.to_string().contains("TLS"), "{error:?}");
     options.insecure_skip_tls_verify = true;
     Client::new(options).ping(&host).await.unwrap();
 }

@@ -112,7 +112,7 @@ fn a_layer_that_is_foreign_in_one_image_and_ordinary_in_another_is_moved() {
         ordinary.descriptor.media_type = oci::MediaType::OCI_LAYER_GZIP;
         ordinary.descriptor.urls.clear();
         let mut images = vec![
-            builder.image(&Image::new("windows/amd64", &[foreign.clone()])),
+            builder.image(&Image::new("windows/amd64", std::slice::from_ref(&foreign))),
             builder.image(&Image::new("windows/arm64", &[ordinary])),
         ];
         if !foreign_first {

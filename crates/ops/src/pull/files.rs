@@ -148,10 +148,8 @@ fn is_content(path: &Path, layer: &Descriptor) -> bool {
 /// Writes a blob to a file that becomes visible when it is whole, checked and on disk.
 async fn fetch(store: &dyn Store, layer: &Descriptor, path: &Path, meter: &Meter) -> Result<(), OpsError> {
     let failed = |source| OpsError::File { action: "cannot write", path: path.to_owned(), source };
-    let missing = || StoreError::Missing {
-        location: store.location().to_owned(),
-        what: NodeId::blob(layer.digest).to_string(),
-    };
+    let missing =
+        || StoreError::Missing { location: store.location().to_owned(), what: NodeId::blob(layer.digest).to_string() };
     let body = store.open_blob(layer, 0).await?.ok_or_else(missing)?;
     let directory = path.parent().unwrap_or(Path::new("."));
     let staged = tempfile::Builder::new()

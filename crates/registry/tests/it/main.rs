@@ -3,6 +3,7 @@
 
 mod access;
 mod blobs;
+mod copy;
 mod directory;
 mod failures;
 mod isolation;

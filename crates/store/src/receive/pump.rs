@@ -143,5 +143,5 @@ where
 }
 
 fn buffer_bytes(left: u64) -> usize {
-    usize::try_from(left).unwrap_or(usize::MAX).min(64 * 1024)
+    usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES)
 }

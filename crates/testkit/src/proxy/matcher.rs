@@ -21,6 +21,7 @@ impl Matcher {
     }
 
     /// Returns a matcher of requests for a manifest, by tag or digest.
+    #[expect(clippy::needless_pass_by_value, reason = "callers give a text, a tag or a digest, all of them cheap")]
     pub fn manifest(reference: impl ToString) -> Self {
         Self::any().path_ends(&format!("/manifests/{}", reference.to_string()))
     }

@@ -3,5 +3,4 @@
 
 mod copy;
 mod narrow;
-mod network;
 mod quirks;

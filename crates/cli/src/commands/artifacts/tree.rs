@@ -1,12 +1,11 @@
 //! What is printed of the artifacts of an image.
 
-use oci::text::printable;
 use oci::{Annotations, Digest};
 use ops::artifacts::{ArtifactNode, ArtifactsReport, Relation};
 use serde::Serialize;
 
 use crate::commands::describe::{Pointer, kind, pinned};
-use crate::printer::Document;
+use crate::printer::{Document, Text};
 
 /// What refers to an image. The names of the fields are a public interface.
 #[derive(Serialize)]
@@ -63,10 +62,10 @@ impl TreeDocument {
 
 impl NodeShape {
     fn new(node: &ArtifactNode) -> Self {
-        let files = node.files.iter().map(|file| FileShape {
-            title: file.title.clone(),
-            pointer: Pointer::from(&file.descriptor),
-        });
+        let files = node
+            .files
+            .iter()
+            .map(|file| FileShape { title: file.title.clone(), pointer: Pointer::from(&file.descriptor) });
         Self {
             relation: match &node.relation {
                 Relation::Root => "root",
@@ -103,15 +102,15 @@ impl NodeShape {
         };
         let titles: Vec<&str> = self.files.iter().map(|file| file.title.as_str()).collect();
         let titles = if titles.is_empty() { String::new() } else { format!("  {}", titles.join(", ")) };
-        printable(&format!("{what}  {}{titles}", self.pointer.digest)).into_owned()
+        format!("{what}  {}{titles}", self.pointer.digest)
     }
 
     /// Writes what lies below the node, each line after `indent`.
-    fn draw(&self, indent: &str, text: &mut String) {
+    fn draw(&self, indent: &str, text: &mut Text) {
         for (position, node) in self.below.iter().enumerate() {
             let last = position + 1 == self.below.len();
             let (branch, further) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            text.push_str(&format!("{indent}{branch}{}\n", node.label()));
+            text.line(format_args!("{indent}{branch}{}", node.label()));
             node.draw(&format!("{indent}{further}"), text);
         }
     }
@@ -132,10 +131,9 @@ impl Document for TreeDocument {
         "artifacts"
     }
 
-    fn text(&self) -> String {
-        let mut text = format!("{}\n", printable(&self.reference));
-        self.root.draw("", &mut text);
-        text
+    fn text(&self, text: &mut Text) {
+        text.line(format_args!("{}", self.reference));
+        self.root.draw("", text);
     }
 
     fn items(&self) -> Option<Vec<impl Serialize>> {

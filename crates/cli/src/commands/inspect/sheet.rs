@@ -1,12 +1,11 @@
 //! What is printed of an image.
 
-use oci::text::printable;
-use oci::{Digest, Platform, Tag};
+use oci::{Descriptor, Digest, Platform, Tag, annotation};
 use ops::inspect::{Evidence, ImageSheet, InspectReport};
 use serde::Serialize;
 
 use crate::commands::describe::{Pointer, kind, pinned};
-use crate::printer::{ByteSize, Document, Table};
+use crate::printer::{ByteSize, Document, Table, Text};
 
 /// What an image is. The names of the fields are a public interface.
 #[derive(Serialize)]
@@ -42,7 +41,15 @@ struct ImageShape {
     bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<Pointer>,
-    layers: Vec<Pointer>,
+    layers: Vec<LayerShape>,
+}
+
+#[derive(Serialize)]
+struct LayerShape {
+    #[serde(flatten)]
+    pointer: Pointer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -64,10 +71,10 @@ impl Sheet {
                 Evidence::Configuration => "configuration",
             },
         });
-        let attached = report.attached.iter().map(|attached| AttachedShape {
-            artifact_type: attached.artifact_type.clone(),
-            count: attached.count,
-        });
+        let attached = report
+            .attached
+            .iter()
+            .map(|attached| AttachedShape { artifact_type: attached.artifact_type.clone(), count: attached.count });
         Self {
             reference: pinned(&report.location, report.tag.as_ref(), manifest.digest()),
             repository: report.location.clone(),
@@ -113,13 +120,16 @@ impl Sheet {
     }
 
     fn layers(&self) -> Table {
-        let mut table = Table::new(&["LAYER", "SIZE", "TYPE"]).right(1);
         // Of several images the layers would hide the rest; --platform shows those of one.
-        if let [image] = &self.images[..] {
-            for layer in &image.layers {
-                let size = ByteSize(layer.bytes).to_string();
-                table.row([&layer.digest.to_string(), &size, layer.media_type.as_str()]);
-            }
+        let [image] = &self.images[..] else { return Table::default() };
+        let titled = image.layers.iter().any(|layer| layer.title.is_some());
+        let header = ["LAYER", "SIZE", "TYPE", "FILE"];
+        let mut table = Table::new(if titled { &header } else { &header[..3] }).right(1);
+        for layer in &image.layers {
+            let LayerShape { pointer, title } = layer;
+            let size = ByteSize(pointer.bytes).to_string();
+            let title = title.as_deref().unwrap_or_default();
+            table.row([&pointer.digest.to_string(), &size, pointer.media_type.as_str(), title]);
         }
         table
     }
@@ -140,8 +150,14 @@ impl ImageShape {
             manifest: Pointer::from(&sheet.descriptor),
             bytes: sheet.bytes(),
             config: sheet.config.as_ref().map(Pointer::from),
-            layers: sheet.layers.iter().map(Pointer::from).collect(),
+            layers: sheet.layers.iter().map(LayerShape::new).collect(),
         }
+    }
+}
+
+impl LayerShape {
+    fn new(layer: &Descriptor) -> Self {
+        Self { pointer: Pointer::from(layer), title: layer.annotation(annotation::TITLE).map(str::to_owned) }
     }
 }
 
@@ -150,13 +166,13 @@ impl Document for Sheet {
         "inspect"
     }
 
-    fn text(&self) -> String {
-        let mut text = format!("{}\n{}", printable(&self.reference), self.facts().text());
+    fn text(&self, text: &mut Text) {
+        text.line(format_args!("{}", self.reference));
+        text.table(&self.facts());
         let tables = [self.images(), self.layers(), self.attachments()];
-        for table in tables.iter().map(Table::text).filter(|table| !table.is_empty()) {
-            text.push('\n');
-            text.push_str(&table);
+        for table in tables.iter().filter(|table| !table.is_empty()) {
+            text.gap();
+            text.table(table);
         }
-        text
     }
 }

@@ -66,7 +66,8 @@ impl Guide<'_> {
         let layer = format!("{source}@{}", application.shared_layer);
         self.run(&["attach", &layer, "--type", "application/vnd.example.review", "layer.md"]).await?;
         self.say("\n# An older tool attaches by the name of a tag.")?;
-        let tag = format!("{source}:{}", oci::Tag::convention(&application.index, oci::name::ConventionSuffix::Signature));
+        let tag =
+            format!("{source}:{}", oci::Tag::convention(&application.index, oci::name::ConventionSuffix::Signature));
         self.run(&["push", "signature.sig", &tag, "--type", "application/vnd.example.signature"]).await?;
 
         self.say("\n# All of it is one graph, and it moves whole.")?;
@@ -78,7 +79,9 @@ impl Guide<'_> {
         self.say("\n# Once more: nothing is left to move.")?;
         self.run(&["copy", &from, &to]).await?;
 
-        self.say("\n# Now the first registry loses the layer that both images share. A copy of what is left must fail.")?;
+        self.say(
+            "\n# Now the first registry loses the layer that both images share. A copy of what is left must fail.",
+        )?;
         ops::tour::lose_blob(context, &parse(&source)?, &application.shared_layer).await?;
         let broken = format!("{}/broken:1.0", stage.destination());
         self.run_expecting(&["copy", &from, &broken], Exit::Integrity).await?;

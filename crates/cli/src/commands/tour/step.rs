@@ -73,7 +73,7 @@ impl Step {
     pub(super) fn transcript(&self) -> String {
         let mut text = format!("$ {}\n{}{}", self.command, self.stdout, self.stderr);
         if self.exit_code != 0 {
-            text.push_str(&format!("[exit code {}]\n", self.exit_code));
+            text.extend([format!("[exit code {}]\n", self.exit_code)]);
         }
         text
     }

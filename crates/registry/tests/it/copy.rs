@@ -1,4 +1,4 @@
-//! The whole job between registries that run.
+//! A whole graph from registry to registry, by mounts, into a layout and back.
 
 use std::sync::Arc;
 

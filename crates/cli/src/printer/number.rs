@@ -1,6 +1,12 @@
-//! Numbers of bytes for people.
+//! Numbers for people.
 
 use std::fmt;
+
+/// Returns `count` and a noun that agrees with it.
+pub(crate) fn count(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
 
 /// A number of bytes, shown with three digits and a decimal unit as registries and disks count: `4.20 MB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
