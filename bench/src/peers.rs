@@ -91,7 +91,7 @@ fn crane(world: &World, from: &Place, to: &Place) -> Result<Vec<Invocation>> {
     Ok(match (from, to) {
         (Place::Registry { .. }, Place::Registry { .. }) => {
             let (from, to) = (from.name("", ""), to.name("", ""));
-            let jobs = ["2", "4", "8", "32"];
+            let jobs = ["8", "32", "4", "2"];
             jobs.map(|jobs| command("copy").with(&["--jobs", jobs, &from, &to])).to_vec()
         }
         (Place::Layout { path, .. }, Place::Registry { .. }) => {
@@ -121,7 +121,7 @@ fn regctl(world: &World, from: &Place, to: &Place, depth: Depth) -> Result<Vec<I
     let hosts: Vec<SocketAddr> = [from, to].into_iter().filter_map(address).collect();
     let (from, to) = (from.name("", "ocidir://"), to.name("", "ocidir://"));
     let mut ways = Vec::new();
-    for requests in [3, 8, 32] {
+    for requests in [8, 32, 3] {
         let command = regctl_command(world, &hosts, requests)?;
         let everything: &[&str] = if depth == Depth::Everything { &["--referrers", "--digest-tags"] } else { &[] };
         ways.push(command.with(everything).with(&[&from, &to]));
@@ -149,7 +149,7 @@ fn oras(world: &World, from: &Place, to: &Place, depth: Depth) -> Result<Vec<Inv
         let everything: &[&str] = if depth == Depth::Everything { &["--recursive"] } else { &[] };
         Ok(command.with(everything).with(&[&from, &to]))
     };
-    ["1", "3", "8", "32"].iter().map(way).collect()
+    ["8", "32", "3", "1"].iter().map(way).collect()
 }
 
 /// The beginning of a command that copies with the oras library.

@@ -64,17 +64,16 @@ impl Report {
     /// Returns an outcome as text.
     pub fn render(&self, outcome: &Outcome) -> String {
         let Outcome { name, title, load_before, load_after, rows, verdicts, .. } = outcome;
-        let mut text = format!("== {name}: {title}\n");
-        text += &format!("load {load_before:.2} before the runs, {load_after:.2} after them\n");
-        text += &outcome.figures();
-        for row in rows {
-            text += &format!("\n  {}: {}", row.name, self.shortened(&row.command));
-        }
+        let mut parts = vec![
+            format!("== {name}: {title}"),
+            format!("load {load_before:.2} before the runs, {load_after:.2} after them"),
+            outcome.figures(),
+        ];
+        parts.extend(rows.iter().map(|row| format!("  {}: {}", row.name, self.shortened(&row.command))));
         if !verdicts.is_empty() {
-            text += "\n";
-            text += &outcome.targets();
+            parts.push(outcome.targets());
         }
-        text
+        parts.join("\n")
     }
 
     fn shortened(&self, command: &str) -> String {

@@ -103,7 +103,11 @@ impl Program {
                 let _ = sender.send((output, bytes));
             });
         }
-        Running { line: format!("supercargo {}", arguments.join(" ")), child: Killer(Arc::new(Mutex::new(child))), outputs }
+        Running {
+            line: format!("supercargo {}", arguments.join(" ")),
+            child: Killer(Arc::new(Mutex::new(child))),
+            outputs,
+        }
     }
 
     /// Runs the program to its end.
@@ -149,7 +153,8 @@ impl Running {
         let deadline = Instant::now() + RUN_TIMEOUT;
         let (mut stdout, mut stderr) = (String::new(), String::new());
         for _ in 0..2 {
-            let Ok((output, bytes)) = self.outputs.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+            let Ok((output, bytes)) = self.outputs.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            else {
                 panic!("{} did not end within {RUN_TIMEOUT:?}\n{stdout}{stderr}", self.line);
             };
             let text = String::from_utf8(bytes).unwrap();

@@ -81,6 +81,13 @@ pub fn assert_sound_layout(directory: &Path) {
     }
 }
 
+/// Tells whether a layout lists nothing; one that does not exist does not.
+pub fn lists_nothing(directory: &Path) -> bool {
+    let Ok(bytes) = fs::read(directory.join("index.json")) else { return true };
+    let index: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    index["manifests"].as_array().unwrap().is_empty()
+}
+
 /// Returns every file below a directory, in the order of their names.
 pub fn files(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

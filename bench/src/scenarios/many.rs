@@ -23,7 +23,7 @@ pub fn load(world: &World) -> Result<()> {
 pub fn small_images(world: &mut World) -> Result<Scenario> {
     let jobs = Jobs::new(world, SMALL_IMAGE_COUNT);
     let mut contenders = peers::ours(world, &jobs.pairs)?;
-    let processes = ["1", "2", "4", "8"];
+    let processes = ["4", "8", "2", "1"];
     let mut skopeo = jobs.one_process_each(world, "skopeo", &processes, &peers::skopeo_command(world)?)?;
     skopeo.push(jobs.skopeo_sync(world)?);
     let mut regctl = Vec::new();
@@ -36,7 +36,7 @@ pub fn small_images(world: &mut World) -> Result<Scenario> {
     contenders.push(Contender::peer("regctl", regctl));
     contenders.push(jobs.peer(world, "oras", &processes, &peers::oras_command(world, "8")?)?);
     if world.tools.find("regsync").is_some() {
-        let ways = [1, 2, 4, 8].map(|parallel| jobs.regsync(world, parallel));
+        let ways = [4, 8, 2, 1].map(|parallel| jobs.regsync(world, parallel));
         contenders.push(Contender::peer("regsync", ways.into_iter().collect::<Result<_>>()?));
     }
     Ok(Scenario {

@@ -37,9 +37,9 @@ pub(crate) struct GlobalArguments {
     #[arg(long, value_name = "P[,P]", value_delimiter = ',', global = true)]
     pub(crate) platform: Vec<Platform>,
 
-    /// How the result is written to the standard output
-    #[arg(long, value_enum, default_value_t = Format::Table, global = true)]
-    pub(crate) format: Format,
+    /// How the result is written to the standard output [default: table]
+    #[arg(long, value_enum, value_name = "FORMAT", global = true)]
+    pub(crate) format: Option<Format>,
 
     /// When to use colours [default: auto]
     #[arg(long, value_enum, value_name = "WHEN", global = true)]

@@ -18,7 +18,7 @@ const LISTED_MAX: usize = 20;
 ///
 /// `typed` is the command line, from which the command that helps is made.
 pub(crate) fn show(error: &Error, typed: &[OsString], color: bool) -> Option<String> {
-    if error.chain().any(|cause| cause.is::<OutputClosed>()) {
+    if error.is::<OutputClosed>() {
         return None;
     }
     let mut lines = vec![format!("{} {}", paint("error:", RED, color), printable(&error.to_string()))];

@@ -56,7 +56,7 @@ impl Printer {
     ///
     /// # Errors
     /// [`OutputClosed`] when nobody reads it, [`OutputFailed`] when it cannot be written.
-    pub(crate) fn print<D: Document>(&self, document: &D) -> Result<()> {
+    pub(crate) fn print<D: Document>(self, document: &D) -> Result<()> {
         let text = match self.format {
             Format::Table => {
                 let mut text = Text::default();
@@ -70,16 +70,16 @@ impl Printer {
     }
 
     /// Writes a note to the standard error, unless notes are left out.
-    pub(crate) fn note(&self, text: &str) {
+    pub(crate) fn note(self, text: &str) {
         if !self.quiet {
             say(&format!("note: {}", printable(text)));
         }
     }
+}
 
-    /// Writes a warning to the standard error.
-    pub(crate) fn warn(&self, text: &str) {
-        say(&format!("warning: {}", printable(text)));
-    }
+/// Writes a warning to the standard error.
+pub(crate) fn warn(text: &str) {
+    say(&format!("warning: {}", printable(text)));
 }
 
 /// Writes bytes to the standard output as they are.
@@ -107,20 +107,15 @@ fn json<D: Document>(document: &D) -> Result<String> {
 }
 
 fn lines<D: Document>(document: &D) -> Result<String> {
+    let line = |json: String| escape_controls(&json) + "\n";
+    let Some(items) = document.items() else {
+        let schema = format!("supercargo.{}.v1", document.command());
+        return Ok(line(serde_json::to_string(&Envelope { schema, content: document })?));
+    };
     let mut text = String::new();
-    match document.items() {
-        Some(items) => {
-            for item in items {
-                let envelope = Envelope { schema: format!("supercargo.{}.item.v1", document.command()), content: item };
-                text.push_str(&escape_controls(&serde_json::to_string(&envelope)?));
-                text.push('\n');
-            }
-        }
-        None => {
-            let envelope = Envelope { schema: format!("supercargo.{}.v1", document.command()), content: document };
-            text.push_str(&escape_controls(&serde_json::to_string(&envelope)?));
-            text.push('\n');
-        }
+    for content in items {
+        let schema = format!("supercargo.{}.item.v1", document.command());
+        text.push_str(&line(serde_json::to_string(&Envelope { schema, content })?));
     }
     Ok(text)
 }

@@ -55,8 +55,10 @@ fn execute(command: Command, session: &Session) -> Result<()> {
     let runtime = runtime(&command).context("cannot start")?;
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = command.run(session) => outcome,
+            // Signals are listened for before the work begins.
+            biased;
             () = interrupted() => Err(Interrupted.into()),
+            outcome = command.run(session) => outcome,
         }
     });
     session.display.finish();

@@ -72,7 +72,7 @@ impl Settings {
             auth_files: auth_files(flags, environment),
         };
         Ok(Self {
-            format: flags.format,
+            format: flags.format.unwrap_or_default(),
             color,
             progress: progress(flags, environment, terminal)?,
             quiet: flags.quiet,

@@ -13,14 +13,19 @@ use crate::repository::Repository;
 
 /// The registry client. One per process: it holds the connections, the tokens and what has been learned about each registry.
 /// Cloning is cheap, and clones share everything.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     options: Arc<ClientOptions>,
     transport: Arc<Transport>,
     registries: Mutex<HashMap<Host, Arc<Registry>>>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Client").field(&self.0.options).finish()
+    }
 }
 
 impl Client {

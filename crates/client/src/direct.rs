@@ -68,7 +68,7 @@ impl Direct {
     ) -> Result<Answer, Failure> {
         let bodiless = request.method == http::Method::HEAD;
         let sent = self.send_request(&connection, head, request).await?;
-        let head = match self.read_head(&mut connection, bodiless).await {
+        let head = match self.read_head(&mut connection, bodiless, self.timeout + request.patience).await {
             Ok(head) => head,
             // The connection broke while we were sending, and no answer says why.
             Err(failure) => return Err(sent.broken().unwrap_or(failure)),
@@ -124,9 +124,14 @@ impl Direct {
         }
     }
 
-    async fn read_head(&self, connection: &mut Connection, bodiless: bool) -> Result<ResponseHead, Failure> {
+    async fn read_head(
+        &self,
+        connection: &mut Connection,
+        bodiless: bool,
+        timeout: Duration,
+    ) -> Result<ResponseHead, Failure> {
         for _ in 0..INTERIM_MAX {
-            let head = connection.read_head(bodiless, self.timeout).await?;
+            let head = connection.read_head(bodiless, timeout).await?;
             if !head.status.is_informational() {
                 return Ok(head);
             }

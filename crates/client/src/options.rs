@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::credentials::Credentials;
 
-/// How a client behaves. Every value comes from the caller: the client reads no environment and no configuration.
+/// How a client behaves. Every value comes from the caller: the client reads no configuration, and of the environment nothing
+/// but the proxy variables, which the TLS library honours. Plain HTTP never goes through a proxy.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     /// Use plain HTTP with every registry. Loopback registries are asked what they speak otherwise.

@@ -12,10 +12,9 @@ use crate::host::{Context, Registry};
 use crate::{blobs, delete, download, manifests, mount, referrers, tags, upload};
 
 /// A repository of a registry. Cloning is cheap.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Repository(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     registry: Arc<Registry>,
     name: RepositoryName,
@@ -59,6 +58,12 @@ impl Repository {
             Access::Delete => &self.0.delete,
         };
         Context { location: &self.0.location, action, repository: Some(&self.0.name), scope }
+    }
+}
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Repository({})", self.0.location)
     }
 }
 

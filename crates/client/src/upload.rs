@@ -5,7 +5,7 @@ mod content;
 mod session;
 mod trust;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -47,6 +47,8 @@ struct Upload<'a> {
     trusted: bool,
     /// Where the content last ended too early, at first beyond every end.
     ended: AtomicU64,
+    /// Whether the content has been read again because the registry said that it is wrong, and was right.
+    checked: AtomicBool,
 }
 
 /// An upload session and how much of the blob it holds.
@@ -90,11 +92,11 @@ pub(crate) async fn put(
         tally: Tally::new(meter),
         trusted,
         ended: AtomicU64::new(u64::MAX),
+        checked: AtomicBool::new(false),
     };
     let outcome = upload.run().await;
-    if outcome.is_err() {
-        upload.tally.settle(0);
-    }
+    // A registry may say that it has the blob before it has read all of it.
+    upload.tally.settle(if outcome.is_ok() { descriptor.size } else { 0 });
     outcome.map(|()| Put::Stored)
 }
 
@@ -220,7 +222,10 @@ impl Upload<'_> {
         let complaint = refusal::complaint(answer).await;
         let error = refusal::error_of(status, &complaint, self.context.location, self.context.action);
         if complaint.has("DIGEST_INVALID") || complaint.has("SIZE_INVALID") {
-            // Either the content is not what it should be, or it was damaged on the way.
+            // Either the content is not what it should be, or it was damaged on the way; not twice, though.
+            if self.checked.swap(true, Ordering::Relaxed) {
+                return Trouble::Final(error);
+            }
             return match content::check(self).await {
                 Err(wrong) => Trouble::Final(wrong),
                 Ok(()) => Trouble::Passing { error, wish, session: None },

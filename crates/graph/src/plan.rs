@@ -99,7 +99,7 @@ fn reached_by_content(graph: &Graph) -> BTreeSet<NodeId> {
 
 /// Returns for every manifest the length of the longest chain of children below it. Content edges are hashes, so they
 /// form no cycle; the visit is iterative all the same, because the depth is the input's choice.
-fn content_levels(graph: &Graph) -> BTreeMap<NodeId, usize> {
+pub fn content_levels(graph: &Graph) -> BTreeMap<NodeId, usize> {
     let mut levels: BTreeMap<NodeId, usize> = BTreeMap::new();
     for (id, _) in graph.nodes().filter(|(id, _)| id.space == Space::Manifest) {
         let mut stack = vec![(*id, false)];

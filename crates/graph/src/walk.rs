@@ -198,7 +198,7 @@ impl Walk {
     /// Answers [`Ask::Tag`] with the manifest the tag points to; `None` says that the tag is gone.
     ///
     /// # Errors
-    /// [`WalkError`] when a fallback tag does not point to an index, or the graph exceeds a limit.
+    /// [`WalkError`] when an entry of a fallback tag's list is no manifest, or the graph exceeds a limit.
     pub fn answer_tag(
         &mut self,
         tag: &Tag,
@@ -211,7 +211,8 @@ impl Walk {
         let Some(suffix) = suffix else {
             return match manifest.kind() {
                 oci::ManifestKind::Index => self.expect_referrers(subject, manifest.children()),
-                oci::ManifestKind::Image => Err(WalkError::FallbackNotIndex { tag: tag.clone() }),
+                // Somebody has named an image in this way: that is a tag like any other and lists nothing.
+                oci::ManifestKind::Image => Ok(()),
             };
         };
         self.convention_tags.insert(tag.clone(), *manifest.digest());

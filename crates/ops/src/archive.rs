@@ -81,11 +81,11 @@ pub async fn load(
             // A layout is made with the first thing that is put.
             _ => context.open_destination(&place).await?,
         };
-        let routes = vec![Route { source, destination, roots }];
+        let routes = vec![Route { source, destination, roots, source_tags: None }];
         let planned = transfer::plan(routes, &request.options, &*context.manifest_cache()).await;
         return Ok(CopyReport { routes: planned });
     }
     let destination = context.open_destination(&place).await?;
-    let routes = vec![Route { source, destination, roots }];
+    let routes = vec![Route { source, destination, roots, source_tags: None }];
     Ok(transfer::copy(routes, &request.options, context.manifest_cache(), progress).await?)
 }

@@ -88,7 +88,10 @@ async fn list(
         Referrers::Listed(listed) if indexed == SubjectIndexed::Yes => {
             listed.iter().map(|listed| listed.digest).collect()
         }
-        _ => transfer::fallback::add_referrers(store, subject, std::slice::from_ref(artifact), true).await?,
+        _ => {
+            transfer::fallback::add_referrers(store, subject, std::slice::from_ref(artifact), true, &transfer::NoCache)
+                .await?
+        }
     };
     if listed.contains(artifact.digest()) {
         return Ok(());

@@ -11,7 +11,7 @@ use transfer::ManifestCache;
 use crate::error::OpsError;
 
 /// What an operation needs to know about where it runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ContextOptions {
     /// The directory of the local content store, where one is known.
     pub content_store: Option<PathBuf>,

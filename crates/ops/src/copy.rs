@@ -88,10 +88,11 @@ enum Opening {
 
 /// Groups the pairs into routes, one for each source and destination repository.
 async fn routes(context: &Context, request: &CopyRequest, opening: Opening) -> Result<Vec<Route>, OpsError> {
-    let mut routes = Routes::default();
+    let mut routes = Itinerary::default();
     for (source, destination) in &request.pairs {
         let from = routes.source(context, source).await?;
-        for selector in selectors(&*from, source, request.all_tags).await? {
+        let tags = if request.all_tags { Some(from.tags().await?) } else { None };
+        for selector in selectors(&*from, source, tags.as_deref()).await? {
             let named = source.with_selector(selector.clone());
             let place = match &selector.tag {
                 // The tags of a whole repository keep their names, whatever the source was called.
@@ -105,21 +106,21 @@ async fn routes(context: &Context, request: &CopyRequest, opening: Opening) -> R
             routes.claim(&place, source)?;
             let to = routes.destination(context, &place, opening).await?;
             let narrowed = narrow(context, &*from, &selector, &request.platforms).await?;
-            routes.add(Arc::clone(&from), to, RootRequest { selector, tag, narrowed });
+            routes.add(Arc::clone(&from), to, RootRequest { selector, tag, narrowed }, tags.as_ref());
         }
     }
     Ok(routes.routes)
 }
 
 #[derive(Default)]
-struct Routes {
+struct Itinerary {
     routes: Vec<Route>,
     sources: BTreeMap<String, Arc<dyn Store>>,
     destinations: BTreeMap<String, Arc<dyn Store>>,
     claimed: BTreeMap<String, String>,
 }
 
-impl Routes {
+impl Itinerary {
     async fn source(&mut self, context: &Context, reference: &Reference) -> Result<Arc<dyn Store>, OpsError> {
         let place = reference.with_selector(Selector::default()).to_string();
         if let Some(store) = self.sources.get(&place) {
@@ -167,12 +168,20 @@ impl Routes {
         }
     }
 
-    fn add(&mut self, source: Arc<dyn Store>, destination: Arc<dyn Store>, root: RootRequest) {
+    fn add(
+        &mut self,
+        source: Arc<dyn Store>,
+        destination: Arc<dyn Store>,
+        root: RootRequest,
+        source_tags: Option<&Vec<Tag>>,
+    ) {
         let same =
             |route: &&mut Route| Arc::ptr_eq(&route.source, &source) && Arc::ptr_eq(&route.destination, &destination);
         match self.routes.iter_mut().find(same) {
             Some(route) => route.roots.push(root),
-            None => self.routes.push(Route { source, destination, roots: vec![root] }),
+            None => {
+                self.routes.push(Route { source, destination, roots: vec![root], source_tags: source_tags.cloned() });
+            }
         }
     }
 }
@@ -181,12 +190,11 @@ impl Routes {
 pub(crate) async fn selectors(
     source: &dyn Store,
     reference: &Reference,
-    all_tags: bool,
+    all_tags: Option<&[Tag]>,
 ) -> Result<Vec<Selector>, OpsError> {
     let named = |tag: Tag| Selector { tag: Some(tag), digest: None };
-    if all_tags {
-        let mut tags = source.tags().await?;
-        tags.retain(|tag| !tag.is_attachment());
+    if let Some(tags) = all_tags {
+        let mut tags: Vec<Tag> = tags.iter().filter(|tag| !tag.is_attachment()).cloned().collect();
         tags.sort();
         if tags.is_empty() {
             return Err(OpsError::NotFound { location: source.location().to_owned(), name: "tags".to_owned() });

@@ -84,6 +84,7 @@ impl OpsError {
             Self::Usage { .. } | Self::Reference(_) => ErrorKind::Usage,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Integrity { .. } => ErrorKind::Integrity,
+            Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             Self::File { .. } => ErrorKind::FileSystem,
             Self::Store(error) => store_kind(error),
             Self::Transfer(error) => transfer_kind(error),
@@ -96,6 +97,7 @@ fn transfer_kind(error: &TransferError) -> ErrorKind {
         TransferError::NotFound { .. } | TransferError::NoPlatform { .. } => ErrorKind::NotFound,
         TransferError::Lost { .. }
         | TransferError::Unproven { .. }
+        | TransferError::FallbackTaken { .. }
         | TransferError::Walk { .. }
         | TransferError::SharedBlob { .. } => ErrorKind::Integrity,
         TransferError::Store(error) => store_kind(error),

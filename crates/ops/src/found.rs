@@ -81,7 +81,7 @@ pub(crate) async fn open_to_change(context: &Context, reference: &Reference) -> 
 
 /// Returns the one image that a reference means.
 async fn the_selector(store: &dyn Store, reference: &Reference) -> Result<Selector, OpsError> {
-    let mut selectors = selectors(store, reference, false).await?;
+    let mut selectors = selectors(store, reference, None).await?;
     selectors
         .pop()
         .ok_or_else(|| OpsError::NotFound { location: store.location().to_owned(), name: "images".to_owned() })

@@ -124,7 +124,8 @@ impl BlobBody {
     }
 
     /// Returns the bytes as a stream of chunks of at most [`CHUNK_BYTES`], except where a stream was put in. A file that
-    /// is shorter than it should be, or a connection that ends early, ends the stream early: the consumer counts.
+    /// is shorter than it should be ends the stream early, and the consumer counts; a connection that ends early is an
+    /// error, for the other end has announced more.
     pub fn into_stream(self) -> ByteStream {
         match self.content {
             Content::Memory(bytes) => stream::once(async move { Ok(bytes) }).boxed(),
@@ -271,7 +272,7 @@ fn socket_stream(body: SocketBody, length: u64) -> ByteStream {
             body.buffered.split_to(body.buffered.len().min(usize::try_from(left).unwrap_or(usize::MAX)))
         };
         if chunk.is_empty() {
-            return Ok(None);
+            return Err(body.failed(std::io::ErrorKind::UnexpectedEof.into()));
         }
         let count = chunk.len() as u64;
         Ok(Some((chunk, (Some(body), left - count))))

@@ -21,6 +21,9 @@ use crate::error::StoreError;
 /// How often the rest of one blob is asked for after a connection broke.
 const RESUMPTIONS_MAX: usize = 8;
 
+/// How often in a row that may bring nothing.
+const FRUITLESS_MAX: usize = 2;
+
 /// Chunks of a stream that may wait to be written.
 const CHUNKS_WAITING_MAX: usize = 4;
 
@@ -57,7 +60,7 @@ pub(crate) async fn receive<S: BlobSink>(
         count: Count { meter: meter.clone(), seen: 0 },
         size: descriptor.size,
     };
-    let mut resumptions = 0;
+    let (mut resumptions, mut fruitless) = (0, 0);
     loop {
         let before = reception.count.seen;
         let body = source.open(before).await?;
@@ -65,9 +68,11 @@ pub(crate) async fn receive<S: BlobSink>(
             return Err(wrong_size(descriptor, location, before + body.length));
         }
         let Some((unfinished, trouble)) = take(body, reception).await? else { return Ok(()) };
-        // A source that gives nothing more has nothing more.
         resumptions += 1;
-        if unfinished.count.seen == before || resumptions > RESUMPTIONS_MAX {
+        fruitless = if unfinished.count.seen == before { fruitless + 1 } else { 0 };
+        // A source that just ends and gives nothing more has nothing more; a connection that broke may be luckier.
+        let hopeless = fruitless > if trouble.is_some() { FRUITLESS_MAX } else { 0 };
+        if hopeless || resumptions > RESUMPTIONS_MAX {
             return Err(trouble.unwrap_or_else(|| wrong_size(descriptor, location, unfinished.count.seen)));
         }
         reception = unfinished;

@@ -7,6 +7,7 @@
 mod blobs;
 mod concurrency;
 mod deletes;
+mod durable;
 mod hostile;
 mod manifests;
 mod referrers;
@@ -24,6 +25,8 @@ use store::{Meter, Put, Store};
 
 use crate::application::ApplicationBuilder;
 use crate::source::TestSource;
+
+pub use durable::store_outlives_itself;
 
 /// What a store need not do. Where a switch is off, the checks expect it to say that it cannot
 /// ([`store::StoreError::Unsupported`], [`store::StoreError::Refused`], [`store::Referrers::Unsupported`]).

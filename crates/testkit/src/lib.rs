@@ -19,6 +19,7 @@ pub mod application;
 pub mod contract;
 mod environment;
 pub mod faulty;
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod layer;
 pub mod peers;

@@ -82,10 +82,10 @@ pub async fn copy(
         return Err(error);
     }
     let arrivals = join_all(ready.iter().zip(moved).map(|((position, planned), moved)| {
-        let progress = &progress;
+        let (cache, progress) = (&cache, &progress);
         async move {
             let outcome = match moved {
-                Ok(moved) => arrive::arrive(planned, moved, &**progress).await,
+                Ok(moved) => arrive::arrive(planned, moved, &**cache, &**progress).await,
                 Err(error) => Err(error),
             };
             (*position, outcome)

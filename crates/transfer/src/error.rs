@@ -40,6 +40,14 @@ pub enum TransferError {
         /// What is wrong with it.
         source: WalkError,
     },
+    /// The tag under which a list of referrers has to be kept names something else.
+    #[error("{location} keeps no lists of referrers, and `{tag}`, where the list belongs, names an image")]
+    FallbackTaken {
+        /// The store.
+        location: String,
+        /// The tag.
+        tag: oci::Tag,
+    },
     /// A manifest made here is not valid.
     #[error("cannot make a manifest")]
     Manifest(#[from] ManifestError),

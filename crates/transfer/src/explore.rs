@@ -56,7 +56,7 @@ pub async fn explore(
     let artifacts = options.walk.artifacts;
     let (found, source_tags, at_destination, destination_tags) = try_join!(
         find_roots(&*route.source, &route.roots),
-        list_tags(&*route.source, artifacts),
+        source_tags(route, artifacts),
         stand_at_destination(&*route.destination, &route.roots),
         list_tags(&*route.destination, artifacts),
     )?;
@@ -105,6 +105,13 @@ pub async fn closure_of(
         found.into_iter().map(|descriptor| FoundRoot { descriptor, tag: None, unchanged: false }).collect();
     let explorer = Explorer { source, destination: None, destination_tags: &[], cache, given: BTreeMap::new() };
     explorer.run(options, &tags, &roots, &mut Evidence::default()).await
+}
+
+async fn source_tags(route: &Route, wanted: bool) -> Result<Vec<Tag>, TransferError> {
+    match &route.source_tags {
+        Some(tags) if wanted => Ok(tags.clone()),
+        _ => list_tags(&*route.source, wanted).await,
+    }
 }
 
 async fn list_tags(store: &dyn Store, wanted: bool) -> Result<Vec<Tag>, TransferError> {

@@ -10,10 +10,12 @@ use oci::{Algorithm, Descriptor, Digest, Manifest, MediaType, Tag};
 use serde_json::json;
 use store::Store;
 
+use crate::cache::ManifestCache;
 use crate::error::TransferError;
 
 /// Adds `referrers` to the list that the fallback tag of `subject` holds, and returns what the list holds afterwards, as
-/// the store shows it. `exists` says that there may be a list already; it saves a request to know that there is none.
+/// the store shows it. `exists` says that there may be a list already; it saves a request to know that there is none. The new
+/// list is kept in `cache`, where the next copy looks for it.
 ///
 /// # Errors
 /// What the store brings. The tag points either to the former list or to the whole new one.
@@ -22,6 +24,7 @@ pub async fn add_referrers(
     subject: &Digest,
     referrers: &[Manifest],
     exists: bool,
+    cache: &dyn ManifestCache,
 ) -> Result<BTreeSet<Digest>, TransferError> {
     let tag = Tag::referrers_fallback(subject);
     let mut listed = if exists { read(store, subject).await? } else { Vec::new() };
@@ -34,6 +37,7 @@ pub async fn add_referrers(
     if listed.len() > before {
         let index = index_of(&listed)?;
         store.tag(&tag, &index).await?;
+        cache.keep(&index);
         // The tag is shared without a lock: what it points to now counts, not what was written.
         let shown = store.resolve(&tag).await?;
         if shown.is_none_or(|shown| shown.digest != *index.digest()) {
@@ -66,16 +70,13 @@ pub async fn remove_referrer(store: &dyn Store, subject: &Digest, referrer: &Dig
 /// Returns what the fallback tag of `subject` lists; nothing when there is no such tag.
 ///
 /// # Errors
-/// What the store brings, and [`graph::WalkError::FallbackNotIndex`] when the tag is used for something else.
+/// What the store brings, and [`TransferError::FallbackTaken`] when the tag is used for something else.
 pub async fn read(store: &dyn Store, subject: &Digest) -> Result<Vec<Descriptor>, TransferError> {
     let tag = Tag::referrers_fallback(subject);
     let Some(descriptor) = store.resolve(&tag).await? else { return Ok(Vec::new()) };
     let Some(manifest) = store.manifest(&descriptor.digest).await? else { return Ok(Vec::new()) };
     if manifest.kind() == oci::ManifestKind::Image {
-        return Err(TransferError::Walk {
-            location: store.location().to_owned(),
-            source: graph::WalkError::FallbackNotIndex { tag },
-        });
+        return Err(TransferError::FallbackTaken { location: store.location().to_owned(), tag });
     }
     Ok(manifest.children().to_vec())
 }

@@ -17,6 +17,8 @@ pub struct Route {
     pub destination: Arc<dyn Store>,
     /// The images.
     pub roots: Vec<RootRequest>,
+    /// The source's tags, where they have been listed already.
+    pub source_tags: Option<Vec<Tag>>,
 }
 
 /// One image, index or application to copy.

@@ -12,9 +12,9 @@ use super::reference;
 use crate::printer::count;
 use crate::session::Session;
 
-/// Show what refers to an image, to its children and layers, and to all of that, as a tree
+/// Show what refers to an image, at any depth, as a tree
 ///
-/// Referrers are found by the registry's list and by fallback tags; what is attached by tags such as sha256-….sig and
+/// What refers to the image, to its children and layers, and to all of that. /// Referrers are found by the registry's list and by fallback tags; what is attached by tags such as sha256-….sig and
 /// BuildKit's attestations are shown too.
 #[derive(Args, Debug)]
 pub(crate) struct ArtifactsArguments {

@@ -10,8 +10,12 @@ use serde::Serialize;
 
 use super::describe::pinned;
 use crate::exit::{self, Partial};
-use crate::printer::{ByteSize, Document, Text, count};
+use crate::printer::{self, ByteSize, Document, Text, count};
 use crate::session::Session;
+
+/// The switches that mean nothing where single files are moved.
+pub(super) const ABOUT_GRAPHS: [&str; 5] =
+    ["no_artifacts", "no_layer_artifacts", "include_foreign_layers", "recheck", "keep_going"];
 
 /// Switches of every command that copies.
 #[derive(Args, Clone, Debug)]
@@ -42,6 +46,11 @@ pub(crate) struct CopySwitches {
 }
 
 impl CopySwitches {
+    /// Tells whether a switch is given that means nothing where single files are moved.
+    pub(super) const fn are_about_graphs(&self) -> bool {
+        self.no_artifacts || self.no_layer_artifacts || self.include_foreign_layers || self.recheck || self.keep_going
+    }
+
     /// Returns the options of a copy.
     pub(super) fn options(&self, session: &Session) -> CopyOptions {
         CopyOptions {
@@ -96,7 +105,7 @@ pub(super) fn print(command: &'static str, session: &Session, report: CopyReport
 /// Says what a user should know of a copy that succeeded.
 fn notes(session: &Session, route: &RouteReport) {
     for digest in &route.narrowed {
-        session.printer.warn(&format!(
+        printer::warn(&format!(
             "narrowed to the platforms asked for, {} has the new digest {digest}: what was signed about the original says nothing about it",
             route.destination
         ));

@@ -12,7 +12,7 @@ use super::reference;
 use crate::printer::{self, count};
 use crate::session::Session;
 
-/// Show what an image is: digest, size, platforms, layers, what identifies it and what is attached
+/// Show what an image is: digest, platforms, layers, identity and what is attached
 ///
 /// With --platform the image of an index for that platform is shown.
 #[derive(Args, Debug)]

@@ -14,7 +14,7 @@ use super::reference;
 use crate::printer::{ByteSize, Document, Table, Text};
 use crate::session::Session;
 
-/// Bring an image into the local content store, or the files of an artifact into a directory
+/// Bring an image into the local content store, or an artifact's files into a directory
 ///
 /// The local content store keeps the image as store:HOST/REPO:TAG, with everything attached to it; a port is written as
 /// HOST__PORT. With --output the layers of an artifact that have a title become files, under those titles.
@@ -25,7 +25,7 @@ pub(crate) struct PullArguments {
     image: String,
 
     /// Write the files of an artifact into this directory
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = super::copying::ABOUT_GRAPHS)]
     output: Option<PathBuf>,
 
     #[command(flatten)]

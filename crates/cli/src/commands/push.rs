@@ -72,9 +72,12 @@ impl PushArguments {
     }
 
     async fn push_files(self, session: &Session) -> Result<()> {
+        if self.switches.are_about_graphs() {
+            return Err(OpsError::usage("of the switches of a copy, files take --dry-run only", None).into());
+        }
         let mut file = FileRequest::parse(&self.source)?;
-        if !file.path.exists() {
-            return Err(self.no_such_path(file.path));
+        if let Err(source) = file.path.metadata() {
+            return Err(self.no_such_path(file.path, source));
         }
         let Some(artifact_type) = self.artifact_type else {
             let help = format!(
@@ -108,12 +111,11 @@ impl PushArguments {
     }
 
     /// What is no path may be meant as an image in a registry.
-    fn no_such_path(&self, path: PathBuf) -> anyhow::Error {
+    fn no_such_path(&self, path: PathBuf, source: std::io::Error) -> anyhow::Error {
         if self.source.parse::<Reference>().is_ok() {
             let help = format!("supercargo copy {} {}", self.source, self.destination);
             return OpsError::usage(format!("there is no file `{}`", self.source), help).into();
         }
-        let source = std::io::Error::from(std::io::ErrorKind::NotFound);
         OpsError::File { action: "cannot read", path, source }.into()
     }
 }

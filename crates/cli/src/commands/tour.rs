@@ -12,9 +12,9 @@ use serde::Serialize;
 use crate::printer::{Document, Text};
 use crate::session::Session;
 
-/// Show the main job on two small registries in this process: each real command is printed, run, and its output shown
+/// Show the main job on two small registries in this process
 ///
-/// Makes an application with artifacts, copies it, proves it, breaks it and shows the failure. Needs nothing but this
+/// Each real command is printed, run, and its output shown. /// Makes an application with artifacts, copies it, proves it, breaks it and shows the failure. Needs nothing but this
 /// program, and leaves nothing behind.
 #[derive(Args, Debug)]
 pub(crate) struct TourArguments {

@@ -12,7 +12,7 @@ pub(super) fn of(error: &Error, typed: &[OsString]) -> Option<String> {
         if let Some(error) = cause.downcast_ref::<OpsError>() {
             return of_operation(error, typed);
         }
-        cause.downcast_ref::<ReferenceError>().and_then(|error| of_reference(error, typed))
+        cause.downcast_ref::<ReferenceError>().map(|error| of_reference(error, typed))
     })
 }
 
@@ -34,7 +34,7 @@ pub(super) fn of_usage(typed: &[OsString]) -> String {
 fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
     match error {
         OpsError::Usage { help, .. } => help.clone().or_else(|| Some(of_usage(typed))),
-        OpsError::Reference(error) => of_reference(error, typed),
+        OpsError::Reference(error) => Some(of_reference(error, typed)),
         OpsError::NotFound { location, .. } => tags_of(location, typed),
         OpsError::Integrity { location, .. } => {
             is_registry(location).then(|| format!("supercargo artifacts {location}"))
@@ -100,14 +100,14 @@ fn of_file(path: &std::path::Path, error: &std::io::Error) -> String {
     }
 }
 
-fn of_reference(error: &ReferenceError, typed: &[OsString]) -> Option<String> {
+fn of_reference(error: &ReferenceError, typed: &[OsString]) -> String {
     match error {
-        ReferenceError::ShortName { name, instead } => Some(line(&replaced(typed, name, instead))),
+        ReferenceError::ShortName { name, instead } => line(&replaced(typed, name, instead)),
         ReferenceError::Transport { given, instead } => match instead.parse::<Reference>() {
-            Err(ReferenceError::ShortName { instead, .. }) => Some(line(&replaced(typed, given, &instead))),
-            _ => Some(line(&replaced(typed, given, instead))),
+            Err(ReferenceError::ShortName { instead, .. }) => line(&replaced(typed, given, &instead)),
+            _ => line(&replaced(typed, given, instead)),
         },
-        _ => Some(of_usage(typed)),
+        _ => of_usage(typed),
     }
 }
 

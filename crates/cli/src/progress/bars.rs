@@ -93,12 +93,14 @@ impl Screen {
     }
 
     fn clear(&self) {
-        self.multi.set_draw_target(ProgressDrawTarget::hidden());
         let state = self.state();
         for bar in state.running.values().filter_map(|running| running.bar.as_ref()) {
             bar.finish_and_clear();
         }
         self.total.finish_and_clear();
+        // A terminal that cannot be written to shows nothing either.
+        let _ = self.multi.clear();
+        self.multi.set_draw_target(ProgressDrawTarget::hidden());
     }
 
     fn planned(&self, blobs: usize, bytes: u64) {
@@ -160,69 +162,95 @@ mod tests {
 
     use super::*;
 
+    const WIDTH: usize = 100;
+
     /// A terminal that can be looked at.
     #[derive(Clone, Debug, Default)]
     struct Paper(Arc<Mutex<Sheet>>);
 
     #[derive(Debug, Default)]
     struct Sheet {
-        lines: Vec<String>,
+        lines: Vec<Vec<char>>,
         row: usize,
+        column: usize,
+    }
+
+    impl Sheet {
+        fn line(&mut self) -> &mut Vec<char> {
+            let row = self.row;
+            if self.lines.len() <= row {
+                self.lines.resize(row + 1, Vec::new());
+            }
+            &mut self.lines[row]
+        }
+
+        /// Writes a character; one that does not fit into the line goes to the next, as terminals do it.
+        fn write(&mut self, character: char) {
+            match character {
+                '\n' => (self.row, self.column) = (self.row + 1, 0),
+                '\r' => self.column = 0,
+                character => {
+                    if self.column == WIDTH {
+                        (self.row, self.column) = (self.row + 1, 0);
+                    }
+                    let column = self.column;
+                    let line = self.line();
+                    line.resize(line.len().max(column + 1), ' ');
+                    line[column] = character;
+                    self.column += 1;
+                }
+            }
+        }
     }
 
     impl Paper {
         fn shown(&self) -> String {
             let sheet = self.0.lock().unwrap();
-            let lines: Vec<&str> = sheet.lines.iter().map(|line| line.trim_end()).collect();
-            lines.join("\n").trim_end().to_owned()
+            let lines = sheet.lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned());
+            lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
         }
 
-        fn at_row(&self, change: impl FnOnce(&mut String)) {
-            let mut sheet = self.0.lock().unwrap();
-            let row = sheet.row;
-            if sheet.lines.len() <= row {
-                sheet.lines.resize(row + 1, String::new());
-            }
-            change(&mut sheet.lines[row]);
+        fn change(&self, change: impl FnOnce(&mut Sheet)) -> Result<()> {
+            change(&mut self.0.lock().unwrap());
+            Ok(())
         }
     }
 
     impl TermLike for Paper {
         fn width(&self) -> u16 {
-            100
+            u16::try_from(WIDTH).unwrap()
         }
 
         fn move_cursor_up(&self, rows: usize) -> Result<()> {
-            self.0.lock().unwrap().row -= rows;
-            Ok(())
+            self.change(|sheet| sheet.row = sheet.row.saturating_sub(rows))
         }
 
         fn move_cursor_down(&self, rows: usize) -> Result<()> {
-            self.0.lock().unwrap().row += rows;
-            Ok(())
+            self.change(|sheet| sheet.row += rows)
         }
 
-        fn move_cursor_right(&self, _: usize) -> Result<()> {
-            Ok(())
+        fn move_cursor_right(&self, columns: usize) -> Result<()> {
+            self.change(|sheet| sheet.column = WIDTH.min(sheet.column + columns))
         }
 
-        fn move_cursor_left(&self, _: usize) -> Result<()> {
-            Ok(())
+        fn move_cursor_left(&self, columns: usize) -> Result<()> {
+            self.change(|sheet| sheet.column = sheet.column.saturating_sub(columns))
         }
 
         fn write_line(&self, text: &str) -> Result<()> {
-            self.at_row(|line| line.push_str(text));
-            self.move_cursor_down(1)
+            self.write_str(text)?;
+            self.write_str("\n")
         }
 
         fn write_str(&self, text: &str) -> Result<()> {
-            self.at_row(|line| line.push_str(text));
-            Ok(())
+            self.change(|sheet| text.chars().for_each(|character| sheet.write(character)))
         }
 
         fn clear_line(&self) -> Result<()> {
-            self.at_row(String::clear);
-            Ok(())
+            self.change(|sheet| {
+                sheet.line().clear();
+                sheet.column = 0;
+            })
         }
 
         fn flush(&self) -> Result<()> {
@@ -241,8 +269,17 @@ mod tests {
         screen.started(&small, &Meter::default());
         screen.started(&large, &meter);
         meter.advance(1500);
+        screen.tick();
+        insta::assert_snapshot!(paper.shown(), @r"
+        sha256:541b3e9daa09 [                              ]        0 B of 1.00 kB
+        sha256:c81ca5eda594 [===============>              ]    1.50 kB of 3.00 kB
+        total               [===========>                  ]    1.50 kB of 4.00 kB, 0 of 2 blobs
+        ");
         screen.finished(&small);
-        insta::assert_snapshot!(paper.shown(), @"");
+        insta::assert_snapshot!(paper.shown(), @r"
+        sha256:c81ca5eda594 [===============>              ]    1.50 kB of 3.00 kB
+        total               [==================>           ]    2.50 kB of 4.00 kB, 1 of 2 blobs
+        ");
         screen.clear();
         assert_eq!(paper.shown(), "");
     }

@@ -38,6 +38,7 @@ impl Pool {
             Some(waiting) => waiting,
             None => idle.entry(authority.to_owned()).or_default(),
         };
+        waiting.retain(|(_, since)| since.elapsed() < IDLE_MAX);
         if waiting.len() < self.per_host {
             waiting.push((connection, Instant::now()));
         }

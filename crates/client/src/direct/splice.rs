@@ -35,9 +35,7 @@ pub(super) async fn splice(
             tokio::task::coop::consume_budget().await;
             let filled = match fill(&from.socket, &writer, left, timeout).await {
                 Ok(filled) => filled,
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Err(Failure::Short(length - left));
-                }
+                // The source has announced as many bytes as there should be: one that ends before has broken off.
                 Err(error) => return Err(Failure::Content(from.failed(error))),
             };
             match drain(&reader, to, filled, timeout, &count).await? {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -20,11 +21,20 @@ pub(crate) struct Request {
     pub(crate) body: Body,
     /// Counts the bytes of the body as they move.
     pub(crate) tally: Tally,
+    /// How much longer than usual the answer may take, because the other side has work to do before it.
+    pub(crate) patience: Duration,
 }
 
 impl Request {
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Body::Empty, tally: Tally::default() }
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            tally: Tally::default(),
+            patience: Duration::ZERO,
+        }
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {

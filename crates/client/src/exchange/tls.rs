@@ -65,7 +65,7 @@ impl Tls {
             }
             body => outgoing.body(counted(body, tally.clone(), trouble.clone())),
         };
-        let sent = progressing(outgoing.send(), &tally, self.timeout).await?;
+        let sent = progressing(outgoing.send(), &tally, self.timeout + request.patience).await?;
         let response = sent.map_err(|error| trouble.take().unwrap_or_else(|| failure(error)))?;
         Ok(Answer {
             status: response.status(),

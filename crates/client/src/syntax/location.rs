@@ -1,6 +1,7 @@
 //! `Location` and `Link` targets: relative or absolute, always hostile.
 
-use reqwest::Url;
+/// What is resolved and compared here.
+pub use reqwest::Url;
 
 /// Longest target that is followed, in bytes. Signed URLs of object stores are about 2 KiB.
 pub const LOCATION_MAX_BYTES: usize = 16 * 1024;

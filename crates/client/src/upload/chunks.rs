@@ -60,8 +60,11 @@ async fn patch(upload: &Upload<'_>, session: Session, body: Body, ranged: bool) 
         return Ok(session);
     }
     let end = session.offset + length;
-    let range = ranged.then(|| content_range(session.offset, end - 1)).flatten();
-    let answer = session::send(upload, Method::PATCH, session.location.clone(), body, range, Some(&session)).await?;
+    let mut request = session::request(upload, Method::PATCH, session.location.clone(), body);
+    if let Some((name, value)) = content_range(session.offset, end - 1).filter(|_| ranged) {
+        request = request.with(name, value);
+    }
+    let answer = session::send(upload, request, Some(&session)).await?;
     if !matches!(answer.status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT | StatusCode::CREATED) {
         return Err(upload.refused(answer, Some(session)).await);
     }

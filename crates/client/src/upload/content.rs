@@ -7,8 +7,17 @@ use store::{BlobBody, Content, Store as _, StoreError};
 use super::{Trouble, Upload};
 use crate::exchange::{Body, Failure};
 
+/// Blobs up to this size are gathered in memory, so that one write sends them with their header.
+const GATHER_MAX_BYTES: usize = 64 * 1024;
+
 /// Returns the rest of the blob from `offset` as the body of a request.
 pub(super) async fn whole(upload: &Upload<'_>, offset: u64) -> Result<Body, Trouble> {
+    if offset == 0 && upload.descriptor.size <= GATHER_MAX_BYTES as u64 {
+        let body = open(upload, 0).await?;
+        let location = upload.repository.location();
+        let bytes = body.into_bytes(upload.descriptor, location, GATHER_MAX_BYTES).await;
+        return bytes.map(Body::Bytes).map_err(|error| upload.failed(Failure::Content(error), None));
+    }
     if upload.trusted {
         return open(upload, offset).await.map(Body::from);
     }

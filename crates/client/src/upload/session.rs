@@ -1,5 +1,7 @@
 //! Upload sessions: opening, asking how far one is, finishing, giving up.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Method, StatusCode};
 use reqwest::Url;
@@ -13,6 +15,9 @@ use crate::syntax::location::{add_parameter, is_downgrade};
 
 /// Fewest bytes of a chunk but the last (distribution-spec, "Pushing a blob in chunks").
 const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
+
+/// How fast a registry verifies an upload and puts it in its place, at least.
+const COMMIT_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
 
 /// The type of every blob on its way.
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -38,7 +43,7 @@ pub(super) async fn post_whole(
     let digest = upload.descriptor.digest;
     let url = upload.repository.url(&format!("blobs/uploads/?digest={digest}")).await?;
     let body = content::whole(upload, 0).await?;
-    let answer = send(upload, Method::POST, url, body, None, None).await?;
+    let answer = send(upload, request(upload, Method::POST, url, body), None).await?;
     match answer.status {
         StatusCode::CREATED => {
             upload.accept(&answer)?;
@@ -64,7 +69,10 @@ pub(super) async fn post_whole(
 pub(super) async fn finish(upload: &Upload<'_>, session: Session, body: Body) -> Result<(), Trouble> {
     let mut url = session.location.clone();
     add_parameter(&mut url, "digest", &upload.descriptor.digest.to_string());
-    let answer = send(upload, Method::PUT, url, body, None, Some(&session)).await?;
+    let mut request = request(upload, Method::PUT, url, body);
+    // Now the whole blob is verified and put in its place, which for some is a copy of it.
+    request.patience = Duration::from_secs(upload.descriptor.size / COMMIT_BYTES_PER_SECOND);
+    let answer = send(upload, request, Some(&session)).await?;
     if !is_done(answer.status) {
         return Err(upload.refused(answer, Some(session)).await);
     }
@@ -73,21 +81,16 @@ pub(super) async fn finish(upload: &Upload<'_>, session: Session, body: Body) ->
     Ok(())
 }
 
-/// Sends one request of an upload, once.
-pub(super) async fn send(
-    upload: &Upload<'_>,
-    method: Method,
-    url: Url,
-    body: Body,
-    range: Option<(HeaderName, HeaderValue)>,
-    session: Option<&Session>,
-) -> Result<Answer, Trouble> {
+/// Makes a request with some of the blob in it.
+pub(super) fn request(upload: &Upload<'_>, method: Method, url: Url, body: Body) -> Request {
     let mut request = Request::new(method, url).with(CONTENT_TYPE, OCTET_STREAM);
-    if let Some((name, value)) = range {
-        request = request.with(name, value);
-    }
     request.body = body;
     request.tally = upload.tally.clone();
+    request
+}
+
+/// Sends one request of an upload, once.
+pub(super) async fn send(upload: &Upload<'_>, request: Request, session: Option<&Session>) -> Result<Answer, Trouble> {
     let outcome = upload.repository.registry().send_once(request, &upload.context).await?;
     outcome.map_err(|failure| upload.failed(failure, session.cloned()))
 }

@@ -1,8 +1,10 @@
 //! Challenges, tokens, and where what is secret may go.
 
+use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
 use bytes::Bytes;
 use client::{Client, Credential, Credentials, Secret};
 use oci::Digest;
@@ -124,7 +126,8 @@ async fn a_registry_that_never_lets_in_is_not_asked_for_ever() {
         server.repository_with(|options| options.credentials = credentials(&server, password("u", "geheim")));
     let error = repository.tags().await.unwrap_err();
     assert!(matches!(error, StoreError::Denied { .. }), "{error}");
-    assert!(!format!("{error} {error:?} {repository:?}").contains("geheim"));
+    let shown = format!("{error} {error:?} {repository:?}");
+    assert!(!shown.contains("geheim") && !shown.contains("dTpnZWhlaW0"), "{shown}");
     assert_eq!(server.count("GET", "/tags/"), 2);
 
     let server = Server::start(|_: &Head, _: &Bytes| Reply::new(401)).await;
@@ -235,6 +238,38 @@ async fn another_host_cannot_ask_for_credentials() {
     let error = repository.tags().await.unwrap_err();
     assert!(matches!(error, StoreError::Denied { .. }), "{error}");
     assert_eq!(elsewhere.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn the_users_of_a_real_registry() {
+    use testkit::peers::{PASSWORD, PeerRegistry, USER};
+    let Some(running) = PeerRegistry::Distribution.start_with_users() else { return };
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let auth = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}"));
+    write!(file, r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, running.host()).unwrap();
+    let mut wrong = Credentials::default();
+    wrong.add(running.host().as_str(), password(USER, "guess"));
+    let cases =
+        [(Credentials::from_files([file.path()]).unwrap(), true), (wrong, false), (Credentials::default(), false)];
+    for (credentials, let_in) in cases {
+        let client = Client::new(client::ClientOptions { credentials, ..options() });
+        let repository = client.repository(&running.host(), &"app".parse().unwrap());
+        match repository.tags().await {
+            Ok(tags) => assert!(let_in && tags.is_empty()),
+            Err(error) => assert!(!let_in && matches!(error, StoreError::Denied { .. }), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_file_of_credentials_that_cannot_be_used_is_named() {
+    let missing = Credentials::from_files(["/nonexistent/auth.json"]).unwrap_err();
+    assert!(matches!(missing, StoreError::File { .. }), "{missing}");
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(file, r#"{{"auths":{{"h":{{"auth":"geheim"}}}}}}"#).unwrap();
+    let error = Credentials::from_files([file.path()]).unwrap_err();
+    assert!(matches!(error, StoreError::Format { .. }), "{error}");
+    assert!(!format!("{error:?}").contains("geheim"));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod resumption;
 mod retry;
 mod server;
 mod stored;
+mod syntax;
 mod tags;
 mod tls;
 mod trust;

@@ -87,3 +87,21 @@ async fn a_refusal_that_may_mean_something_else_is_not_enough() {
         assert_eq!(registry.blob(&describe(&right).digest), None, "{status}");
     }
 }
+
+#[tokio::test]
+async fn connections_are_used_again_after_bodies_have_moved_in_the_kernel() {
+    let (from, to) = (Registry::default(), Registry::default());
+    let (from_server, to_server) = (from.start().await, to.start().await);
+    let whole = content(LARGE);
+    let client = Client::new(options());
+    let name = "app".parse().unwrap();
+    let target = client.repository(&to_server.host(), &name);
+    for cut in 0..3 {
+        let content = whole.slice(cut..);
+        from.add(&content);
+        let source = Elsewhere(client.repository(&from_server.host(), &name), describe(&content));
+        target.put_blob(&describe(&content), &source, &Meter::default()).await.unwrap();
+        assert!(to.blob(&describe(&content).digest).unwrap() == content);
+    }
+    assert_eq!((from_server.connections(), to_server.connections()), (1, 1));
+}

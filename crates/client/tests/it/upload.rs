@@ -206,6 +206,32 @@ async fn damage_on_the_way_is_repaired_by_sending_again() {
 }
 
 #[tokio::test]
+async fn a_registry_that_always_says_damaged_is_not_sent_more() {
+    let registry = Registry::default();
+    for _ in 0..9 {
+        registry.fault("PUT", "/uploads/", Effect::Reply(Reply::error(400, "DIGEST_INVALID")));
+    }
+    let server = registry.start().await;
+    let content = content(1000);
+    let source = TestSource::memory(content.clone());
+    let error = server.repository().put_blob(&describe(&content), &source, &Meter::default()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { status: Some(400), .. }), "{error}");
+    assert_eq!((server.count("PUT", "/uploads/"), source.opened()), (2, 4));
+}
+
+#[tokio::test]
+async fn a_registry_may_have_the_blob_before_it_has_read_it() {
+    let registry = Registry::default();
+    let server = registry.start().await;
+    registry.fault("PUT", "/uploads/session-1", Effect::Early(Reply::new(201)));
+    let content = content(3 * 1024 * 1024);
+    let meter = Meter::default();
+    let source = TestSource::memory(content.clone());
+    server.repository().put_blob(&describe(&content), &source, &meter).await.unwrap();
+    assert_eq!(meter.bytes(), content.len() as u64);
+}
+
+#[tokio::test]
 async fn a_refusal_says_what_the_registry_said() {
     let registry = Registry::default();
     registry.fault("POST", "/uploads/", Effect::Reply(Reply::error(403, "DENIED")));

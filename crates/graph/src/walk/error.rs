@@ -1,6 +1,6 @@
 //! Why a walk cannot go on.
 
-use oci::{Digest, MediaType, Tag};
+use oci::{Digest, MediaType};
 
 use super::{DEPTH_MAX, NODES_MAX};
 
@@ -28,12 +28,6 @@ pub enum WalkError {
         listed_for: Digest,
         /// What it says it is about.
         subject: Option<Digest>,
-    },
-    /// A fallback tag that points to something other than an index.
-    #[error("the referrers tag `{tag}` does not point to an index")]
-    FallbackNotIndex {
-        /// The tag.
-        tag: Tag,
     },
     /// Indexes nested, or referrers chained, deeper than any application needs.
     #[error("{digest} lies more than {} levels below its root", DEPTH_MAX)]

@@ -86,7 +86,7 @@ mod tests {
         let header = entry_header(&name, PLAIN_SIZE_MAX + 1).unwrap();
         assert_eq!(header.len(), 3 * 512);
         let text = String::from_utf8_lossy(&header);
-        assert!(text.contains(&format!("153 path={name}\n")), "{text}");
-        assert!(text.contains("20 size=8589934592\n"), "{text}");
+        assert!(text.contains(&format!("151 path={name}\n")), "{text}");
+        assert!(text.contains("19 size=8589934592\n"), "{text}");
     }
 }

@@ -109,7 +109,10 @@ where
         let wanted = buffer_bytes(left);
         // Waiting for a full buffer saves a wake-up for each segment.
         let count = match rustix::net::recv(socket, &mut buffer[..wanted], RecvFlags::WAITALL) {
-            Ok((_, 0)) => break,
+            Ok((_, 0)) => {
+                trouble = Some(broken(location, io::ErrorKind::UnexpectedEof.into()));
+                break;
+            }
             Ok((_, count)) => count,
             Err(Errno::INTR) => continue,
             Err(Errno::AGAIN) => {

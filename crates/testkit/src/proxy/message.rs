@@ -142,8 +142,10 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
                 return Ok(Some(self.buffer.split_to(end + 4).freeze()));
             }
-            if self.buffer.len() > HEAD_MAX_BYTES {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the head is too long"));
+            // The beginning of a TLS connection has no such end: whoever tries TLS first waits for an answer.
+            if self.buffer.len() > HEAD_MAX_BYTES || self.buffer.first().is_some_and(|byte| !byte.is_ascii_alphabetic())
+            {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no HTTP"));
             }
             if self.inner.read_buf(&mut self.buffer).await? == 0 {
                 return if self.buffer.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };

@@ -3,5 +3,7 @@
 
 mod application;
 mod contract;
+mod files;
+mod ours;
 mod peers;
 mod proxy;

@@ -76,6 +76,16 @@ async fn a_request_is_passed_on_and_recorded() {
 }
 
 #[tokio::test]
+async fn whoever_tries_tls_is_turned_away_at_once() {
+    let (_server, proxy) = behind(b"content", vec![]).await;
+    let mut socket = TcpStream::connect(proxy.address()).await.unwrap();
+    socket.write_all(b"\x16\x03\x01\x02\x00\x01\x00").await.unwrap();
+    // The end, or a reset.
+    assert_eq!(socket.read(&mut [0; 10]).await.unwrap_or(0), 0);
+    assert_eq!(proxy.log().exchanges().len(), 0);
+}
+
+#[tokio::test]
 async fn one_connection_carries_several_requests() {
     let server = HttpProxy::server(all(Fault::answer_to(|request| Answer::new(200).body(request.path.clone())))).await;
     let proxy = HttpProxy::start(server.address()).await;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use graph::plan::content_levels;
 use graph::{Evidence, Graph, NodeId, ProofReport, Space};
 use oci::{Digest, Manifest, Tag};
 use store::{Referrers, Store};
 
 use super::blobs::Moved;
 use super::{Planned, RouteReport};
+use crate::cache::ManifestCache;
 use crate::error::TransferError;
 use crate::fallback;
 use crate::progress::{BlobOutcome, Progress};
@@ -17,6 +19,7 @@ use crate::progress::{BlobOutcome, Progress};
 pub(super) async fn arrive(
     planned: &Planned,
     moved: Moved,
+    cache: &dyn ManifestCache,
     progress: &dyn Progress,
 ) -> Result<RouteReport, TransferError> {
     let arrival = Arrival {
@@ -24,6 +27,7 @@ pub(super) async fn arrive(
         destination: &*planned.route.destination,
         location: planned.route.destination.location(),
         tags: &planned.explored.destination_tags,
+        cache,
     };
     let plan = &planned.plan;
     for wave in plan.manifests.iter().chain(&plan.referrers) {
@@ -48,7 +52,9 @@ pub(super) async fn arrive(
             arrival.destination.keep_root(manifest).await?;
         }
     }
-    arrival.set_tags(&wanted, &mut evidence).await?;
+    for wave in parts_first(arrival.graph, &wanted) {
+        arrival.set_tags(&wave, &mut evidence).await?;
+    }
     arrival.destination.finish().await?;
     let proof = arrival.demand(ProofReport::new(arrival.graph, selected, &wanted, &evidence))?;
     for root in &planned.explored.roots {
@@ -66,12 +72,25 @@ pub(super) async fn arrive(
     Ok(report)
 }
 
+/// Groups tags so that those of parts come before those of what contains them. A registry may write a manifest anew under
+/// each of its tags, and at that moment refuse an index that needs it (distribution does).
+fn parts_first(graph: &Graph, tags: &BTreeMap<Tag, Digest>) -> Vec<BTreeMap<Tag, Digest>> {
+    let levels = content_levels(graph);
+    let mut waves: BTreeMap<usize, BTreeMap<Tag, Digest>> = BTreeMap::new();
+    for (tag, digest) in tags {
+        let level = levels.get(&NodeId::manifest(*digest)).copied().unwrap_or(0);
+        waves.entry(level).or_default().insert(tag.clone(), *digest);
+    }
+    waves.into_values().collect()
+}
+
 struct Arrival<'a> {
     graph: &'a Graph,
     destination: &'a dyn Store,
     location: &'a str,
     /// The tags that the destination had.
     tags: &'a BTreeSet<Tag>,
+    cache: &'a dyn ManifestCache,
 }
 
 impl Arrival<'_> {
@@ -160,7 +179,7 @@ impl Arrival<'_> {
             Referrers::Unsupported => {
                 let referrers = manifests(&mut wanted.iter());
                 let exists = self.tags.contains(&Tag::referrers_fallback(subject));
-                fallback::add_referrers(self.destination, subject, &referrers, exists).await
+                fallback::add_referrers(self.destination, subject, &referrers, exists, self.cache).await
             }
             Referrers::Listed(listed) => {
                 let listed = digests(listed);

@@ -40,6 +40,7 @@ fn route(source: &Arc<Quirky>, destination: &Arc<Quirky>, tags: &[Tag]) -> Route
         source: Arc::<Quirky>::clone(source),
         destination: Arc::<Quirky>::clone(destination),
         roots: tags.iter().map(root).collect(),
+        source_tags: None,
     }
 }
 

@@ -48,7 +48,7 @@ async fn a_layout_or_an_archive_on_a_full_disk() {
             let outcome = scene.program.fail(10, &["copy", &source, &destination]);
             outcome.assert_says(&["No space left", "df -h"]);
             sound::assert_sound_layout(&layout);
-            assert!(!layout.join("index.json").exists(), "{outcome}");
+            assert!(sound::lists_nothing(&layout), "{outcome}");
             assert_eq!(sound::files(&disk.0).iter().filter(|file| !file.starts_with(&layout)).count(), 0, "{outcome}");
         }
     }

@@ -62,10 +62,9 @@ fn list_of(entries: &[Descriptor]) -> Manifest {
 async fn a_fallback_tag_that_leads_in_a_circle() {
     let fallback = |application: &Application, name: &str| Tag::referrers_fallback(&application.named(name).digest);
     // The list of the index holds the index itself.
-    let scene = with_tags(|application| {
-        vec![(fallback(application, "index"), list_of(&[application.named("index").clone()]))]
-    })
-    .await;
+    let scene =
+        with_tags(|application| vec![(fallback(application, "index"), list_of(&[application.named("index").clone()]))])
+            .await;
     let index = scene.application.named("index").digest.to_string();
     scene.fails(6, "bundle", &[], &[&index]).await;
     // The list of the index is the index itself, and lists its children.
@@ -76,18 +75,17 @@ async fn a_fallback_tag_that_leads_in_a_circle() {
     .await;
     scene.fails(6, "bundle", &[], &[&index]).await;
     // The list of a child holds the index above it.
-    let scene = with_tags(|application| {
-        vec![(fallback(application, "amd64"), list_of(&[application.named("index").clone()]))]
-    })
-    .await;
+    let scene =
+        with_tags(|application| vec![(fallback(application, "amd64"), list_of(&[application.named("index").clone()]))])
+            .await;
     scene.fails(6, "bundle", &[], &[&index]).await;
-    // The list is no list.
+    // What has the name of a list is an image: it lists nothing.
     let scene = with_tags(|application| {
         let image = application.manifest(&application.named("arm64").digest).unwrap().clone();
         vec![(fallback(application, "index"), image)]
     })
     .await;
-    scene.fails(6, "bundle", &[], &["sha256-"]).await;
+    let _ = scene.copy("bundle", &[]).expect_code(0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,7 +38,9 @@ async fn annotations_and_labels() {
     place.fill("app", &builder.build()).await;
     let program = Program::default();
     let reference = format!("{}:1.0", place.reference("app"));
-    for command in [&["inspect"][..], &["artifacts"], &["inspect", "--format", "json"], &["artifacts", "--format", "json"]] {
+    for command in
+        [&["inspect"][..], &["artifacts"], &["inspect", "--format", "json"], &["artifacts", "--format", "json"]]
+    {
         let mut arguments = command.to_vec();
         arguments.push(&reference);
         program.succeed(&arguments).assert_printable();
@@ -52,7 +54,7 @@ async fn annotations_and_labels() {
 async fn what_a_registry_says_about_a_refusal() {
     let scene = Scene::open(Kind::Ours, Kind::Layout, WholeGraph::default().build()).await.unwrap();
     let hostile = Answer::error(403, HOSTILE, HOSTILE);
-    scene.source.proxy().set_rules([Rule::new(Matcher::manifests(), Fault::Answer(hostile))]);
+    scene.source.proxy().set_rules([Rule::new(Matcher::tags(), Fault::Answer(hostile))]);
     let outcome = scene.fails(5, "bundle", &[], &["\\u{1b}[2J"]).await;
     assert!(!outcome.stderr.contains('\u{202e}'), "{outcome}");
 }
@@ -79,7 +81,9 @@ fn what_the_user_typed() {
     let program = Program::default();
     for reference in [&format!("127.0.0.1:1/{HOSTILE}")[..], "oci:\u{1b}[31mred", "oci-archive:\u{1b}[31mred"] {
         let reference = reference.replace('\0', "");
-        for arguments in [&["inspect", &reference][..], &["copy", &reference, "oci:here"], &["copy", "oci:here", &reference]] {
+        for arguments in
+            [&["inspect", &reference][..], &["copy", &reference, "oci:here"], &["copy", "oci:here", &reference]]
+        {
             let outcome = program.run(arguments);
             assert_ne!(outcome.code, Some(0), "{outcome}");
             outcome.assert_printable();

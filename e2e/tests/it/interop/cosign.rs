@@ -60,7 +60,8 @@ impl Signer {
 fn image() -> Application {
     let mut builder = ApplicationBuilder::new(9);
     let layer = builder.layer("base", 1000);
-    let images = ["linux/amd64", "linux/arm64/v8"].map(|platform| builder.image(&Image::new(platform, &[layer.clone()])));
+    let images =
+        ["linux/amd64", "linux/arm64/v8"].map(|platform| builder.image(&Image::new(platform, &[layer.clone()])));
     let index = builder.index(&images);
     builder.tag("1.0", &index);
     builder.build()

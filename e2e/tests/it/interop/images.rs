@@ -40,7 +40,8 @@ async fn we_read_what_skopeo_writes() {
     let directory = tempfile::tempdir().unwrap();
     let program = Program::default();
     let destination = Place::open(Kind::Ours).await.unwrap();
-    let options = ["--insecure-policy", "copy", "--all", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false"];
+    let options =
+        ["--insecure-policy", "copy", "--all", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false"];
     for (name, written) in [
         ("layout", format!("oci:{}", directory.path().join("layout").display())),
         ("archive", format!("oci-archive:{}", directory.path().join("archive.tar").display())),

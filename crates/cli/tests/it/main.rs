@@ -1,0 +1,16 @@
+//! Runs the built binary against registries in this process.
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "files of one test run")]
+
+mod archive;
+mod artifacts;
+mod change;
+mod copy;
+mod desk;
+mod failures;
+mod look;
+mod progress;
+mod server;
+mod store;
+mod tour;
+mod usage;

@@ -1,0 +1,237 @@
+//! Help, version, and arguments that make no sense.
+
+use crate::desk::Desk;
+
+const COMMANDS: [&[&str]; 18] = [
+    &[],
+    &["copy"],
+    &["save"],
+    &["load"],
+    &["inspect"],
+    &["tags"],
+    &["artifacts"],
+    &["pull"],
+    &["push"],
+    &["attach"],
+    &["tag"],
+    &["delete"],
+    &["store"],
+    &["store", "size"],
+    &["store", "prune"],
+    &["store", "verify"],
+    &["tour"],
+    &["completions"],
+];
+
+#[test]
+fn every_command_explains_itself() {
+    let desk = Desk::new();
+    for command in COMMANDS {
+        let help = desk.ok(&[command, &["--help"]].concat());
+        assert!(
+            help.contains(&format!(
+                "Usage: supercargo{}",
+                command.iter().map(|word| format!(" {word}")).collect::<String>()
+            )),
+            "{help}"
+        );
+        assert!(help.lines().all(|line| line.chars().count() <= 120), "{help}");
+        assert!(help.lines().all(|line| !line.contains("todo") && !line.contains("not implemented")), "{help}");
+        let short = desk.ok(&[command, &["-h"]].concat());
+        assert_eq!(short.lines().next().unwrap(), help.lines().next().unwrap().trim_end_matches('.'));
+    }
+}
+
+#[test]
+fn the_help_names_every_command_variable_and_exit_code() {
+    let desk = Desk::new();
+    insta::assert_snapshot!(desk.ok(&["--help"]), @r#"
+    The package manager for container images.
+
+    Moves images, indexes and whole applications with everything attached to them, between registries,
+    OCI layouts and archives, and proves that what arrived is what left.
+
+    Usage: supercargo [OPTIONS] <COMMAND>
+
+    Commands:
+      copy         Copy images with everything attached to them, and prove that it arrived
+      save         Save images with everything attached to them into one archive
+      load         Load every image of an archive, with everything attached to them
+      inspect      Show what an image is: digest, platforms, layers, identity and what is attached
+      tags         List the tags of a repository
+      artifacts    Show what refers to an image, at any depth, as a tree
+      pull         Bring an image into the local content store, or an artifact's files into a directory
+      push         Push an image from this machine, or a file or directory as an artifact
+      attach       Attach files to an image, to another artifact, or to a layer by its digest
+      tag          Give an image further tags where it is
+      delete       Take a tag away, or a manifest by its digest, and say what refers to it
+      store        Look after the local content store
+      tour         Show the main job on two small registries in this process
+      completions  Write the completions for a shell
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Global options:
+      -C <DIR>
+              Change to this directory before anything else
+
+          --platform <P[,P]>
+              Only these platforms of an index, as in linux/amd64,linux/arm64
+
+          --format <FORMAT>
+              How the result is written to the standard output [default: table]
+
+              Possible values:
+              - table: Text and tables for people
+              - json:  One JSON document
+              - jsonl: One JSON document a line
+
+          --color <WHEN>
+              When to use colours [default: auto]
+
+              Possible values:
+              - auto:   On a terminal
+              - always: Always
+              - never:  Never
+
+          --progress <HOW>
+              How progress is shown on the standard error [default: auto]
+
+              Possible values:
+              - auto:  Bars on a terminal, plain lines otherwise
+              - plain: One line for each finished item
+              - json:  One JSON document for each event
+              - none:  Nothing
+
+      -q, --quiet
+              Show neither progress nor notes, only the result and errors
+
+      -v, --verbose...
+              Show more: in progress also manifests, and what was there already
+
+          --authfile <FILE>
+              File with credentials, as docker and podman write it
+
+          --plain-http
+              Use plain HTTP with every registry
+
+          --insecure-skip-tls-verify
+              Do not check the certificates of registries
+
+          --ca-file <FILE>
+              Certificates (PEM) to trust beside those of the system
+
+          --jobs <N>
+              How many blobs move at once [default: what the registries allow]
+
+          --timeout <DURATION>
+              How long a request may make no progress, as in 30s or 2m [default: 60s]
+
+    References:
+      [HOST[:PORT]/]REPO[:TAG][@DIGEST]   a registry
+      oci:PATH[:TAG][@DIGEST]             an OCI image layout directory
+      oci-archive:FILE[:TAG][@DIGEST]     the same in a tar (.tar, .tar.zst)
+      docker-archive:FILE[:TAG]           the output of `docker save`, to read
+      store:NAME[:TAG][@DIGEST]           the local content store
+
+    Environment:
+      SUPERCARGO_STORE     directory of the local content store
+      SUPERCARGO_AUTH_FILE file with credentials, before all others but --authfile
+      SUPERCARGO_PROGRESS  as --progress
+      REGISTRY_AUTH_FILE   file with credentials, as podman uses it
+      DOCKER_CONFIG        directory of docker's config.json
+      XDG_RUNTIME_DIR      where podman keeps containers/auth.json
+      XDG_CONFIG_HOME      configuration, instead of ~/.config
+      XDG_DATA_HOME        data such as the local content store, instead of ~/.local/share
+      HOME                 the home directory
+      NO_COLOR             no colours, unless --color says otherwise
+      TERM                 `dumb` means no colours and no progress bars
+
+    Exit codes:
+      0    done, or yes
+      2    usage
+      4    a registry could not be reached, or failed
+      5    authentication or authorisation
+      6    integrity: something is damaged or missing
+      7    partial result under --keep-going
+      9    not found
+      10   local file system
+      70   internal error
+      130  interrupted
+    "#);
+}
+
+#[test]
+fn the_version_is_one_line() {
+    let desk = Desk::new();
+    assert_eq!(desk.ok(&["--version"]), format!("supercargo {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_answered_with_a_command() {
+    let desk = Desk::new();
+    let answers = [
+        (&["wat"][..], "help: supercargo --help"),
+        (&["copy", "--wat"], "help: supercargo copy --help"),
+        (&["copy", "only-one"], "help: supercargo copy --help"),
+        (&["store", "wat"], "help: supercargo store --help"),
+        (&["inspect", "alpine:3"], "help: supercargo inspect docker.io/library/alpine:3"),
+        (&["inspect", "team/app"], "help: supercargo inspect docker.io/team/app"),
+        (&["inspect", "docker://alpine"], "help: supercargo inspect docker.io/library/alpine"),
+        (&["inspect", "--platform", "linux", "oci:x"], "help: supercargo inspect --help"),
+        (&["inspect", "--timeout", "soon", "oci:x"], "help: supercargo inspect --help"),
+        (&["copy", "--jobs", "0", "oci:x", "oci:y"], "help: supercargo copy --help"),
+    ];
+    for (arguments, answer) in answers {
+        let said = desk.fails(arguments, 2);
+        assert_eq!(said.lines().last(), Some(answer), "{said}");
+        assert!(said.starts_with("error: "), "{said}");
+    }
+    let nothing = desk.run(&[]);
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (2, ""));
+    assert!(nothing.stderr.contains("Usage: supercargo"), "{}", nothing.stderr);
+}
+
+#[test]
+fn what_is_typed_cannot_drive_the_terminal() {
+    let desk = Desk::new();
+    for arguments in
+        [&["inspect", "h.example/\u{1b}[2Jx"][..], &["\u{1b}[2J"], &["copy", "--platform", "\u{1b}[2J", "a", "b"]]
+    {
+        let said = desk.fails(arguments, 2);
+        assert!(!said.contains('\u{1b}'), "{said:?}");
+    }
+}
+
+#[test]
+fn colours_are_for_those_who_ask() {
+    let desk = Desk::new();
+    let said = |arguments: &[&str]| desk.run(&[&["inspect", "alpine"], arguments].concat()).stderr;
+    assert!(!said(&[]).contains('\u{1b}'));
+    assert!(said(&["--color", "always"]).contains("\u{1b}[1;31merror:\u{1b}[0m"));
+    assert!(!said(&["--color", "never"]).contains('\u{1b}'));
+}
+
+#[test]
+fn the_directory_is_changed_first() {
+    let (desk, _) = Desk::with_application();
+    std::fs::create_dir(desk.path("below")).unwrap();
+    desk.ok(&["-C", "below", "inspect", "oci:../app:1.0"]);
+    let said = desk.fails(&["-C", "absent", "inspect", "oci:../app:1.0"], 9);
+    assert!(said.contains("cannot change to absent"), "{said}");
+}
+
+#[test]
+fn completions_are_written_for_every_shell() {
+    let desk = Desk::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = desk.ok(&["completions", shell]);
+        assert!(script.contains("supercargo") && script.contains("attach"), "{shell}");
+    }
+    desk.fails(&["completions", "tcsh"], 2);
+}

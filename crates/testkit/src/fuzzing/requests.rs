@@ -1,0 +1,134 @@
+//! What clients ask our registry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use oci::Digest;
+use registry::query::{Query, decode, encode};
+use registry::range::{ContentRange, Requested};
+use registry::route::{Resource, Route};
+use registry::{Access, Credentials, MemoryRepositories, Registry, RegistryOptions};
+
+use super::pieces::pieces_named_by;
+use super::place::run;
+
+/// Most bytes of a blob in these tests.
+const BLOB_MAX_BYTES: u64 = 1 << 20;
+
+/// Reads paths, queries and ranges. What is accepted can be written and read again.
+pub fn request(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(route) = Route::parse(text) {
+        assert_eq!(Route::parse(&path(&route)).as_ref(), Ok(&route), "{text}");
+    }
+    assert_eq!(decode(&encode(text)).as_deref(), Some(text));
+    if let Ok(query) = Query::parse(text) {
+        for key in ["n", "last", "digest", "mount", "from", "artifactType", "scope"] {
+            assert_eq!(query.get(key), query.all(key).next());
+        }
+    }
+    for size in [0, 1, 1000, u64::MAX] {
+        if let Requested::Part { first, last } = Requested::parse(text, size) {
+            assert!(first <= last && last < size);
+        }
+    }
+    if let Ok(range) = text.parse::<ContentRange>() {
+        assert!(range.length > 0);
+        let last = range.first.checked_add(range.length).unwrap() - 1;
+        assert_eq!(format!("{}-{last}", range.first).parse(), Ok(range));
+    }
+}
+
+fn path(route: &Route) -> String {
+    let Route::Repository { name, resource } = route else { return "/v2/".to_owned() };
+    let rest = match resource {
+        Resource::Blob(digest) => format!("blobs/{digest}"),
+        Resource::Uploads => "blobs/uploads/".to_owned(),
+        Resource::Upload(id) => format!("blobs/uploads/{id}"),
+        Resource::Manifest(name) => format!("manifests/{name}"),
+        Resource::Tags => "tags/list".to_owned(),
+        Resource::Referrers(digest) => format!("referrers/{digest}"),
+    };
+    format!("/v2/{name}/{rest}")
+}
+
+/// Asks a registry in memory a series of requests, one a piece: `METHOD TARGET`, header fields, an empty line, the body.
+/// `^` in a target stands for the last `Location`. The registry never fails, and what it serves under a digest is that.
+///
+/// The first byte says who may do what: `b` one user, `t` tokens, others everybody.
+pub fn registry(data: &[u8]) {
+    let Some((access, rest)) = data.split_first() else { return };
+    let credentials = || Credentials { user: "user".to_owned(), password: "word".to_owned() };
+    let access = match access {
+        b'b' => Access::Basic(credentials()),
+        b't' => {
+            Access::Bearer { credentials: credentials(), anonymous_pull: true, lifetime: Duration::from_mins(1) }
+        }
+        _ => Access::Open,
+    };
+    let options = RegistryOptions { access, blob_max_bytes: BLOB_MAX_BYTES, uploads_max: 8, ..RegistryOptions::default() };
+    let registry = Registry::new(Arc::new(MemoryRepositories::default()), options);
+    run(async {
+        let mut location = String::new();
+        for piece in pieces_named_by(rest, |piece| split(piece).1) {
+            if let Some(request) = read(&piece, &location)
+                && let Some(next) = ask(&registry, request).await
+            {
+                location = next;
+            }
+        }
+    });
+}
+
+/// Splits a request into its head and its body.
+fn split(piece: &[u8]) -> (&[u8], &[u8]) {
+    match piece.windows(2).position(|pair| pair == b"\n\n") {
+        Some(end) => (&piece[..end], &piece[end + 2..]),
+        None => (piece, &[]),
+    }
+}
+
+fn read(piece: &[u8], location: &str) -> Option<Request<Vec<u8>>> {
+    let (head, body) = split(piece);
+    let mut lines = std::str::from_utf8(head).ok()?.lines();
+    let (method, target) = lines.next()?.split_once(' ')?;
+    let mut request = Request::builder().method(method).uri(target.replacen('^', location, 1));
+    for line in lines {
+        let (name, value) = line.split_once(": ")?;
+        request = request.header(name, value);
+    }
+    request.body(body.to_vec()).ok()
+}
+
+/// Returns the `Location` of the answer.
+async fn ask(registry: &Registry, request: Request<Vec<u8>>) -> Option<String> {
+    let asked = request.uri().clone();
+    let is_whole = request.method() == Method::GET && !request.headers().contains_key(http::header::RANGE);
+    let response = registry.respond(request.map(Into::into)).await;
+    let (head, body) = response.into_parts();
+    assert_ne!(head.status, StatusCode::INTERNAL_SERVER_ERROR, "{asked}");
+    let body = body.collect().await.unwrap().to_bytes();
+    if is_whole
+        && head.status == StatusCode::OK
+        && let Ok(Route::Repository { resource, .. }) = Route::parse(asked.path())
+    {
+        check_content(&resource, &body);
+    }
+    let location = head.headers.get(http::header::LOCATION)?.to_str().unwrap().to_owned();
+    let path = location.split('?').next().unwrap_or_default();
+    let leads_back = Route::parse(path).is_ok_and(|route| matches!(route, Route::Repository { .. }));
+    assert!(leads_back, "{location} leads nowhere");
+    Some(location)
+}
+
+fn check_content(resource: &Resource, body: &[u8]) {
+    let matches = |digest: &Digest| assert!(digest.verify(body).is_ok(), "{digest} is something else");
+    match resource {
+        Resource::Blob(digest) => matches(digest),
+        Resource::Manifest(registry::route::ManifestName::Digest(digest)) => matches(digest),
+        Resource::Tags | Resource::Referrers(_) => drop(serde_json::from_slice::<serde_json::Value>(body).unwrap()),
+        _ => {}
+    }
+}

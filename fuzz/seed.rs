@@ -1,0 +1,55 @@
+//! Writes the seeds of the corpus into `corpus/<target>/`: applications of the testkit, and cases that a hostile mind would try
+//! first. What fuzzing finds beside them has names that are hashes.
+#![allow(clippy::unwrap_used, reason = "a tool of the developers stops at the first thing that is not as it should be")]
+
+#[path = "seeds/answers.rs"]
+mod answers;
+#[path = "seeds/archives.rs"]
+mod archives;
+#[path = "seeds/graphs.rs"]
+mod graphs;
+#[path = "seeds/requests.rs"]
+mod requests;
+#[path = "seeds/values.rs"]
+mod values;
+
+use std::fs;
+use std::path::Path;
+
+/// Seeds of one target: names and content.
+type Seeds = Vec<(String, Vec<u8>)>;
+
+fn main() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let targets = [
+        ("archive", archives::archive()),
+        ("chunked", answers::chunked()),
+        ("complaint", answers::complaint()),
+        ("content_store", graphs::content_store()),
+        ("copy_list", values::copy_list()),
+        ("credentials", values::credentials()),
+        ("exchange", answers::exchange()),
+        ("header", answers::header()),
+        ("layout", graphs::layout()),
+        ("manifest", values::manifest()),
+        ("names", values::names()),
+        ("narrow", graphs::graphs()),
+        ("plan", graphs::graphs()),
+        ("registry", requests::registry()),
+        ("request", requests::request()),
+        ("response_head", answers::response_head()),
+        ("walk", graphs::graphs()),
+    ];
+    for (target, seeds) in targets {
+        let directory = corpus.join(target);
+        fs::create_dir_all(&directory).unwrap();
+        for (name, content) in seeds {
+            fs::write(directory.join(name), content).unwrap();
+        }
+    }
+}
+
+/// Returns seeds that are numbered in their order.
+fn numbered<T: Into<Vec<u8>>>(contents: impl IntoIterator<Item = T>) -> Seeds {
+    contents.into_iter().enumerate().map(|(number, content)| (format!("seed-{number:02}"), content.into())).collect()
+}
