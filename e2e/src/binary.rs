@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long a run may take. None comes near: one that does not end is a failure, and should be seen as one.
-const RUN_TIMEOUT: Duration = Duration::from_secs(120);
+const RUN_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The program in a home of its own, with nothing of the caller's environment.
 #[derive(Debug)]

@@ -8,7 +8,11 @@ pub fn archive() -> Seeds {
     let layout = graphs::layout_in_pieces();
     let saved = "a layer\0{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"@0\"]}}\0[{\"Config\":\"1\",\"RepoTags\":[\"app:1.0\",\"docker.io/library/x:2\",\"none\"],\"Layers\":[\"0\"]}]";
     let gzip = saved.replacen("a layer", "\u{1f}\u{8b}", 1);
-    let twice = saved.replacen("\"Layers\":[\"0\"]}", "\"Layers\":[\"0\"]},{\"Config\":\"1\",\"RepoTags\":[\"b:1.0\"],\"Layers\":[\"0\"]}", 1);
+    let twice = saved.replacen(
+        "\"Layers\":[\"0\"]}",
+        "\"Layers\":[\"0\"]},{\"Config\":\"1\",\"RepoTags\":[\"b:1.0\"],\"Layers\":[\"0\"]}",
+        1,
+    );
     let in_pieces = |kind: char, pieces: &str| format!("{kind}{pieces}").into_bytes();
     let whole = tar(&good());
     let mut seeds = vec![
@@ -54,7 +58,10 @@ fn hostile() -> Vec<Vec<Entry>> {
         vec![pax("99999999999999999999 a=b\n"), file("a")],
         vec![(EntryType::XGlobalHeader, "g", "", b"11 path=ab\n".to_vec()), file("a")],
         vec![(EntryType::GNULongName, "././@LongLink", "", vec![b'n'; 300]), file("short")],
-        vec![(EntryType::GNULongLink, "././@LongLink", "", b"../../up\0\0".to_vec()), link(EntryType::Symlink, "a/b", "x")],
+        vec![
+            (EntryType::GNULongLink, "././@LongLink", "", b"../../up\0\0".to_vec()),
+            link(EntryType::Symlink, "a/b", "x"),
+        ],
         vec![(EntryType::GNUSparse, "sparse", "", b"x".to_vec())],
         vec![(EntryType::Directory, "blobs/", "", Vec::new()), (EntryType::Regular, "blobs", "", Vec::new())],
     ];

@@ -51,12 +51,15 @@ pub fn graphs() -> Seeds {
 }
 
 pub fn layout() -> Seeds {
-    let pieces = Pieces::new(&small(), true);
+    let application = small();
+    let pieces = Pieces::new(&application, true);
     let listed = pieces.index(&["image", "sbom", "convention"]);
     let index_type = MediaType::OCI_INDEX;
     let entry = |more: &str| format!("{{\"mediaType\":\"{index_type}\",$0{more}}}");
     let named = |name: &str| entry(&format!(",\"annotations\":{{\"org.opencontainers.image.ref.name\":\"{name}\"}}"));
-    let one = |entries: &[String]| format!("{}\0{{\"schemaVersion\":2,\"manifests\":[{}]}}", index(&[], ""), entries.join(","));
+    let one = |entries: &[String]| {
+        format!("{}\0{{\"schemaVersion\":2,\"manifests\":[{}]}}", index(&[], ""), entries.join(","))
+    };
     numbered([
         format!("{}\0{listed}", text(&pieces)),
         one(&[entry("")]),
@@ -87,7 +90,8 @@ pub fn content_store() -> Seeds {
 
 /// Layouts as the target `archive` takes them.
 pub fn layout_in_pieces() -> String {
-    let pieces = Pieces::new(&small(), true);
+    let application = small();
+    let pieces = Pieces::new(&application, true);
     format!("{}\0{}", text(&pieces), pieces.index(&["image", "sbom", "convention"]))
 }
 
@@ -151,7 +155,8 @@ impl<'a> Pieces<'a> {
     /// Returns an index that lists these nodes of the application, the first with a tag.
     fn index(&self, names: &[&str]) -> String {
         let find = |name: &&str| self.application.manifest(&self.application.named(name).digest).unwrap();
-        let mut entries: Vec<Value> = names.iter().map(find).map(Manifest::referrer_descriptor).map(|d| json!(d)).collect();
+        let mut entries: Vec<Value> =
+            names.iter().map(find).map(Manifest::referrer_descriptor).map(|d| json!(d)).collect();
         entries[0]["annotations"] = json!({"org.opencontainers.image.ref.name": "1.0"});
         self.with_marks(json!({"schemaVersion": 2, "manifests": entries}))
     }

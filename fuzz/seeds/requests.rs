@@ -31,8 +31,12 @@ pub fn registry() -> Seeds {
     let kind = "application/vnd.oci.image.manifest.v1+json";
     let index = "application/vnd.oci.image.index.v1+json";
     let config = "{\"mediaType\":\"application/vnd.oci.empty.v1+json\",$0}";
-    let image = format!("PUT /v2/app/manifests/1.0\nContent-Type: {kind}\n\n{{\"schemaVersion\":2,\"mediaType\":\"{kind}\",\"config\":{config},\"layers\":[{config}]}}");
-    let artifact = format!("PUT /v2/app/manifests/@2\nContent-Type: {kind}\n\n{{\"schemaVersion\":2,\"mediaType\":\"{kind}\",\"artifactType\":\"a/b\",\"config\":{config},\"layers\":[],\"subject\":{{\"mediaType\":\"{kind}\",$1}}}}");
+    let image = format!(
+        "PUT /v2/app/manifests/1.0\nContent-Type: {kind}\n\n{{\"schemaVersion\":2,\"mediaType\":\"{kind}\",\"config\":{config},\"layers\":[{config}]}}"
+    );
+    let artifact = format!(
+        "PUT /v2/app/manifests/@2\nContent-Type: {kind}\n\n{{\"schemaVersion\":2,\"mediaType\":\"{kind}\",\"artifactType\":\"a/b\",\"config\":{config},\"layers\":[],\"subject\":{{\"mediaType\":\"{kind}\",$1}}}}"
+    );
     let tagged = artifact.replace("@2", "latest");
     let post = "POST /v2/app/blobs/uploads/?digest=@0\nContent-Length: 2\n\n{}";
     // Pieces name those before them, so a body that is needed later stands first.
@@ -81,8 +85,20 @@ pub fn registry() -> Seeds {
             ],
         ),
         session('o', &["POST /v2/app/blobs/uploads/", "DELETE ^", "GET ^", "PUT ^?digest=sha256:zz\n\nx"]),
-        session('o', &[&format!("PUT /v2/app/manifests/x\nContent-Type: {index}\n\n{{\"schemaVersion\":2,\"manifests\":[{{\"mediaType\":\"{kind}\",\"digest\":\"{EMPTY}\",\"size\":1}}]}}")]),
-        session('b', &["GET /v2/\nAuthorization: Basic dXNlcjp3b3Jk", "GET /v2/app/tags/list\nAuthorization: Basic ====", "GET /v2/"]),
+        session(
+            'o',
+            &[&format!(
+                "PUT /v2/app/manifests/x\nContent-Type: {index}\n\n{{\"schemaVersion\":2,\"manifests\":[{{\"mediaType\":\"{kind}\",\"digest\":\"{EMPTY}\",\"size\":1}}]}}"
+            )],
+        ),
+        session(
+            'b',
+            &[
+                "GET /v2/\nAuthorization: Basic dXNlcjp3b3Jk",
+                "GET /v2/app/tags/list\nAuthorization: Basic ====",
+                "GET /v2/",
+            ],
+        ),
         session(
             't',
             &[
@@ -92,6 +108,9 @@ pub fn registry() -> Seeds {
                 "GET /v2/app/tags/list\nAuthorization: Bearer x",
             ],
         ),
-        session('o', &["GET /v2/..%2f/tags/list", "OPTIONS *", "BREW /v2/app/tags/list?%", "GET /v2/app/manifests/\u{7f}"]),
+        session(
+            'o',
+            &["GET /v2/..%2f/tags/list", "OPTIONS *", "BREW /v2/app/tags/list?%", "GET /v2/app/manifests/\u{7f}"],
+        ),
     ])
 }

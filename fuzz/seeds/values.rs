@@ -9,8 +9,18 @@ const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b
 
 pub fn manifest() -> Seeds {
     let application = WholeGraph::default().sha512().blake3().foreign_layer("https://layers.example/1").build();
-    let whole = ["index", "docker-list", "docker", "foreign", "arm64", "sbom-signature-amd64", "sha512-artifact", "blake3-artifact"];
-    let manifests = whole.iter().map(|name| application.manifest(&application.named(name).digest).unwrap().bytes().to_vec());
+    let whole = [
+        "index",
+        "docker-list",
+        "docker",
+        "foreign",
+        "arm64",
+        "sbom-signature-amd64",
+        "sha512-artifact",
+        "blake3-artifact",
+    ];
+    let manifests =
+        whole.iter().map(|name| application.manifest(&application.named(name).digest).unwrap().bytes().to_vec());
     let configs = application.blobs().filter(|(blob, _)| blob.media_type.is_image_config()).take(2);
     let good: Vec<Vec<u8>> = manifests.chain(configs.map(|(_, bytes)| bytes.to_vec())).collect();
     let descriptor = format!("{{\"mediaType\":\"a/b\",\"digest\":\"sha256:{HEX}\",\"size\":0,\"data\":\"\"}}");
@@ -24,7 +34,8 @@ pub fn manifest() -> Seeds {
         "{\"schemaVersion\":2,\"manifests\":null,\"annotations\":null}".to_owned(),
         "{\"schemaVersion\":2.0,\"mediaType\":\"a/\\u001b[31m\",\"manifests\":[]}".to_owned(),
         "[2,\"application/vnd.oci.image.index.v1+json\"]".to_owned(),
-        "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":null},\"config\":{\"Labels\":null},\"os.version\":\"10\"}".to_owned(),
+        "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":null},\"config\":{\"Labels\":null},\"os.version\":\"10\"}"
+            .to_owned(),
     ];
     numbered(good.into_iter().chain(hostile.map(String::into_bytes)))
 }

@@ -102,7 +102,9 @@ async fn routes(context: &Context, request: &CopyRequest, opening: Opening) -> R
                 }
                 _ => destination.place_for(&named)?,
             };
-            let tag = place.selector().tag;
+            // A reference to a docker archive cannot carry the tag of the image that was found in it.
+            let tag = place.selector().tag.or_else(|| selector.tag.clone());
+            let place = place.with_selector(Selector { tag: tag.clone(), digest: None });
             routes.claim(&place, source)?;
             let to = routes.destination(context, &place, opening).await?;
             let narrowed = narrow(context, &*from, &selector, &request.platforms).await?;
@@ -200,6 +202,9 @@ pub(crate) async fn selectors(
             return Err(OpsError::NotFound { location: source.location().to_owned(), name: "tags".to_owned() });
         }
         return Ok(tags.into_iter().map(named).collect());
+    }
+    if let Some(selector) = crate::docker_archive::named_image(reference).await? {
+        return Ok(vec![selector]);
     }
     let selector = reference.selector();
     if selector != Selector::default() {

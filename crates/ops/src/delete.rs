@@ -102,13 +102,23 @@ async fn referrers(store: &dyn Store, subject: &Digest) -> Result<Vec<Descriptor
 }
 
 /// A store without lists of referrers does not know that the manifest stands in the fallback tag of its subject. The tag is
-/// corrected first: a list that names what is gone would be an error of every later copy.
+/// corrected first: a list that names what is gone would be an error of every later copy. When the store then refuses to delete,
+/// the list is put back.
 async fn delete_manifest(store: &dyn Store, digest: &Digest) -> Result<bool, OpsError> {
     let Some(manifest) = store.manifest(digest).await? else { return Ok(false) };
-    if let Some(subject) = manifest.subject()
-        && store.referrers(&subject.digest, None).await? == Referrers::Unsupported
-    {
-        transfer::fallback::remove_referrer(store, &subject.digest, digest).await?;
+    let unlisted = match manifest.subject() {
+        Some(subject) if store.referrers(&subject.digest, None).await? == Referrers::Unsupported => {
+            transfer::fallback::remove_referrer(store, &subject.digest, digest).await?;
+            Some(subject.digest)
+        }
+        _ => None,
+    };
+    match (store.delete_manifest(digest).await, unlisted) {
+        (Err(refused), Some(subject)) => {
+            let referrers = std::slice::from_ref(&manifest);
+            transfer::fallback::add_referrers(store, &subject, referrers, true, &transfer::NoCache).await?;
+            Err(refused.into())
+        }
+        (outcome, _) => Ok(outcome?),
     }
-    Ok(store.delete_manifest(digest).await?)
 }

@@ -29,6 +29,7 @@ pub mod context;
 pub mod copy;
 pub mod delete;
 pub mod destination;
+mod docker_archive;
 pub mod error;
 pub mod found;
 pub mod inspect;

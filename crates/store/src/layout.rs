@@ -25,6 +25,7 @@ mod store;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use oci::{Descriptor, Manifest};
@@ -68,6 +69,8 @@ struct Layout {
     blobs: Arc<BlobDirectory>,
     /// Held while a process that writes is at work.
     session: OnceLock<Lock>,
+    /// Set once the layout is known to be there.
+    made: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -118,6 +121,7 @@ impl LayoutStore {
             lists_referrers: true,
             blobs,
             session: OnceLock::new(),
+            made: AtomicBool::new(false),
             state: Mutex::default(),
         };
         Self { layout: Arc::new(layout) }
@@ -213,6 +217,11 @@ impl Layout {
         }
     }
 
+    /// Tells whether [`Layout::make`] has been here.
+    fn is_made(&self) -> bool {
+        self.made.load(Ordering::Acquire)
+    }
+
     /// Makes the layout if it is not there.
     fn make(&self) -> Result<(), StoreError> {
         if !self.writes {
@@ -222,7 +231,8 @@ impl Layout {
             });
         }
         let marker = self.path.join(MARKER);
-        if marker.exists() {
+        if self.is_made() || marker.exists() {
+            self.made.store(true, Ordering::Release);
             return Ok(());
         }
         let made = fs::create_dir_all(&self.path).and_then(|()| match self.path.parent() {

@@ -4,8 +4,31 @@
 //! |---|---|
 //! | [`store`](mod@crate::store) | [`Store`]: manifests, blobs, tags and referrers of one repository |
 //! | [`body`] | the bytes of a blob on their way: from memory, a file, a stream or a plain socket |
-//! | [`memory`] | a store in memory |
 //! | [`error`] | why a store did not do what it was asked |
+//! | [`memory`] | a store in memory |
+//! | [`layout`] | an OCI image layout in a directory |
+//! | [`archive`] | an OCI layout in a tar, plain or compressed; the output of `docker save` |
+//! | [`content_store`] | the local content store: names, and manifests kept between runs |
+//! | [`collection`] | what the collections of layouts and of the content store have in common |
+//! | [`atomic`] | small files that are replaced whole or not at all |
+//!
+//! ```text
+//! layout                           archive                        content store
+//! ├── oci-layout                   tar, or tar in zstd            ├── store.json
+//! ├── index.json                   ├── blobs/sha256/<hex>  …      ├── blobs/<algorithm>/<hex>
+//! └── blobs/<algorithm>/<hex>      ├── oci-layout                 ├── cache/<algorithm>/<hex>
+//!                                  └── index.json                 ├── names/<repository>/_name.json
+//!                                                                 └── referrers/<algorithm>/<hex>/<algorithm>-<hex>
+//! ```
+//!
+//! Below them lie four things that no caller sees: `staging` (files in the making, each under the lock of the process that
+//! makes it), `blob_directory` (content in files, durable before it has its name), `receive` (bytes from anywhere into a
+//! file, hashed on the way by one thread) and `content_files` (finding manifests among files of which nothing says what
+//! they are). Whatever waits for the disk runs on a thread that may wait.
+//!
+//! A file gets its name when its content has been verified and is durable; a list names something when what it names has
+//! its name. So nothing half-written is ever visible, whenever a process is killed. What a killed process was writing is
+//! removed by the next one that writes.
 //!
 //! Every store passes the same contract suite (`testkit::contract`), and so does the registry client.
 

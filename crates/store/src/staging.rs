@@ -97,9 +97,12 @@ impl Staging {
             let path = entry.path();
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let Ok(file) = rustix::fs::open(&path, flags, Mode::empty()) else { continue };
-            if lock::try_exclusive(&File::from(file)).is_ok_and(|alone| alone) {
+            let file = File::from(file);
+            if lock::try_exclusive(&file).is_ok_and(|alone| alone) {
                 let _ = fs::remove_file(&path);
             }
+            // Not before: a writer that has just made the file and gets its lock has to see that it is gone.
+            drop(file);
         }
     }
 }

@@ -111,12 +111,16 @@ fn of_reference(error: &ReferenceError, typed: &[OsString]) -> String {
     }
 }
 
-/// The tags of a repository tell what could have been meant, unless that is what was asked for.
+/// The tags of a repository tell what could have been meant; when those were asked for, the registry itself can be.
 fn tags_of(location: &str, typed: &[OsString]) -> Option<String> {
     let asked = typed.iter().any(|word| word == "tags");
-    let listed =
-        is_registry(location) || ["oci:", "oci-archive:", "store:"].iter().any(|form| location.starts_with(form));
-    (!asked && listed).then(|| format!("supercargo tags {}", quote(location)))
+    match (host_of(location), location.split_once('/')) {
+        (Some(host), Some((_, repository))) if asked => {
+            Some(format!("curl {}/v2/{repository}/tags/list", url_of(&host)))
+        }
+        (None, _) if asked || location.starts_with("docker-archive:") => None,
+        _ => Some(format!("supercargo tags {}", quote(location))),
+    }
 }
 
 fn is_registry(location: &str) -> bool {

@@ -210,9 +210,8 @@ mod tests {
             lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
         }
 
-        fn change(&self, change: impl FnOnce(&mut Sheet)) -> Result<()> {
-            change(&mut self.0.lock().unwrap());
-            Ok(())
+        fn change<T>(&self, change: impl FnOnce(&mut Sheet) -> T) -> T {
+            change(&mut self.0.lock().unwrap())
         }
     }
 
@@ -222,19 +221,23 @@ mod tests {
         }
 
         fn move_cursor_up(&self, rows: usize) -> Result<()> {
-            self.change(|sheet| sheet.row = sheet.row.saturating_sub(rows))
+            self.change(|sheet| sheet.row = sheet.row.saturating_sub(rows));
+            Ok(())
         }
 
         fn move_cursor_down(&self, rows: usize) -> Result<()> {
-            self.change(|sheet| sheet.row += rows)
+            self.change(|sheet| sheet.row += rows);
+            Ok(())
         }
 
         fn move_cursor_right(&self, columns: usize) -> Result<()> {
-            self.change(|sheet| sheet.column = WIDTH.min(sheet.column + columns))
+            self.change(|sheet| sheet.column = WIDTH.min(sheet.column + columns));
+            Ok(())
         }
 
         fn move_cursor_left(&self, columns: usize) -> Result<()> {
-            self.change(|sheet| sheet.column = sheet.column.saturating_sub(columns))
+            self.change(|sheet| sheet.column = sheet.column.saturating_sub(columns));
+            Ok(())
         }
 
         fn write_line(&self, text: &str) -> Result<()> {
@@ -243,14 +246,16 @@ mod tests {
         }
 
         fn write_str(&self, text: &str) -> Result<()> {
-            self.change(|sheet| text.chars().for_each(|character| sheet.write(character)))
+            self.change(|sheet| text.chars().for_each(|character| sheet.write(character)));
+            Ok(())
         }
 
         fn clear_line(&self) -> Result<()> {
             self.change(|sheet| {
                 sheet.line().clear();
                 sheet.column = 0;
-            })
+            });
+            Ok(())
         }
 
         fn flush(&self) -> Result<()> {

@@ -134,7 +134,7 @@ mod tests {
     fn every_event_is_a_document() {
         let told = Arc::new(Mutex::new(String::new()));
         let sink = Arc::clone(&told);
-        let json = Json::new(Box::new(move |line| *sink.lock().unwrap() += &format!("{line}\n")));
+        let json = Json::new(Box::new(move |line| sink.lock().unwrap().extend([line, "\n"])));
         let blob = Descriptor::of(MediaType::OCI_LAYER, b"one");
         let meter = Meter::default();
         json.planned(1, 3, 1);

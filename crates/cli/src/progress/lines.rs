@@ -56,7 +56,7 @@ mod tests {
     fn transcript(verbose: bool) -> String {
         let told = Arc::new(Mutex::new(String::new()));
         let sink = Arc::clone(&told);
-        let lines = Lines::new(verbose, Box::new(move |line| *sink.lock().unwrap() += &format!("{line}\n")));
+        let lines = Lines::new(verbose, Box::new(move |line| sink.lock().unwrap().extend([line, "\n"])));
         let blob = |content: &[u8]| Descriptor::of(MediaType::OCI_LAYER, content);
         lines.planned(3, 6, 1);
         lines.blob_finished(&blob(b"one"), BlobOutcome::Moved);

@@ -56,3 +56,54 @@ fn what_is_there_is_not_overwritten_and_what_is_no_archive_is_refused() {
     desk.fails(&["save", "lossy.tar", "oci:app:1.0"], 6);
     assert!(!desk.path("lossy.tar").exists());
 }
+
+/// Writes what `docker save` writes: two images of one layer each.
+fn docker_archive(desk: &Desk) {
+    let mut archive = tar::Builder::new(std::fs::File::create(desk.path("saved.tar")).unwrap());
+    let mut add = |name: &str, content: &str| {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, content.as_bytes()).unwrap();
+    };
+    let mut images = Vec::new();
+    for name in ["shop:1", "tool:2"] {
+        let layer = format!("the layer of {name}");
+        let config = serde_json::json!({
+            "architecture": "amd64",
+            "os": "linux",
+            "rootfs": { "type": "layers", "diff_ids": [oci::Digest::sha256(layer.as_bytes())] },
+        });
+        let (layer_name, config_name) = (format!("{name}.tar"), format!("{name}.json"));
+        add(&layer_name, &layer);
+        add(&config_name, &config.to_string());
+        images.push(serde_json::json!({ "Config": config_name, "RepoTags": [name], "Layers": [layer_name] }));
+    }
+    add("manifest.json", &serde_json::Value::from(images).to_string());
+    archive.finish().unwrap();
+}
+
+#[test]
+fn an_image_of_a_docker_archive_is_found_by_its_name() {
+    let desk = Desk::new();
+    docker_archive(&desk);
+    for (name, tag) in [("shop:1", "1"), ("tool:2", "2"), ("2", "2")] {
+        let reference = format!("docker-archive:saved.tar:{name}");
+        let sheet = desk.json(&["inspect", &reference]);
+        assert_eq!(sheet["images"][0]["platform"], "linux/amd64");
+        let destination = format!("oci:{}", name.replace(':', "-"));
+        desk.ok(&["copy", &reference, &destination]);
+        assert_eq!(desk.ok(&["tags", &destination]), format!("{tag}\n"));
+        let copied = desk.json(&["inspect", &destination]);
+        assert_eq!(copied["manifest"]["digest"], sheet["manifest"]["digest"]);
+    }
+    let said = desk.fails(&["inspect", "docker-archive:saved.tar:shop:9"], 9);
+    assert!(said.contains("it has: shop:1, tool:2"), "{said}");
+    let said = desk.fails(&["inspect", "docker-archive:saved.tar"], 2);
+    assert!(said.contains("has 2 images"), "{said}");
+    desk.fails(&["copy", "docker-archive:saved.tar:shop:1", "docker-archive:other.tar"], 2);
+    let server = Server::new();
+    desk.ok(&["push", "docker-archive:saved.tar:shop:1", &server.at("shop:one")]);
+    desk.ok(&["copy", "--all-tags", "docker-archive:saved.tar", &server.at("all")]);
+    assert_eq!(desk.ok(&["tags", &server.at("all")]), "1\n2\n");
+}

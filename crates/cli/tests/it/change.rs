@@ -60,14 +60,19 @@ fn a_manifest_goes_and_what_refers_to_it_is_named() {
 }
 
 #[test]
-fn a_registry_that_does_not_delete_says_so() {
-    let (desk, _) = Desk::with_application();
-    let server = Server::with(RegistryOptions { deletes: false, ..RegistryOptions::default() });
+fn a_registry_that_does_not_delete_says_so_and_keeps_its_lists() {
+    let (desk, application) = Desk::with_application();
+    let server = Server::with(RegistryOptions { deletes: false, referrers: false, ..RegistryOptions::default() });
     desk.ok(&["push", "oci:app:1.0", &server.at("app:1.0")]);
     let outcome = desk.run(&["delete", &server.at("app:1.0")]);
     assert_ne!(outcome.code, 0);
     assert_eq!(outcome.stdout, "");
     desk.ok(&["inspect", &server.at("app:1.0")]);
+    let tree = desk.ok(&["artifacts", &server.at("app:1.0")]);
+    let signature = application.named("index-signature").digest;
+    let outcome = desk.run(&["delete", &server.at(&format!("app@{signature}"))]);
+    assert_ne!(outcome.code, 0);
+    assert_eq!(desk.ok(&["artifacts", &server.at("app:1.0")]), tree);
 }
 
 #[test]

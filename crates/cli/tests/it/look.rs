@@ -117,8 +117,8 @@ fn what_identifies_an_image_is_shown_and_cannot_drive_the_terminal() {
 fn the_tree_shows_what_is_about_what() {
     let mut builder = ApplicationBuilder::new(3);
     let layer = builder.layer("layer", 100);
-    let image = builder.image(&Image::new("linux/amd64", &[layer.clone()]));
-    let index = builder.index(&[image.clone()]);
+    let image = builder.image(&Image::new("linux/amd64", std::slice::from_ref(&layer)));
+    let index = builder.index(std::slice::from_ref(&image));
     let sbom = builder.sbom(&image);
     let signature = builder.signature(&sbom);
     let convention = builder.convention_signature(&index);

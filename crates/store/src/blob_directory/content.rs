@@ -9,7 +9,6 @@ use oci::limits::MANIFEST_MAX_BYTES;
 use oci::{Algorithm, Descriptor, Digest, Manifest};
 
 use super::{BlobDirectory, Durability};
-use crate::blocking;
 use crate::body::{BlobSource, CHUNK_BYTES, Meter, Verifier};
 use crate::content_files::{ContentFiles as _, Opened};
 use crate::error::StoreError;
@@ -46,8 +45,8 @@ impl BlobDirectory {
         meter: &Meter,
     ) -> Result<Put, StoreError> {
         let digest = descriptor.digest;
-        let there = Arc::clone(self);
-        if blocking::run(move || there.stat(&digest)).await? == Some(descriptor.size) {
+        // One look into an open directory is not worth the way to another thread and back.
+        if self.stat(&digest)? == Some(descriptor.size) {
             return Ok(Put::AlreadyThere);
         }
         let there = Arc::clone(self);

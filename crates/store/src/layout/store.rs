@@ -107,7 +107,9 @@ impl Store for LayoutStore {
         source: &dyn BlobSource,
         meter: &Meter,
     ) -> Result<Put, StoreError> {
-        self.run(Layout::make).await?;
+        if !self.layout.is_made() {
+            self.run(Layout::make).await?;
+        }
         self.layout.blobs.put_blob(descriptor, &self.layout.location, source, meter).await
     }
 

@@ -3,9 +3,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
-use bytes::Bytes;
+use async_trait::async_trait;
 use oci::{Descriptor, Digest, MediaType};
-use store::{Identity, LayoutStore, Put, Store, StoreError};
+use store::{BlobBody, BlobSource, Identity, LayoutStore, Meter, Put, Store, StoreError};
 
 use crate::fixture::{assert_format, blob, blob_path, files, manifest, put, signed_image, tag};
 
@@ -181,6 +181,16 @@ async fn a_file_that_somebody_may_write_to_is_not_shared_by_name() {
     }
 }
 
+/// A blob of a layout as a source.
+struct Blob<'a>(&'a LayoutStore, &'a Descriptor);
+
+#[async_trait]
+impl BlobSource for Blob<'_> {
+    async fn open(&self, offset: u64) -> Result<BlobBody, StoreError> {
+        Ok(self.0.open_blob(self.1, offset).await?.unwrap())
+    }
+}
+
 #[tokio::test]
 async fn a_file_is_taken_whole_and_verified() {
     let directory = tempfile::tempdir().unwrap();
@@ -189,19 +199,11 @@ async fn a_file_is_taken_whole_and_verified() {
     let bytes = testkit::seed::Seed::new(1).bytes(700_000);
     let descriptor = Descriptor::of(MediaType::OCI_LAYER, &bytes);
     put(&source, &descriptor, &bytes).await.unwrap();
-
-    struct Blob<'a>(&'a LayoutStore, &'a Descriptor);
-    #[async_trait::async_trait]
-    impl store::BlobSource for Blob<'_> {
-        async fn open(&self, offset: u64) -> Result<store::BlobBody, StoreError> {
-            Ok(self.0.open_blob(self.1, offset).await?.unwrap())
-        }
-    }
     let destination = LayoutStore::open_or_create(&to).unwrap();
-    let meter = store::Meter::default();
+    let meter = Meter::default();
     destination.put_blob(&descriptor, &Blob(&source, &descriptor), &meter).await.unwrap();
     assert_eq!(meter.bytes(), 700_000);
-    assert!(Bytes::from(fs::read(blob_path(&to, &descriptor.digest)).unwrap()) == bytes);
+    assert!(fs::read(blob_path(&to, &descriptor.digest)).unwrap() == bytes);
 
     // A source that was damaged meanwhile.
     let path = blob_path(&from, &descriptor.digest);

@@ -14,3 +14,4 @@ mod layout_collection;
 mod layout_files;
 mod processes;
 mod receive;
+mod reopened;

@@ -1,5 +1,6 @@
 //! Several processes, some of which are killed. A child is this program again, running one of the ignored tests below in the
 //! directory that it works on.
+#![expect(clippy::print_stdout, reason = "a child tells its parent how far it has come")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -126,7 +126,8 @@ async fn a_socket_is_given_back_after_the_last_byte() {
         let source = Recycled { bytes: bytes.clone(), given_back: Arc::default(), peer: Mutex::default() };
         store.put_blob(&descriptor, &source, &Meter::default()).await.unwrap();
         let mut socket = source.given_back.lock().unwrap().take().expect("the socket was given back");
-        let mut peer = source.peer.lock().unwrap().take().unwrap().await.unwrap();
+        let peer = source.peer.lock().unwrap().take().unwrap();
+        let mut peer = peer.await.unwrap();
         // It is a socket as it was before: nothing was taken from it, and it does not block.
         peer.write_all(b"next").await.unwrap();
         let mut next = [0; 4];

@@ -62,7 +62,8 @@ pub fn narrow(data: &[u8]) {
             Err(error) => return assert_printable(&error),
         };
         assert_eq!(narrowed.made.is_empty(), narrowed.root == *root);
-        let known: BTreeSet<Digest> = manifests.iter().chain(&narrowed.made).map(|manifest| *manifest.digest()).collect();
+        let known: BTreeSet<Digest> =
+            manifests.iter().chain(&narrowed.made).map(|manifest| *manifest.digest()).collect();
         let named: BTreeSet<Digest> =
             manifests.iter().flat_map(Manifest::children).map(|child| child.digest).chain(known).collect();
         for made in &narrowed.made {
@@ -84,7 +85,8 @@ fn closure(manifests: &[Manifest]) -> Option<Closure> {
     let root = manifests.last()?;
     let suffixes = oci::name::ConventionSuffix::ALL;
     let fallbacks = manifests.iter().map(|manifest| Tag::referrers_fallback(manifest.digest()));
-    let conventions = manifests.iter().zip(suffixes).map(|(manifest, suffix)| Tag::convention(manifest.digest(), suffix));
+    let conventions =
+        manifests.iter().zip(suffixes).map(|(manifest, suffix)| Tag::convention(manifest.digest(), suffix));
     let tags: Vec<Tag> = fallbacks.chain(conventions).collect();
     let mut walk = Walk::new(WalkOptions::default(), &tags);
     walk.add_root(&root.descriptor()).unwrap();

@@ -21,7 +21,9 @@ pub fn layout(data: &[u8]) {
     let place = Place::new();
     place.write("oci-layout", MARKER);
     place.write("index.json", index);
-    contents.iter().for_each(|content| place.write_blob(content));
+    for content in contents {
+        place.write_blob(content);
+    }
     run(async {
         let before = look(&LayoutStore::open(place.path()).unwrap()).await;
         change(&place, &before).await;

@@ -23,8 +23,8 @@ pub(super) fn pieces_named_by(data: &[u8], content: impl Fn(&[u8]) -> &[u8]) -> 
     let mut names: Vec<(Digest, usize)> = Vec::new();
     for piece in data.split(|byte| *byte == 0).take(PIECES_MAX) {
         let piece = with_names(&piece[..piece.len().min(PIECE_MAX_BYTES)], &names);
-        let named = content(&piece);
-        names.push((Digest::sha256(named), named.len()));
+        let essence = content(&piece);
+        names.push((Digest::sha256(essence), essence.len()));
         pieces.push(piece.into());
     }
     pieces

@@ -63,12 +63,11 @@ pub fn registry(data: &[u8]) {
     let credentials = || Credentials { user: "user".to_owned(), password: "word".to_owned() };
     let access = match access {
         b'b' => Access::Basic(credentials()),
-        b't' => {
-            Access::Bearer { credentials: credentials(), anonymous_pull: true, lifetime: Duration::from_mins(1) }
-        }
+        b't' => Access::Bearer { credentials: credentials(), anonymous_pull: true, lifetime: Duration::from_mins(1) },
         _ => Access::Open,
     };
-    let options = RegistryOptions { access, blob_max_bytes: BLOB_MAX_BYTES, uploads_max: 8, ..RegistryOptions::default() };
+    let options =
+        RegistryOptions { access, blob_max_bytes: BLOB_MAX_BYTES, uploads_max: 8, ..RegistryOptions::default() };
     let registry = Registry::new(Arc::new(MemoryRepositories::default()), options);
     run(async {
         let mut location = String::new();
@@ -126,8 +125,7 @@ async fn ask(registry: &Registry, request: Request<Vec<u8>>) -> Option<String> {
 fn check_content(resource: &Resource, body: &[u8]) {
     let matches = |digest: &Digest| assert!(digest.verify(body).is_ok(), "{digest} is something else");
     match resource {
-        Resource::Blob(digest) => matches(digest),
-        Resource::Manifest(registry::route::ManifestName::Digest(digest)) => matches(digest),
+        Resource::Blob(digest) | Resource::Manifest(registry::route::ManifestName::Digest(digest)) => matches(digest),
         Resource::Tags | Resource::Referrers(_) => drop(serde_json::from_slice::<serde_json::Value>(body).unwrap()),
         _ => {}
     }

@@ -42,7 +42,8 @@ pub fn names(data: &[u8]) {
     if let Ok(tag) = text.parse::<Tag>() {
         assert_eq!(tag.as_str(), text);
         if let Some((subject, suffix)) = tag.attached_to() {
-            let made = suffix.map_or_else(|| Tag::referrers_fallback(&subject), |suffix| Tag::convention(&subject, suffix));
+            let made =
+                suffix.map_or_else(|| Tag::referrers_fallback(&subject), |suffix| Tag::convention(&subject, suffix));
             assert_eq!(made, tag);
             assert!(tag.is_attachment());
         }

@@ -11,6 +11,7 @@ struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// Mounts one, where that is allowed.
+    #[expect(clippy::print_stderr, reason = "what a test did without must be seen in its output")]
     fn mount(kilobytes: usize) -> Option<Self> {
         let directory = tempfile::Builder::new().prefix("e2e-disk-").tempdir().unwrap().keep();
         let option = format!("size={kilobytes}k,mode=0700");

@@ -11,7 +11,7 @@ use testkit::peers::{Tool, tool};
 use super::{attested, written_by_us};
 
 /// How long the daemon may take until it answers.
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 const PLUGINS_WE_DO_WITHOUT: &str = r#"["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images",
   "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri", "io.containerd.podsandbox.controller.v1.podsandbox"]"#;

@@ -60,8 +60,8 @@ impl Signer {
 fn image() -> Application {
     let mut builder = ApplicationBuilder::new(9);
     let layer = builder.layer("base", 1000);
-    let images =
-        ["linux/amd64", "linux/arm64/v8"].map(|platform| builder.image(&Image::new(platform, &[layer.clone()])));
+    let images = ["linux/amd64", "linux/arm64/v8"]
+        .map(|platform| builder.image(&Image::new(platform, std::slice::from_ref(&layer))));
     let index = builder.index(&images);
     builder.tag("1.0", &index);
     builder.build()
@@ -69,7 +69,7 @@ fn image() -> Application {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signature_verifies_after_the_copy() {
-    let Some(signer) = Signer::new() else { return };
+    let Some(cosign) = Signer::new() else { return };
     let application = image();
     let digest = application.tags()[0].1;
     let forms = [(Form::Bundle, Kind::Ours), (Form::Bundle, Kind::Distribution), (Form::Tag, Kind::Ours)];
@@ -77,14 +77,14 @@ async fn a_signature_verifies_after_the_copy() {
         let source = Place::open(from).await.unwrap();
         source.fill("team/app", &application).await;
         let signed = format!("{}@{digest}", source.reference("team/app"));
-        signer.sign(form, &signed);
-        signer.verify(form, &signed);
+        cosign.sign(form, &signed);
+        cosign.verify(form, &signed);
         for to in [Kind::Ours, Kind::Distribution, Kind::OciRegistry, Kind::Layout, Kind::Archive] {
             // A layout and an archive are on the way to another registry.
             let Some(place) = Place::open(to).await else { continue };
             let program = Program::default();
             program.succeed(&["copy", &format!("{}:1.0", source.reference("team/app")), &place.reference("moved/app")]);
-            let (place, reference) = if to.is_registry() {
+            let (_last, reference) = if to.is_registry() {
                 let reference = place.reference("moved/app");
                 (place, reference)
             } else {
@@ -93,30 +93,29 @@ async fn a_signature_verifies_after_the_copy() {
                 program.succeed(&["copy", &format!("{}:1.0", place.reference("moved/app")), &reference]);
                 (last, reference)
             };
-            eprintln!("{form:?} from {from:?} to {to:?} ({})", place.address());
-            signer.verify(form, &format!("{reference}@{digest}"));
+            cosign.verify(form, &format!("{reference}@{digest}"));
         }
     }
     // An image that nobody has signed does not verify: the checks above can fail.
     let unsigned = Place::open(Kind::Ours).await.unwrap();
     unsigned.fill("team/app", &application).await;
     let reference = format!("{}@{digest}", unsigned.reference("team/app"));
-    assert!(!signer.command(&[&Signer::VERIFY[..], &[&reference]].concat()).status.success());
+    assert!(!cosign.command(&[&Signer::VERIFY[..], &[&reference]].concat()).status.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn we_read_what_cosign_saves() {
-    let Some(signer) = Signer::new() else { return };
+    let Some(cosign) = Signer::new() else { return };
     let application = image();
     let digest = application.tags()[0].1;
     let source = Place::open(Kind::Ours).await.unwrap();
     source.fill("team/app", &application).await;
     let signed = format!("{}@{digest}", source.reference("team/app"));
-    signer.sign(Form::Bundle, &signed);
-    let saved = signer.cosign.home().join("saved");
-    signer.run(&["save", "--allow-http-registry", "--dir", &saved.display().to_string(), &signed]);
+    cosign.sign(Form::Bundle, &signed);
+    let saved = cosign.cosign.home().join("saved");
+    cosign.run(&["save", "--allow-http-registry", "--dir", &saved.display().to_string(), &signed]);
     let destination = Place::open(Kind::Ours).await.unwrap();
     let reference = destination.reference("loaded/app");
     Program::default().succeed(&["copy", &format!("oci:{}@{digest}", saved.display()), &format!("{reference}:1.0")]);
-    signer.verify(Form::Bundle, &format!("{reference}@{digest}"));
+    cosign.verify(Form::Bundle, &format!("{reference}@{digest}"));
 }

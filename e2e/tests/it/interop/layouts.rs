@@ -15,7 +15,7 @@ fn known_to_all() -> Application {
     let base = builder.layer("base", 2000);
     let mut images = Vec::new();
     for platform in ["linux/amd64", "linux/arm64/v8"] {
-        let image = builder.image(&Image::new(platform, &[base.clone()]));
+        let image = builder.image(&Image::new(platform, std::slice::from_ref(&base)));
         let sbom = builder.sbom(&image);
         builder.signature(&sbom);
         images.push(image);
@@ -37,13 +37,11 @@ fn is_artifact(application: &Application) -> impl Iterator<Item = Digest> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn regctl_shows_every_artifact_of_what_we_write() {
     let application = known_to_all();
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Archive) {
+    // In layouts it looks for fallback tags alone, and we list referrers there as oras does.
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_registry()) {
         let Some(place) = written_by_us(&application, kind).await else { continue };
         let Some((regctl, hosts)) = regctl(&[&place]) else { return };
-        let reference = match kind {
-            Kind::Layout => format!("ocidir://{}:1.0", place.path("team/app").display()),
-            _ => format!("{}:1.0", place.reference("team/app")),
-        };
+        let reference = format!("{}:1.0", place.reference("team/app"));
         let arguments = ["artifact", "tree", "--digest-tags", &reference].map(str::to_owned);
         let tree = regctl.run(hosts.iter().chain(&arguments));
         for artifact in is_artifact(&application).chain(application.convention_tags().values().copied()) {
@@ -73,12 +71,10 @@ async fn we_read_what_regctl_writes_and_it_reads_what_we_write() {
             let arguments = ["image", "copy", "--referrers", "--digest-tags", from, to].map(str::to_owned);
             regctl.run(hosts.iter().chain(&arguments));
         };
-        copy(&format!("{}:1.0", source.reference("team/app")), &layout);
+        let written = format!("{}:1.0", source.reference("team/app"));
+        copy(&written, &layout);
         assert_read_by_us(&application, &directory.path().join("layout"), "1.0").await;
-
-        let ours = written_by_us(&application, Kind::Layout).await.unwrap();
-        let ours = format!("ocidir://{}:1.0", ours.path("team/app").display());
-        copy(&ours, &format!("{}:1.0", destination.reference("regctl")));
+        copy(&written, &format!("{}:1.0", destination.reference("regctl")));
         sound::assert_whole(&application, &*destination.read("regctl"), &format!("regctl to {kind:?}")).await;
     }
 }
