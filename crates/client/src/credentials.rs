@@ -138,10 +138,10 @@ impl Credentials {
                 Credential::Refresh(Secret(token))
             } else if let Some(auth) = entry.auth.filter(|auth| !auth.is_empty()) {
                 let pair = STANDARD.decode(auth.trim()).ok().and_then(|pair| String::from_utf8(pair).ok());
-                let (user, password) = pair
-                    .as_deref()
-                    .and_then(|pair| pair.split_once(':'))
-                    .ok_or_else(|| format!("has an `auth` that is not USER:PASSWORD in base64, for {place}"))?;
+                let (user, password) = pair.as_deref().and_then(|pair| pair.split_once(':')).ok_or_else(|| {
+                    let place = oci::text::printable(&place);
+                    format!("has an `auth` that is not USER:PASSWORD in base64, for {place}")
+                })?;
                 // Docker pads passwords with zero bytes.
                 let password = Secret(password.trim_end_matches('\0').to_owned());
                 Credential::Password { user: user.to_owned(), password }

@@ -17,7 +17,8 @@ const PAGE_TAGS: usize = 1000;
 /// Largest page that is read, in bytes. Registries that ignore the number asked for send everything at once.
 const PAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// Returns every tag.
+/// Returns every tag. A registry that sends exactly as many as were asked for and no way to more is asked again without a
+/// number: some cut the list there and do not say so.
 pub(crate) async fn list(repository: &Repository) -> Result<Vec<Tag>, StoreError> {
     #[derive(Deserialize)]
     struct Page {
@@ -44,14 +45,19 @@ pub(crate) async fn list(repository: &Repository) -> Result<Vec<Tag>, StoreError
         let body = body.ok_or_else(|| context.protocol(format!("a page has more than {PAGE_MAX_BYTES} bytes")))?;
         let page: Page = serde_json::from_slice(&body)
             .map_err(|error| context.protocol(format!("it is not a list of tags: {error}")))?;
-        for tag in page.tags.unwrap_or_default() {
+        let page = page.tags.unwrap_or_default();
+        let cut = next.is_none() && tags.is_empty() && page.len() == PAGE_TAGS;
+        for tag in page {
             tags.push(tag.parse().map_err(|error| context.protocol(format!("{error}")))?);
         }
         if tags.len() > TAGS_MAX {
             return Err(context.protocol(format!("there are more than {TAGS_MAX} tags")));
         }
-        let Some(next) = next else { break };
-        url = next;
+        url = match next {
+            Some(next) => next,
+            None if cut => repository.url("tags/list").await?,
+            None => break,
+        };
     }
     // Pages overlap when tags are set in between.
     tags.sort_unstable();

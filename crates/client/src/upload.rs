@@ -83,30 +83,46 @@ pub(crate) async fn put(
 ) -> Result<Put, StoreError> {
     let action = format!("the upload of blob {}", descriptor.digest);
     let context = repository.context(&action, Access::Push);
-    let trusted = trust::is_verifying(repository, descriptor).await?;
-    let upload = Upload {
+    let mut upload = Upload {
         repository,
         context,
         descriptor,
         source,
         tally: Tally::new(meter),
-        trusted,
+        trusted: false,
         ended: AtomicU64::new(u64::MAX),
         checked: AtomicBool::new(false),
     };
-    let outcome = upload.run().await;
+    let session = upload.prepare().await?;
+    let outcome = upload.run(session).await;
     // A registry may say that it has the blob before it has read all of it.
     upload.tally.settle(if outcome.is_ok() { descriptor.size } else { 0 });
     outcome.map(|()| Put::Stored)
 }
 
 impl Upload<'_> {
-    async fn run(&self) -> Result<(), StoreError> {
-        let profile = &self.repository.registry().profile;
-        let mut backoff = Backoff::new(self.repository.registry().options.retry);
-        let mut session = profile
+    /// Finds out whether the content has to be hashed here. Returns the session of a mount that failed; or, where a trial
+    /// upload has to show whether the registry hashes, one that was opened meanwhile.
+    async fn prepare(&mut self) -> Result<Option<Session>, StoreError> {
+        let registry = self.repository.registry();
+        let left = registry
+            .profile
             .take_upload(self.repository.name(), &self.descriptor.digest)
             .map(|location| Session { location, offset: 0, chunk_min: 0 });
+        let usual = matches!(registry.options.upload, UploadMode::Auto | UploadMode::PostPut);
+        if left.is_some() || !usual || !trust::is_open(self.repository, self.descriptor) {
+            self.trusted = trust::is_verifying(self.repository, self.descriptor).await?;
+            return Ok(left);
+        }
+        let (trusted, opened) =
+            tokio::join!(trust::is_verifying(self.repository, self.descriptor), session::open(self));
+        self.trusted = trusted?;
+        // A session that could not be opened is opened again, with the usual patience.
+        Ok(opened.ok())
+    }
+
+    async fn run(&self, mut session: Option<Session>) -> Result<(), StoreError> {
+        let mut backoff = Backoff::new(self.repository.registry().options.retry);
         let mut furthest = 0;
         loop {
             let (error, wish, broken) = match self.attempt(session).await {

@@ -217,6 +217,14 @@ impl Layout {
         }
     }
 
+    fn require_writes(&self) -> Result<(), StoreError> {
+        if self.writes {
+            return Ok(());
+        }
+        let action = "be changed: it was opened to be read";
+        Err(StoreError::Unsupported { location: self.location.clone(), action })
+    }
+
     /// Tells whether [`Layout::make`] has been here.
     fn is_made(&self) -> bool {
         self.made.load(Ordering::Acquire)
@@ -224,14 +232,10 @@ impl Layout {
 
     /// Makes the layout if it is not there.
     fn make(&self) -> Result<(), StoreError> {
-        if !self.writes {
-            return Err(StoreError::Unsupported {
-                location: self.location.clone(),
-                action: "be changed: it was opened to be read",
-            });
-        }
-        let marker = self.path.join(MARKER);
-        if self.is_made() || marker.exists() {
+        self.require_writes()?;
+        let (marker, index) = (self.path.join(MARKER), self.path.join(INDEX));
+        // A process that was killed may have made the one and not the other.
+        if self.is_made() || (marker.exists() && index.exists()) {
             self.made.store(true, Ordering::Release);
             return Ok(());
         }
@@ -252,7 +256,7 @@ impl Layout {
         }
         drop(staged);
         let _lock = Lock::exclusive(&marker)?;
-        if !self.path.join(INDEX).exists() {
+        if !index.exists() {
             self.write_index(&mut self.state(), LayoutIndex::empty())?;
         }
         Ok(())
@@ -262,7 +266,7 @@ impl Layout {
     fn index(&self, state: &mut State) -> Result<Arc<LayoutIndex>, StoreError> {
         let path = self.path.join(INDEX);
         let Some(bytes) = regular_file::read(&path, INDEX_MAX_BYTES)? else {
-            if self.writes && !self.path.join(MARKER).exists() {
+            if self.writes {
                 return Ok(Arc::new(LayoutIndex::empty()));
             }
             return Err(StoreError::format(&self.path, "is not a whole OCI layout: it has no file `index.json`"));

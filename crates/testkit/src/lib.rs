@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`application`] | builders of graphs: images, artifacts, whole applications |
-//! | [`fuzzing`] | what the fuzz targets do, so that tests can replay their corpus |
+//! | `fuzzing` (a feature) | what the fuzz targets do, so that tests can replay their corpus |
 //! | [`layer`] | layers that tools can unpack |
 //! | [`read`] | the graph that a store holds, read one question at a time |
 //! | [`source`] | sources of blobs of every kind, honest and not |

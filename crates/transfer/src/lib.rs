@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`route`] | what is to be copied from where to where |
 //! | [`explore`] | the closure of the roots at the source, and what of it the destination already shows |
-//! | [`copy`] | the whole job: plan, apply, proof |
+//! | [`copy`](mod@crate::copy) | the whole job: plan, apply, proof |
 //! | [`fallback`] | the list of referrers for registries that keep none |
 //! | [`narrow`] | an index reduced to some platforms |
 //! | [`cache`] | manifests that are here already |

@@ -34,6 +34,12 @@ pub(super) async fn is_verifying(repository: &Repository, descriptor: &Descripto
     known.get_or_try_init(|| ask(repository, algorithm)).await.copied()
 }
 
+/// Tells whether [`is_verifying`] would have to ask for this blob.
+pub(super) fn is_open(repository: &Repository, descriptor: &Descriptor) -> bool {
+    let known = repository.registry().profile.verifying(descriptor.digest.algorithm());
+    descriptor.size >= WORTHWHILE_BYTES && known.get().is_none()
+}
+
 /// Uploads bytes under a wrong digest. Anything but a clear refusal counts as "does not verify".
 async fn ask(repository: &Repository, algorithm: Algorithm) -> Result<bool, StoreError> {
     let context = repository.context("a trial upload", Access::Push);

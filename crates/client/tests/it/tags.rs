@@ -102,3 +102,16 @@ async fn a_failure_in_the_middle_is_no_short_list() {
         assert!(outcome.is_err(), "{status}");
     }
 }
+
+/// As a registry that stops at the number asked for and does not say that there is more.
+#[tokio::test]
+async fn a_list_that_was_cut_without_a_word_is_asked_for_whole() {
+    let tags = tags_of(|head| {
+        let count = head.query.get("n").map_or(1500, |number| number.parse::<usize>().unwrap().min(1500));
+        let names: Vec<String> = (0..count).map(|number| format!("\"v{number}\"")).collect();
+        Reply::new(200).body(format!(r#"{{"tags":[{}]}}"#, names.join(",")))
+    })
+    .await
+    .unwrap();
+    assert_eq!(tags.len(), 1500);
+}

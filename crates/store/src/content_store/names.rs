@@ -72,6 +72,10 @@ impl Names {
         if document.schema != SCHEMA {
             return Err(damaged("it has another schema"));
         }
+        let mut pointers = document.tags.values().chain(&document.roots);
+        if pointers.any(|descriptor| descriptor.manifest_kind().is_none()) {
+            return Err(damaged("it names something that is no manifest"));
+        }
         let tags = document.tags.into_iter().map(|(tag, descriptor)| Some((tag.parse().ok()?, descriptor)));
         let tags = tags.collect::<Option<_>>().ok_or_else(|| damaged("a tag is none"))?;
         Ok(Name { tags, roots: document.roots })

@@ -3,6 +3,8 @@
 //! The file may be another tool's. Every field and every entry is kept as the text it was read as, in its order; only an
 //! entry that is changed is written anew, and of it only what changes.
 
+mod saved;
+
 use std::path::Path;
 
 use oci::{Descriptor, Digest, MediaType, Tag, annotation};
@@ -40,7 +42,8 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone)]
 pub(crate) struct EntryView {
     pub(crate) descriptor: Descriptor,
-    /// The name of the entry when it is a tag. Some tools write a full reference instead, which is no tag.
+    /// The name of the entry when it is a tag. Some tools write a full reference instead, which is no tag. What cosign has
+    /// saved with an image has the convention tag under which a registry keeps it.
     pub(crate) tag: Option<Tag>,
 }
 
@@ -62,7 +65,8 @@ impl LayoutIndex {
             Some(text) => serde_json::from_str::<Option<Vec<Box<RawValue>>>>(text.get()).map_err(broken)?,
             None => return Err(StoreError::format(path, "is not the index of an OCI layout: it lists no manifests")),
         };
-        let entries = entries.unwrap_or_default().into_iter().map(Entry::new).collect();
+        let mut entries: Vec<Entry> = entries.unwrap_or_default().into_iter().map(Entry::new).collect();
+        saved::name_attached(&mut entries);
         Ok(Self { fields, entries })
     }
 

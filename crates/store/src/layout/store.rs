@@ -136,6 +136,7 @@ impl Store for LayoutStore {
     async fn delete_blob(&self, digest: &Digest) -> Result<bool, StoreError> {
         let digest = *digest;
         self.run(move |layout| {
+            layout.require_writes()?;
             let removed = layout.blobs.remove(&digest)?;
             layout.blobs.sync()?;
             Ok(removed)

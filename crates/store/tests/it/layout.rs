@@ -178,8 +178,34 @@ async fn a_layout_that_was_opened_to_be_read_is_not_changed() {
     assert_holds(&store, &application).await;
     let refused = store.tag(&tag("v2"), manifest(&application, "image")).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unsupported { .. }), "{refused:?}");
+    let layer = &manifest(&application, "image").layers()[0];
+    let refused = store.delete_blob(&layer.digest).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unsupported { .. }), "{refused:?}");
     store.finish().await.unwrap();
     assert_eq!(files(directory.path()), before);
+}
+
+#[tokio::test]
+async fn a_layout_that_a_killed_process_began_is_completed() {
+    // Between its first two files, and with a file in the making.
+    for left in [&["oci-layout"][..], &[".supercargo"], &["oci-layout", ".supercargo"]] {
+        let directory = tempfile::tempdir().unwrap();
+        for name in left {
+            let path = directory.path().join(name);
+            if *name == "oci-layout" {
+                fs::write(path, r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+            } else {
+                fs::create_dir(&path).unwrap();
+                fs::write(path.join("0123456789abcdef"), "half a fi").unwrap();
+            }
+        }
+        let application = signed_image(1);
+        let store = LayoutStore::open_or_create(directory.path()).unwrap();
+        assert_eq!(store.tags().await.unwrap(), []);
+        application.write_to_store(&store).await.unwrap();
+        assert_holds(&LayoutStore::open(directory.path()).unwrap(), &application).await;
+        assert!(!directory.path().join(".supercargo").exists());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 
 mod application;
 mod contract;
+mod corpus;
 mod files;
 mod ours;
 mod peers;
