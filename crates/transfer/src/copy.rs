@@ -97,7 +97,29 @@ pub async fn copy(
             outcome => outcomes[position] = Some(outcome),
         }
     }
+    finish(&ready, &mut outcomes, options).await?;
     Ok(CopyReport { routes: outcomes.into_iter().flatten().collect() })
+}
+
+/// Makes what arrived final, once for each destination: an archive gets its name when all of its images are in it.
+async fn finish(
+    ready: &[(usize, Planned)],
+    outcomes: &mut [Option<RouteOutcome>],
+    options: &CopyOptions,
+) -> Result<(), TransferError> {
+    let mut finished = BTreeSet::new();
+    for (position, planned) in ready {
+        let destination = &planned.route.destination;
+        let arrived = matches!(outcomes[*position], Some(Ok(_)));
+        if !arrived || !finished.insert(destination.location().to_owned()) {
+            continue;
+        }
+        match destination.finish().await {
+            Err(error) if options.keep_going => outcomes[*position] = Some(Err(error.into())),
+            outcome => outcome?,
+        }
+    }
+    Ok(())
 }
 
 fn announce(ready: &[(usize, Planned)], progress: &dyn Progress) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use testkit::fuzzing::TARGETS;
 
 /// The corpus is read by people and cloned by everybody.
-const BYTES_MAX: usize = 1_000_000;
+const BYTES_MAX: u64 = 1_000_000;
 const FILES_MAX: usize = 200;
 
 fn fuzz() -> PathBuf {
@@ -54,7 +54,7 @@ fn the_corpus_is_small() {
         let directory = fuzz().join("corpus").join(name);
         let inputs = names_in(&directory);
         assert!(inputs.len() < FILES_MAX, "{name} has {} inputs", inputs.len());
-        bytes += inputs.iter().map(|input| fs::metadata(directory.join(input)).unwrap().len() as usize).sum::<usize>();
+        bytes += inputs.iter().map(|input| fs::metadata(directory.join(input)).unwrap().len()).sum::<u64>();
     }
     assert!(bytes < BYTES_MAX, "{bytes} bytes");
 }

@@ -55,7 +55,6 @@ pub(super) async fn arrive(
     for wave in parts_first(arrival.graph, &wanted) {
         arrival.set_tags(&wave, &mut evidence).await?;
     }
-    arrival.destination.finish().await?;
     let proof = arrival.demand(ProofReport::new(arrival.graph, selected, &wanted, &evidence))?;
     for root in &planned.explored.roots {
         progress.root_finished(arrival.location, &root.descriptor.digest);

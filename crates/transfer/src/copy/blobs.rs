@@ -6,7 +6,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use oci::{Descriptor, Digest};
 use store::{BlobBody, BlobSource, Meter, Put, Store, StoreError};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Planned;
@@ -42,18 +41,18 @@ pub(super) async fn move_all(
         let most = |planned: &&Planned| planned.route.source.concurrency().min(planned.route.destination.concurrency());
         planned.iter().map(most).max().unwrap_or(1).min(JOBS_MAX)
     });
-    let slots = Arc::new(Semaphore::new(jobs.max(1)));
+    let mut waiting = gather(planned).into_iter();
     let mut tasks = JoinSet::new();
-    for work in gather(planned) {
-        let (slots, progress) = (Arc::clone(&slots), Arc::clone(progress));
-        tasks.spawn(async move {
-            // The semaphore is never closed.
-            let _slot = slots.acquire_owned().await;
-            work.run(&*progress).await
-        });
-    }
     let mut results: Vec<Result<Moved, TransferError>> = planned.iter().map(|_| Ok(Moved::default())).collect();
-    while let Some(done) = tasks.join_next().await {
+    loop {
+        // In their order: the largest, which take longest, begin first.
+        while tasks.len() < jobs.max(1)
+            && let Some(work) = waiting.next()
+        {
+            let progress = Arc::clone(progress);
+            tasks.spawn(async move { work.run(&*progress).await });
+        }
+        let Some(done) = tasks.join_next().await else { return results };
         // A task is never cancelled here; a panic is passed on.
         let done = match done {
             Ok(done) => done,
@@ -72,7 +71,6 @@ pub(super) async fn move_all(
             }
         }
     }
-    results
 }
 
 /// The same outcome for another route that shares the destination. An error cannot be cloned; its message can.

@@ -112,13 +112,17 @@ async fn we_read_what_cosign_saves() {
         let source = Place::open(Kind::Ours).await.unwrap();
         source.fill("team/app", &application).await;
         let signed = format!("{}@{digest}", source.reference("team/app"));
-        forms.iter().for_each(|form| cosign.sign(*form, &signed));
+        for form in forms {
+            cosign.sign(*form, &signed);
+        }
         let saved = cosign.cosign.home().join(format!("saved-{forms:?}").replace(['[', ']', ',', ' '], ""));
         cosign.run(&["save", "--allow-http-registry", "--dir", &saved.display().to_string(), &signed]);
         // The image is the only root, though the list of the layout has its signatures too.
         let destination = Place::open(Kind::Ours).await.unwrap();
         let reference = destination.reference("loaded/app");
         Program::default().succeed(&["copy", &format!("oci:{}", saved.display()), &format!("{reference}:1.0")]);
-        forms.iter().for_each(|form| cosign.verify(*form, &format!("{reference}@{digest}")));
+        for form in forms {
+            cosign.verify(*form, &format!("{reference}@{digest}"));
+        }
     }
 }
