@@ -111,6 +111,10 @@ impl FromStr for Reference {
         if text.len() > REFERENCE_MAX_BYTES {
             return Err(ReferenceError::TooLong { found: text.len() });
         }
+        // No path needs them, no terminal shows them, and a NUL is in no path at all.
+        if text.chars().any(char::is_control) {
+            return Err(ReferenceError::ControlCharacter { given: text.chars().take(300).collect() });
+        }
         let place = |rest: &str, what| {
             let (path, selector) = split_selector(rest)?;
             if path.is_empty() {
@@ -236,6 +240,12 @@ pub enum ReferenceError {
     TooLong {
         /// Its length in bytes.
         found: usize,
+    },
+    /// Characters that would drive a terminal.
+    #[error("`{}` holds a control character", crate::text::printable(.given))]
+    ControlCharacter {
+        /// What was given.
+        given: String,
     },
     /// A transport without a path.
     #[error("`{form}` needs a path after the colon")]

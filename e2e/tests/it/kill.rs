@@ -98,7 +98,15 @@ async fn assert_tags_are_complete(scene: &Scene, what: &str) {
 async fn survives_kills(to: Kind) {
     let Some(undisturbed) = scene(to).await else { return };
     undisturbed.succeeds("bundle", &[]).await;
-    let requests = observer(&undisturbed).log().exchanges().len() as u64;
+    observer(&undisturbed).log().settled().await;
+    let exchanges = observer(&undisturbed).log().exchanges();
+    let requests = exchanges.len() as u64;
+    // Of a whole copy every blob is seen that was not there: nothing that moves escapes the count below.
+    let there: BTreeSet<Digest> = older().blobs().map(|(descriptor, _)| descriptor.digest).collect();
+    let blobs = undisturbed.application.blobs().map(|(descriptor, _)| descriptor.digest);
+    let blobs: BTreeSet<Digest> = blobs.filter(|digest| !there.contains(digest)).collect();
+    let observed = moved(&undisturbed, &exchanges).intersection(&finished(&undisturbed, &exchanges)).copied().collect();
+    assert_eq!(blobs, observed);
     let mut seed = Seed::new(to as u64 + 1);
     let mut kills = 0;
     while kills < kills_wanted() {

@@ -28,7 +28,7 @@ pub(crate) struct CopySwitches {
     #[arg(long)]
     no_layer_artifacts: bool,
 
-    /// Copy non-distributable layers too; they are fetched from where the manifest says they are
+    /// Copy non-distributable layers too, which the source must have; the URLs of a manifest are never fetched
     #[arg(long)]
     include_foreign_layers: bool,
 

@@ -148,7 +148,15 @@ fn a_selector_can_be_exchanged() {
 
 #[test]
 fn errors_show_no_control_characters() {
-    for text in ["a\u{1b}[2J/b:c", "\u{1b}lpine", "docker://\u{1b}", "oci:x@\u{1b}", "example.com/a:\u{1b}"] {
+    for text in [
+        "a\u{1b}[2J/b:c",
+        "\u{1b}lpine",
+        "docker://\u{1b}",
+        "oci:a\u{1b}b",
+        "docker-archive:a:\0",
+        "oci:x@\u{1b}",
+        "example.com/a:\u{1b}",
+    ] {
         let error = text.parse::<Reference>().unwrap_err().to_string();
         assert!(!error.chars().any(char::is_control), "{error:?}");
     }

@@ -91,8 +91,8 @@ fn closure(manifests: &[Manifest]) -> Option<Closure> {
     let mut walk = Walk::new(WalkOptions::default(), &tags);
     walk.add_root(&root.descriptor()).unwrap();
     let find = |digest: &Digest| manifests.iter().find(|manifest| manifest.digest() == digest).cloned();
-    // Every tag that is asked for names another manifest.
-    let mut tagged = manifests.iter().cycle();
+    // Each tag names another manifest, and the same one whenever it is asked for.
+    let tagged: BTreeMap<&Tag, &Manifest> = tags.iter().zip(manifests.iter().cycle()).collect();
     let mut asked = BTreeSet::new();
     while let Some(ask) = walk.next() {
         let answered = match ask {
@@ -105,7 +105,10 @@ fn closure(manifests: &[Manifest]) -> Option<Closure> {
                 let listed: Vec<Descriptor> = manifests.iter().filter(about).map(Manifest::descriptor).collect();
                 walk.answer_referrers(subject, &listed)
             }
-            Ask::Tag { tag, subject, suffix } => walk.answer_tag(&tag, subject, suffix, tagged.next().cloned()),
+            Ask::Tag { tag, subject, suffix } => {
+                let named = tagged.get(&tag).copied().cloned();
+                walk.answer_tag(&tag, subject, suffix, named)
+            }
         };
         if let Err(error) = answered {
             assert_printable(&error);

@@ -1,12 +1,13 @@
 //! What users give: auth files, lists of copies, arguments.
 
 use client::Credentials;
-use oci::{Host, Reference, RepositoryName};
+use oci::{Host, RepositoryName};
 use ops::artifact::FileRequest;
 
 use super::assert_printable;
 use super::look::checked;
 use super::place::Place;
+use super::values::assert_shown_as_written;
 
 /// Reads an auth file. Nothing of what may be secret is in what is said of one that cannot be read.
 pub fn credentials(data: &[u8]) {
@@ -37,7 +38,7 @@ pub fn copy_list(data: &[u8]) {
     for (source, destination) in lines {
         let Some(destination) = destination else { continue };
         match destination.place_for(&source) {
-            Ok(place) => assert_eq!(place.to_string().parse::<Reference>().unwrap(), place),
+            Ok(place) => assert_shown_as_written(&place),
             Err(error) => assert_printable(&error),
         }
     }
