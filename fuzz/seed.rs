@@ -1,6 +1,7 @@
 //! Writes the seeds of the corpus into `corpus/<target>/`: applications of the testkit, and cases that a hostile mind would try
 //! first. What fuzzing finds beside them has names that are hashes.
 #![allow(clippy::unwrap_used, reason = "a tool of the developers stops at the first thing that is not as it should be")]
+#![expect(clippy::disallowed_methods, reason = "files that are written again when that fails")]
 
 #[path = "seeds/answers.rs"]
 mod answers;

@@ -107,7 +107,7 @@ fn index(children: &[usize], more: &str) -> String {
 pub fn small() -> Application {
     let mut builder = ApplicationBuilder::new(7);
     let layer = builder.blob("application/vnd.example.text.v1", "a layer");
-    let image = builder.artifact("application/vnd.example.image.v1", None, &[layer.clone()]);
+    let image = builder.artifact("application/vnd.example.image.v1", None, std::slice::from_ref(&layer));
     let image = builder.index(&[image]);
     let sbom = builder.sbom(&image);
     builder.signature(&sbom);

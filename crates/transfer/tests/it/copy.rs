@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use graph::{Difference, WalkError};
-use oci::{Descriptor, Digest, Manifest, MediaType, Selector, Tag};
+use oci::{Digest, Manifest, MediaType, Selector, Tag};
 use store::{Store, StoreError};
 use testkit::application::{Application, WholeGraph};
 use testkit::read::read_tags;
@@ -122,12 +122,11 @@ async fn what_the_source_lacks_stops_the_copy_before_anything_is_written() {
         let listed = application.named(lost).clone();
         source.inner.delete_manifest(&digest).await.unwrap();
         application.lose(&digest);
-        let source = Arc::into_inner(source).unwrap();
         let subject = application.named("amd64").digest;
-        let source = Listing { inner: source, subject, listed: (lost == "sbom-amd64").then_some(listed) };
-        let destination = Quirky::new("destination").shared();
-        let mut only = route(&Quirky::new("unused").shared(), &destination, &tags(&application));
-        only.source = Arc::new(source);
+        let mut source = Arc::into_inner(source).unwrap();
+        source.also_lists = (lost == "sbom-amd64").then_some((subject, listed));
+        let (source, destination) = (source.shared(), Quirky::new("destination").shared());
+        let only = route(&source, &destination, &tags(&application));
         let error = copy(vec![only], &CopyOptions::default(), &Arc::default()).await.unwrap_err();
         assert_eq!(error.digests()[0], digest, "{error}");
         assert!(matches!(error, TransferError::Lost { .. }));
@@ -240,75 +239,4 @@ async fn a_recheck_finds_the_blob_that_an_unchanged_copy_takes_for_granted() {
     let report = copy(vec![route(&source, &destination, &roots)], &options, &cache).await.unwrap();
     assert_eq!(report.routes[0].as_ref().unwrap().blobs_moved, 1);
     assert_whole(&application, &destination.inner).await;
-}
-
-/// A source whose list of referrers names something that it does not have.
-#[derive(Debug)]
-struct Listing {
-    inner: Quirky,
-    subject: Digest,
-    listed: Option<Descriptor>,
-}
-
-#[async_trait::async_trait]
-impl Store for Listing {
-    fn location(&self) -> &str {
-        self.inner.location()
-    }
-    fn identity(&self) -> store::Identity {
-        self.inner.identity()
-    }
-    fn concurrency(&self) -> usize {
-        4
-    }
-    async fn resolve(&self, tag: &Tag) -> Result<Option<Descriptor>, StoreError> {
-        self.inner.resolve(tag).await
-    }
-    async fn stat_manifest(&self, digest: &Digest) -> Result<Option<Descriptor>, StoreError> {
-        self.inner.stat_manifest(digest).await
-    }
-    async fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, StoreError> {
-        self.inner.manifest(digest).await
-    }
-    async fn put_manifest(&self, manifest: &Manifest) -> Result<store::SubjectIndexed, StoreError> {
-        self.inner.put_manifest(manifest).await
-    }
-    async fn tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), StoreError> {
-        self.inner.tag(tag, manifest).await
-    }
-    async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
-        self.inner.tags().await
-    }
-    async fn referrers(&self, subject: &Digest, kind: Option<&str>) -> Result<store::Referrers, StoreError> {
-        match (&self.listed, *subject == self.subject) {
-            (Some(listed), true) => Ok(store::Referrers::Listed(vec![listed.clone()])),
-            _ => self.inner.referrers(subject, kind).await,
-        }
-    }
-    async fn stat_blob(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
-        self.inner.stat_blob(digest).await
-    }
-    async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<Option<store::BlobBody>, StoreError> {
-        self.inner.open_blob(descriptor, offset).await
-    }
-    async fn put_blob(
-        &self,
-        descriptor: &Descriptor,
-        source: &dyn store::BlobSource,
-        meter: &store::Meter,
-    ) -> Result<store::Put, StoreError> {
-        self.inner.put_blob(descriptor, source, meter).await
-    }
-    async fn adopt_blob(&self, descriptor: &Descriptor, from: &store::Identity) -> Result<bool, StoreError> {
-        self.inner.adopt_blob(descriptor, from).await
-    }
-    async fn delete_manifest(&self, digest: &Digest) -> Result<bool, StoreError> {
-        self.inner.delete_manifest(digest).await
-    }
-    async fn delete_tag(&self, tag: &Tag) -> Result<bool, StoreError> {
-        self.inner.delete_tag(tag).await
-    }
-    async fn delete_blob(&self, digest: &Digest) -> Result<bool, StoreError> {
-        self.inner.delete_blob(digest).await
-    }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Quirky {
     pub unlisted: BTreeSet<Digest>,
     /// Cannot be reached when asked for the referrers of these.
     pub fails_referrers: BTreeSet<Digest>,
+    /// Lists this for that subject, whether it is there or not.
+    pub also_lists: Option<(Digest, Descriptor)>,
     /// Lists these for every subject.
     pub strangers: Vec<Descriptor>,
     pub log: Mutex<Vec<String>>,
@@ -32,6 +34,7 @@ impl Quirky {
             drops: BTreeSet::new(),
             unlisted: BTreeSet::new(),
             fails_referrers: BTreeSet::new(),
+            also_lists: None,
             strangers: Vec::new(),
             log: Mutex::default(),
         }
@@ -118,6 +121,7 @@ impl Store for Quirky {
         };
         listed.retain(|descriptor| !self.unlisted.contains(&descriptor.digest));
         listed.extend(self.strangers.iter().cloned());
+        listed.extend(self.also_lists.iter().filter(|(about, _)| about == subject).map(|(_, listed)| listed.clone()));
         Ok(Referrers::Listed(listed))
     }
 
