@@ -48,3 +48,17 @@ fn the_tour_can_be_kept_and_read_by_programs() {
     assert_eq!(sheet["images"].as_array().unwrap().len(), 2);
     desk.fails(&["tour", "--keep", "kept"], 2);
 }
+
+/// `cargo run --release -- tour` names no package: the workspace must leave no doubt.
+#[test]
+fn the_readmes_command_runs_the_product() {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline", "--locked"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let defaults = metadata["workspace_default_members"].as_array().unwrap();
+    assert_eq!(defaults.len(), 1, "{defaults:?}");
+    assert!(defaults[0].as_str().unwrap().contains("supercargo@"), "{defaults:?}");
+}
