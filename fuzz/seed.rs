@@ -31,6 +31,7 @@ fn main() {
         ("credentials", values::credentials()),
         ("exchange", answers::exchange()),
         ("header", answers::header()),
+        ("image", graphs::image()),
         ("layout", graphs::layout()),
         ("manifest", values::manifest()),
         ("names", values::names()),

@@ -50,6 +50,42 @@ pub fn graphs() -> Seeds {
     ])
 }
 
+/// Graphs whose every node is there, and an artifact with files.
+pub fn image() -> Seeds {
+    let application = small();
+    let small = Pieces::new(&application, true);
+    let root = small.texts[small.numbers[&application.named("image").digest]].clone();
+    let kind = MediaType::OCI_MANIFEST;
+    let files = |titles: &[&str]| {
+        let layers: Vec<String> = titles
+            .iter()
+            .map(|title| format!("{{\"mediaType\":\"text/plain\",$0,\"annotations\":{{\"org.opencontainers.image.title\":\"{title}\"}}}}"))
+            .collect();
+        let config = format!("{{\"mediaType\":\"{}\",$1}}", MediaType::EMPTY_JSON);
+        format!(
+            "a file\0{{}}\0{{\"schemaVersion\":2,\"mediaType\":\"{kind}\",\"config\":{config},\"layers\":[{}]}}",
+            layers.join(",")
+        )
+    };
+    let config = "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Labels\":{\"org.opencontainers.image.version\":\"1\\u001b[31m\"}}}";
+    let signature = format!("{{\"schemaVersion\":2,\"mediaType\":\"{kind}\",\"layers\":[]}}");
+    let image = format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"{kind}\",\"config\":{{\"mediaType\":\"{}\",$1}},\"layers\":[]}}",
+        MediaType::OCI_CONFIG
+    );
+    let about = |what: usize| {
+        index(&[], &format!(",\"artifactType\":\"a/b\",\"subject\":{{\"mediaType\":\"{kind}\",${what}}}"))
+    };
+    numbered([
+        format!("{}\0{root}", text(&small)),
+        files(&["a.txt", "b/c.txt"]),
+        files(&["../a.txt"]),
+        files(&["/a", "b\\u0000", "a//b"]),
+        files(&["a", "a/b"]),
+        [signature, config.to_owned(), image.clone(), about(2), about(3), image].join("\0"),
+    ])
+}
+
 pub fn layout() -> Seeds {
     let application = small();
     let pieces = Pieces::new(&application, true);

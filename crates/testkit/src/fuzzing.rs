@@ -13,11 +13,13 @@
 //! | `layouts` | layouts and the files of the local content store |
 //! | `archives` | tars of layouts and what `docker save` writes |
 //! | `users` | auth files, lists of copies, arguments |
+//! | `images` | whole operations on an image from a stranger |
 
 mod answers;
 mod archives;
 mod exchange;
 mod graphs;
+mod images;
 mod layouts;
 mod look;
 mod pieces;
@@ -30,6 +32,7 @@ pub use answers::{chunked, complaint, header, response_head};
 pub use archives::archive;
 pub use exchange::exchange;
 pub use graphs::{narrow, plan, walk};
+pub use images::image;
 pub use layouts::{content_store, layout};
 pub use requests::{registry, request};
 pub use users::{copy_list, credentials};
@@ -48,6 +51,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("credentials", credentials),
     ("exchange", exchange),
     ("header", header),
+    ("image", image),
     ("layout", layout),
     ("manifest", manifest),
     ("names", names),
