@@ -5,13 +5,21 @@ use oci::Digest;
 use store::StoreError;
 
 use crate::auth::Access;
-use crate::host::Call;
+use crate::host::{Call, Context};
 use crate::repository::Repository;
 
 /// Returns the size of a blob.
 pub(crate) async fn stat(repository: &Repository, digest: &Digest) -> Result<Option<u64>, StoreError> {
     let action = format!("the request for blob {digest}");
-    let context = repository.context(&action, Access::Pull);
+    stat_as(repository, digest, repository.context(&action, Access::Pull)).await
+}
+
+/// As [`stat`], on behalf of something larger.
+pub(crate) async fn stat_as(
+    repository: &Repository,
+    digest: &Digest,
+    context: Context<'_>,
+) -> Result<Option<u64>, StoreError> {
     let url = repository.url(&format!("blobs/{digest}")).await?;
     // A registry that does not state the length here may do so where the blob itself is asked for, which then is not read.
     for method in [Method::HEAD, Method::GET] {

@@ -21,6 +21,7 @@ use pool::Pool;
 use send::Sent;
 
 use crate::exchange::answer::AnswerBody;
+use crate::exchange::gate::{HELD_BYTES, hold};
 use crate::exchange::{Answer, Body as RequestBody, Failure, Request};
 use crate::syntax::response_head::ResponseHead;
 
@@ -104,22 +105,33 @@ impl Direct {
             other => return Ok(other),
         }
         let count = |bytes| tally.advance(bytes);
+        let gate = request.gate.as_ref();
         match &mut request.body {
             RequestBody::Empty => Ok(Sent::Whole),
             RequestBody::Bytes(bytes) => send::bytes(stream, bytes, self.timeout, count).await,
             RequestBody::File { file, offset, length } => {
-                send::file(stream, file, *offset, *length, self.timeout, count).await
+                let held = gate.map_or(0, |_| HELD_BYTES.min(*length));
+                let last = *offset + (*length - held);
+                let sent = send::file(stream, file, *offset, *length - held, self.timeout, count).await?;
+                match (sent, gate) {
+                    (Sent::Whole, Some(gate)) => {
+                        gate.passed().await;
+                        send::file(stream, file, last, held, self.timeout, count).await
+                    }
+                    (sent, _) => Ok(sent),
+                }
             }
             body @ RequestBody::Stream { .. } => {
                 let length = body.length();
-                let stream_body = std::mem::replace(body, RequestBody::Empty).into_stream();
-                send::stream(stream, stream_body, length, self.timeout, count).await
+                let chunks = std::mem::replace(body, RequestBody::Empty).into_stream();
+                let chunks = hold(chunks, gate.cloned());
+                send::stream(stream, chunks, length, self.timeout, count).await
             }
             body @ RequestBody::Socket { .. } => {
                 let RequestBody::Socket { socket, length } = std::mem::replace(body, RequestBody::Empty) else {
                     return Ok(Sent::Whole);
                 };
-                splice::splice(*socket, length, stream, self.timeout, count).await
+                splice::splice(*socket, length, gate, stream, self.timeout, count).await
             }
         }
     }

@@ -63,6 +63,8 @@ pub(crate) struct Context<'a> {
     pub(crate) repository: Option<&'a RepositoryName>,
     /// What a token must be good for.
     pub(crate) scope: &'a Scope,
+    /// Do not wait for other requests: they may be waiting for this one.
+    pub(crate) without_permit: bool,
 }
 
 impl Context<'_> {
@@ -121,8 +123,13 @@ impl Registry {
 
     async fn ping(&self) -> Result<Url, StoreError> {
         let scope = Scope::none();
-        let context =
-            Context { location: self.name.as_str(), action: "the first request", repository: None, scope: &scope };
+        let context = Context {
+            location: self.name.as_str(),
+            action: "the first request",
+            repository: None,
+            scope: &scope,
+            without_permit: false,
+        };
         let mut backoff = Backoff::new(self.options.retry);
         loop {
             let (base, outcome) = self.first_request(&context).await?;
@@ -194,7 +201,7 @@ impl Registry {
         let base = self.base().await?;
         let mut backoff = Backoff::new(self.options.retry);
         loop {
-            let permit = self.permit().await;
+            let permit = self.permit(&call.context).await;
             let outcome = match (self.authorized(base, &call).await?, whole) {
                 (Ok(answer), Some(limit)) if answer.status == StatusCode::OK => answer.read_ahead(limit).await,
                 (outcome, _) => outcome,
@@ -215,7 +222,10 @@ impl Registry {
     }
 
     /// Waits until another request may be under way.
-    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+    async fn permit(&self, context: &Context<'_>) -> Option<SemaphorePermit<'_>> {
+        if context.without_permit {
+            return None;
+        }
         // The semaphore is never closed; without a permit the request goes out all the same.
         self.permits.acquire().await.ok()
     }
@@ -301,7 +311,7 @@ impl Registry {
     ) -> Result<Result<Answer, Failure>, StoreError> {
         let base = self.base().await?;
         let pass = self.auth.pass(self.asker(base, context)).await?;
-        let permit = self.permit().await;
+        let permit = self.permit(context).await;
         if let Some(agent) = &self.agent {
             request.headers.insert(USER_AGENT, agent.clone());
         }

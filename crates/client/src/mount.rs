@@ -42,7 +42,7 @@ pub(crate) async fn adopt(
                 let profile = &repository.registry().profile;
                 let digest = &descriptor.digest;
                 if !profile.keep_upload(repository.name(), digest, session.clone()) {
-                    crate::upload::cancel(repository, session).await;
+                    crate::upload::cancel(repository, context, session).await;
                 }
             }
             Ok(false)

@@ -57,7 +57,7 @@ impl Repository {
             Access::Push => &self.0.push,
             Access::Delete => &self.0.delete,
         };
-        Context { location: &self.0.location, action, repository: Some(&self.0.name), scope }
+        Context { location: &self.0.location, action, repository: Some(&self.0.name), scope, without_permit: false }
     }
 }
 

@@ -5,6 +5,7 @@ mod content;
 mod session;
 mod trust;
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use reqwest::Url;
 use store::{BlobSource, Meter, Put, Store as _, StoreError};
 
 use crate::auth::Access;
-use crate::exchange::{Answer, Body, Failure, Tally};
+use crate::exchange::{Answer, Body, Failure, Gate, Tally};
 use crate::host::Context;
 use crate::manifests::CONTENT_DIGEST;
 use crate::options::UploadMode;
@@ -45,6 +46,8 @@ struct Upload<'a> {
     tally: Tally,
     /// Whether the registry has been seen to refuse content of a wrong digest, so that it need not be hashed here.
     trusted: bool,
+    /// What the end of the content waits at while that is being found out.
+    gate: Option<Gate>,
     /// Where the content last ended too early, at first beyond every end.
     ended: AtomicU64,
     /// Whether the content has been read again because the registry said that it is wrong, and was right.
@@ -90,35 +93,60 @@ pub(crate) async fn put(
         source,
         tally: Tally::new(meter),
         trusted: false,
+        gate: None,
         ended: AtomicU64::new(u64::MAX),
         checked: AtomicBool::new(false),
     };
-    let session = upload.prepare().await?;
-    let outcome = upload.run(session).await;
+    let outcome = upload.place().await;
     // A registry may say that it has the blob before it has read all of it.
     upload.tally.settle(if outcome.is_ok() { descriptor.size } else { 0 });
     outcome.map(|()| Put::Stored)
 }
 
 impl Upload<'_> {
-    /// Finds out whether the content has to be hashed here. Returns the session of a mount that failed; or, where a trial
-    /// upload has to show whether the registry hashes, one that was opened meanwhile.
-    async fn prepare(&mut self) -> Result<Option<Session>, StoreError> {
+    /// Moves the blob, hashed here unless the registry is known to do that.
+    async fn place(&mut self) -> Result<(), StoreError> {
         let registry = self.repository.registry();
-        let left = registry
+        // A mount that failed may have opened a session.
+        let session = registry
             .profile
             .take_upload(self.repository.name(), &self.descriptor.digest)
             .map(|location| Session { location, offset: 0, chunk_min: 0 });
-        let usual = matches!(registry.options.upload, UploadMode::Auto | UploadMode::PostPut);
-        if left.is_some() || !usual || !trust::is_open(self.repository, self.descriptor) {
-            self.trusted = trust::is_verifying(self.repository, self.descriptor).await?;
-            return Ok(left);
+        if self.sends_whole() && trust::is_open(self.repository, self.descriptor) {
+            return self.place_in_doubt(session).await;
         }
-        let (trusted, opened) =
-            tokio::join!(trust::is_verifying(self.repository, self.descriptor), session::open(self));
-        self.trusted = trusted?;
-        // A session that could not be opened is opened again, with the usual patience.
-        Ok(opened.ok())
+        self.trusted = trust::is_verifying(self.repository, self.descriptor).await?;
+        self.run(session).await
+    }
+
+    /// Moves the blob as if the registry hashed it, while a trial upload shows whether it does. The end is held back until
+    /// that is known; where it does not, the blob is sent again and hashed here.
+    async fn place_in_doubt(&mut self, session: Option<Session>) -> Result<(), StoreError> {
+        let (keeper, gate) = Gate::new();
+        self.gate = Some(gate);
+        self.trusted = true;
+        {
+            let mut moving = pin!(self.run(session));
+            let verifying = tokio::select! {
+                biased;
+                known = trust::is_verifying(self.repository, self.descriptor) => known?,
+                // The registry has it already, or there is no way to bring it.
+                outcome = &mut moving => return outcome,
+            };
+            if verifying {
+                keeper.open();
+                return moving.await;
+            }
+        }
+        self.gate = None;
+        self.trusted = false;
+        self.tally.settle(0);
+        self.run(None).await
+    }
+
+    /// Tells whether the content goes in one body where it is large.
+    fn sends_whole(&self) -> bool {
+        matches!(self.repository.registry().options.upload, UploadMode::Auto | UploadMode::PostPut)
     }
 
     async fn run(&self, mut session: Option<Session>) -> Result<(), StoreError> {
@@ -156,6 +184,11 @@ impl Upload<'_> {
             None => match self.single_post(mode).await? {
                 SinglePostOutcome::Done => return Ok(()),
                 SinglePostOutcome::Session(session) => session,
+                SinglePostOutcome::NotTried if self.sends_whole() => {
+                    // The source is asked meanwhile.
+                    let (session, body) = tokio::try_join!(session::open(self), content::whole(self, 0))?;
+                    return session::finish(self, session, body).await;
+                }
                 SinglePostOutcome::NotTried => session::open(self).await?,
             },
         };

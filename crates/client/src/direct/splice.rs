@@ -10,30 +10,42 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::send::{self, Sent, room};
-use crate::exchange::{Failure, within};
+use crate::exchange::gate::HELD_BYTES;
+use crate::exchange::{Failure, Gate, within};
 
 /// Size of the pipe in bytes, what an ordinary user may ask for.
 const PIPE_BYTES: usize = 1024 * 1024;
 
-/// Sends the `length` bytes of `from` to `to`. After the last byte the source's connection goes back to its pool.
+/// Sends the `length` bytes of `from` to `to`, the last only when the gate is open. After the last byte the source's
+/// connection goes back to its pool.
 pub(super) async fn splice(
     mut from: SocketBody,
     length: u64,
+    gate: Option<&Gate>,
     to: &TcpStream,
     timeout: Duration,
     count: impl Fn(u64),
 ) -> Result<Sent, Failure> {
     let ahead = std::mem::take(&mut from.buffered);
+    let mut left = length.saturating_sub(ahead.len() as u64);
+    let held = if gate.is_some() { HELD_BYTES } else { 0 };
+    if let Some(gate) = gate.filter(|_| left == 0) {
+        // Everything has come already, its last byte included.
+        gate.passed().await;
+    }
     match send::bytes(to, &ahead, timeout, &count).await? {
         Sent::Whole => {}
         other => return Ok(other),
     }
-    let mut left = length.saturating_sub(ahead.len() as u64);
     if left > 0 {
         let (reader, writer) = pipe().map_err(|error| Failure::Broken(error.into()))?;
         while left > 0 {
             tokio::task::coop::consume_budget().await;
-            let filled = match fill(&from.socket, &writer, left, timeout).await {
+            if let Some(gate) = gate.filter(|_| left <= held) {
+                gate.passed().await;
+            }
+            let wanted = if left > held { left - held } else { left };
+            let filled = match fill(&from.socket, &writer, wanted, timeout).await {
                 Ok(filled) => filled,
                 // The source has announced as many bytes as there should be: one that ends before has broken off.
                 Err(error) => return Err(Failure::Content(from.failed(error))),
@@ -57,8 +69,8 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// Moves what has come from the socket into the pipe, which must be empty: only then does "would block" speak of the socket.
 /// Waiting too long is an error of the source here, not of the host we send to.
-async fn fill(from: &TcpStream, pipe: &OwnedFd, left: u64, timeout: Duration) -> io::Result<usize> {
-    let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(PIPE_BYTES);
+async fn fill(from: &TcpStream, pipe: &OwnedFd, most: u64, timeout: Duration) -> io::Result<usize> {
+    let wanted = usize::try_from(most).unwrap_or(usize::MAX).min(PIPE_BYTES);
     let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
     loop {
         match from.try_io(Interest::READABLE, || Ok(splice_once(from, None, pipe, None, wanted, flags)?)) {

@@ -12,6 +12,8 @@ use reqwest::Url;
 use store::body::ByteStream;
 use store::{BlobBody, Content, Meter, SocketBody};
 
+use super::Gate;
+
 /// A request.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -21,6 +23,8 @@ pub(crate) struct Request {
     pub(crate) body: Body,
     /// Counts the bytes of the body as they move.
     pub(crate) tally: Tally,
+    /// What the end of the body waits at.
+    pub(crate) gate: Option<Gate>,
     /// How much longer than usual the answer may take, because the other side has work to do before it.
     pub(crate) patience: Duration,
 }
@@ -33,6 +37,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: Body::Empty,
             tally: Tally::default(),
+            gate: None,
             patience: Duration::ZERO,
         }
     }

@@ -12,7 +12,8 @@ use store::body::ByteStream;
 
 use super::answer::AnswerBody;
 use super::failure::too_long;
-use super::{Answer, Body, Failure, Request, Tally, within};
+use super::gate::hold;
+use super::{Answer, Body, Failure, Gate, Request, Tally, within};
 use crate::options::ClientOptions;
 
 /// Largest file of certificates that is read, in bytes. The roots of a whole system have about 250 KB.
@@ -63,7 +64,7 @@ impl Tls {
                 tally.advance(bytes.len() as u64);
                 outgoing.body(bytes)
             }
-            body => outgoing.body(counted(body, tally.clone(), trouble.clone())),
+            body => outgoing.body(counted(body, request.gate, tally.clone(), trouble.clone())),
         };
         let sent = progressing(outgoing.send(), &tally, self.timeout + request.patience).await?;
         let response = sent.map_err(|error| trouble.take().unwrap_or_else(|| failure(error)))?;
@@ -148,9 +149,9 @@ impl Trouble {
 }
 
 /// Returns the body as a stream of exactly the bytes that it announces, or an error.
-fn counted(body: Body, tally: Tally, trouble: Trouble) -> reqwest::Body {
+fn counted(body: Body, gate: Option<Gate>, tally: Tally, trouble: Trouble) -> reqwest::Body {
     let length = body.length();
-    let state = (body.into_stream(), 0);
+    let state = (hold(body.into_stream(), gate), 0);
     reqwest::Body::wrap_stream(stream::try_unfold(state, move |(mut chunks, sent): (ByteStream, u64)| {
         let (tally, trouble) = (tally.clone(), trouble.clone());
         async move {

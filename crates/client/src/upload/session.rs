@@ -7,9 +7,8 @@ use http::{HeaderValue, Method, StatusCode};
 use reqwest::Url;
 
 use super::{Session, SinglePostOutcome, Trouble, Upload, content, held, is_done};
-use crate::auth::Access;
 use crate::exchange::{Answer, Body, Request};
-use crate::host::Call;
+use crate::host::{Call, Context};
 use crate::repository::Repository;
 use crate::syntax::location::{add_parameter, is_downgrade};
 
@@ -85,6 +84,7 @@ pub(super) async fn finish(upload: &Upload<'_>, session: Session, body: Body) ->
 pub(super) fn request(upload: &Upload<'_>, method: Method, url: Url, body: Body) -> Request {
     let mut request = Request::new(method, url).with(CONTENT_TYPE, OCTET_STREAM);
     request.body = body;
+    request.gate = upload.gate.clone();
     request.tally = upload.tally.clone();
     request
 }
@@ -122,8 +122,7 @@ pub(super) async fn resume(upload: &Upload<'_>, session: Session) -> Option<Sess
 }
 
 /// Tells a registry that a session is not needed any more. It forgets it some day in any case.
-pub(crate) async fn cancel(repository: &Repository, location: Url) {
-    let context = repository.context("the end of an upload", Access::Push);
+pub(crate) async fn cancel(repository: &Repository, context: Context<'_>, location: Url) {
     let mut request = Request::new(Method::DELETE, location);
     request.body = Body::Empty;
     if let Ok(Ok(answer)) = repository.registry().send_once(request, &context).await {

@@ -6,14 +6,14 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
-use oci::{Algorithm, Descriptor, Digest};
+use oci::{Algorithm, Descriptor};
 use rand::RngExt as _;
 use store::StoreError;
 
 use crate::auth::Access;
 use crate::blobs;
 use crate::exchange::{Body, Request};
-use crate::host::Call;
+use crate::host::{Call, Context};
 use crate::repository::Repository;
 use crate::syntax::location::{add_parameter, is_downgrade};
 
@@ -42,7 +42,8 @@ pub(super) fn is_open(repository: &Repository, descriptor: &Descriptor) -> bool 
 
 /// Uploads bytes under a wrong digest. Anything but a clear refusal counts as "does not verify".
 async fn ask(repository: &Repository, algorithm: Algorithm) -> Result<bool, StoreError> {
-    let context = repository.context("a trial upload", Access::Push);
+    // Uploads that wait for the verdict may hold every permit.
+    let context = Context { without_permit: true, ..repository.context("a trial upload", Access::Push) };
     let url = repository.url("blobs/uploads/").await?;
     let answer = repository.registry().call(Call::new(Method::POST, url, context)).await?;
     if answer.status != StatusCode::ACCEPTED {
@@ -68,10 +69,6 @@ async fn ask(repository: &Repository, algorithm: Algorithm) -> Result<bool, Stor
         }
         Err(_) => false,
     };
-    super::cancel(repository, session).await;
-    Ok(refused && is_absent(repository, &wrong).await)
-}
-
-async fn is_absent(repository: &Repository, digest: &Digest) -> bool {
-    matches!(blobs::stat(repository, digest).await, Ok(None))
+    super::cancel(repository, context, session).await;
+    Ok(refused && matches!(blobs::stat_as(repository, &wrong, context).await, Ok(None)))
 }

@@ -37,7 +37,7 @@ impl Default for Behaviour {
 /// Something that happens once, to the first request of a method with a text in its path.
 pub(crate) struct Fault {
     pub(crate) method: &'static str,
-    pub(crate) path: &'static str,
+    pub(crate) path: String,
     pub(crate) effect: Effect,
 }
 
@@ -103,15 +103,20 @@ impl Registry {
         self.state.lock().unwrap().ended.len()
     }
 
-    pub(crate) fn fault(&self, method: &'static str, path: &'static str, effect: Effect) {
-        self.state.lock().unwrap().faults.push(Fault { method, path, effect });
+    /// Returns how many uploads have been opened so far.
+    pub(crate) fn opened(&self) -> usize {
+        self.state.lock().unwrap().opened
+    }
+
+    pub(crate) fn fault(&self, method: &'static str, path: &str, effect: Effect) {
+        self.state.lock().unwrap().faults.push(Fault { method, path: path.to_owned(), effect });
     }
 
     fn take_fault(&self, head: &Head, early: bool) -> Option<Effect> {
         let mut state = self.state.lock().unwrap();
         let at = state.faults.iter().position(|fault| {
             let is_early = matches!(fault.effect, Effect::Early(_) | Effect::CutRequest(_));
-            fault.method == head.method && head.path.contains(fault.path) && is_early == early
+            fault.method == head.method && head.path.contains(&fault.path) && is_early == early
         })?;
         Some(state.faults.remove(at).effect)
     }
