@@ -35,6 +35,8 @@ pub(crate) struct BlobDirectory {
     path: PathBuf,
     staging: Staging,
     algorithms: [AlgorithmDirectory; Algorithm::ALL.len()],
+    /// Whether a directory was made since the last sync.
+    made: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +53,7 @@ impl BlobDirectory {
             path: root.join(name),
             staging: Staging::new(root.join(STAGING_NAME)),
             algorithms: std::array::from_fn(|_| AlgorithmDirectory::default()),
+            made: AtomicBool::new(false),
         }
     }
 
@@ -119,6 +122,14 @@ impl BlobDirectory {
 
     /// Makes the names that were added or removed durable.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        if self.made.swap(false, Ordering::AcqRel) {
+            for path in [Some(self.path.as_path()), self.path.parent()].into_iter().flatten() {
+                let synced = File::open(path).and_then(|directory| directory.sync_all());
+                synced
+                    .inspect_err(|_| self.made.store(true, Ordering::Release))
+                    .map_err(StoreError::file("cannot write", path))?;
+            }
+        }
         for (algorithm, directory) in Algorithm::ALL.iter().zip(&self.algorithms) {
             if let Some(file) = directory.file.get()
                 && directory.changed.swap(false, Ordering::AcqRel)
@@ -168,9 +179,7 @@ impl BlobDirectory {
         let path = self.path.join(algorithm.name());
         let failed = |error| StoreError::file("cannot make", &path)(error);
         fs::create_dir_all(&path).map_err(failed)?;
-        for parent in [Some(self.path.as_path()), self.path.parent()].into_iter().flatten() {
-            File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
-        }
+        self.made.store(true, Ordering::Release);
         self.directory(algorithm)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
     }
 

@@ -5,6 +5,7 @@
 
 mod arrive;
 mod blobs;
+mod pace;
 mod report;
 
 use std::collections::BTreeSet;
@@ -157,13 +158,17 @@ async fn presence(
     let graph = &explored.closure.graph;
     let mut evidence = explored.evidence.clone();
     if options.recheck {
-        evidence.present.clear();
+        // What it has been asked for just now it has.
+        evidence.present.retain(|id| explored.asked.contains(&id.digest));
     } else {
         evidence.assume_content_of_present(graph);
     }
     let open = graph.nodes().map(|(id, _)| *id);
-    let open: Vec<Digest> =
-        open.filter(|id| id.space == Space::Manifest && !evidence.present.contains(id)).map(|id| id.digest).collect();
+    let open: Vec<Digest> = open
+        .filter(|id| id.space == Space::Manifest && !evidence.present.contains(id))
+        .map(|id| id.digest)
+        .filter(|digest| !explored.asked.contains(digest))
+        .collect();
     let found: Vec<Option<NodeId>> = stream::iter(open)
         .map(|digest| async move {
             let found = route.destination.stat_manifest(&digest).await?;

@@ -30,6 +30,8 @@ pub struct Explored {
     pub evidence: Evidence,
     /// The destination's tags, when artifacts are copied.
     pub destination_tags: BTreeSet<Tag>,
+    /// Manifests that the destination has been asked for one by one.
+    pub(crate) asked: BTreeSet<Digest>,
 }
 
 /// A root and where it stands at the destination.
@@ -43,7 +45,8 @@ pub struct FoundRoot {
     pub unchanged: bool,
 }
 
-/// Walks a route's source; where the destination has a root already, looks at what the destination lists for each node too.
+/// Walks a route's source. Where the destination has a root already, looks at what the destination lists for each node too;
+/// where it has none, asks it for each manifest while the walk goes on.
 ///
 /// # Errors
 /// [`TransferError::NotFound`] for a root that is not there, [`TransferError::Walk`] for a graph that is not one, and what
@@ -77,17 +80,20 @@ pub async fn explore(
         })
         .collect();
 
+    let unchanged = roots.iter().any(|root| root.unchanged);
     let given = route.roots.iter().filter_map(|root| root.narrowed.as_ref()).flat_map(|narrowed| &narrowed.made);
     let explorer = Explorer {
         source: &*route.source,
         // A destination without any of the roots lists nothing that is worth asking for now; the proof asks afterwards.
-        destination: roots.iter().any(|root| root.unchanged).then_some(&*route.destination),
+        destination: unchanged.then_some(&*route.destination),
+        without_roots: (!unchanged).then_some(&*route.destination),
         destination_tags: &destination_tags,
         cache,
         given: given.map(|manifest| (*manifest.digest(), manifest.clone())).collect(),
     };
-    let closure = explorer.run(options.walk, &source_tags, &roots, &mut evidence).await?;
-    Ok(Explored { closure, roots, evidence, destination_tags: destination_tags.into_iter().collect() })
+    let mut asked = BTreeSet::new();
+    let closure = explorer.run(options.walk, &source_tags, &roots, &mut evidence, &mut asked).await?;
+    Ok(Explored { closure, roots, evidence, destination_tags: destination_tags.into_iter().collect(), asked })
 }
 
 /// Walks the closure of one root of a store, for commands that only look.
@@ -103,8 +109,15 @@ pub async fn closure_of(
     let (found, tags) = try_join!(find_roots(source, roots), list_tags(source, options.artifacts))?;
     let roots: Vec<FoundRoot> =
         found.into_iter().map(|descriptor| FoundRoot { descriptor, tag: None, unchanged: false }).collect();
-    let explorer = Explorer { source, destination: None, destination_tags: &[], cache, given: BTreeMap::new() };
-    explorer.run(options, &tags, &roots, &mut Evidence::default()).await
+    let explorer = Explorer {
+        source,
+        destination: None,
+        without_roots: None,
+        destination_tags: &[],
+        cache,
+        given: BTreeMap::new(),
+    };
+    explorer.run(options, &tags, &roots, &mut Evidence::default(), &mut BTreeSet::new()).await
 }
 
 async fn source_tags(route: &Route, wanted: bool) -> Result<Vec<Tag>, TransferError> {
@@ -166,8 +179,21 @@ async fn stand_at_destination(
 /// An answer on its way into the walk.
 enum Answer {
     Manifest(Digest, Option<Manifest>),
+    /// Whether the destination has a manifest.
+    Stat(Digest, bool),
     Referrers { subject: NodeId, listed: Vec<Descriptor>, at_destination: Option<AtDestination> },
     Tag { tag: Tag, subject: NodeId, suffix: Option<ConventionSuffix>, manifest: Option<Manifest> },
+}
+
+impl Answer {
+    /// Returns the manifest that becomes a node of the graph by this. The list of a fallback tag does not.
+    fn node(&self) -> Option<Digest> {
+        match self {
+            Self::Manifest(digest, Some(_)) => Some(*digest),
+            Self::Tag { suffix: Some(_), manifest: Some(manifest), .. } => Some(*manifest.digest()),
+            _ => None,
+        }
+    }
 }
 
 /// What a destination shows about one subject.
@@ -178,7 +204,10 @@ struct AtDestination {
 
 struct Explorer<'a> {
     source: &'a dyn Store,
+    /// The destination, where it has a root.
     destination: Option<&'a dyn Store>,
+    /// The destination, where it has none.
+    without_roots: Option<&'a dyn Store>,
     destination_tags: &'a [Tag],
     cache: &'a dyn ManifestCache,
     given: BTreeMap<Digest, Manifest>,
@@ -191,6 +220,7 @@ impl Explorer<'_> {
         source_tags: &[Tag],
         roots: &[FoundRoot],
         evidence: &mut Evidence,
+        asked: &mut BTreeSet<Digest>,
     ) -> Result<Closure, TransferError> {
         let broken = |source| TransferError::Walk { location: self.source.location().to_owned(), source };
         let about = attachments(self.destination_tags);
@@ -204,8 +234,19 @@ impl Explorer<'_> {
                 pending.push(self.ask(ask, &about).boxed());
             }
             let Some(answer) = pending.next().await else { break };
-            match answer? {
+            let answer = answer?;
+            if let (Some(node), Some(destination)) = (answer.node(), self.without_roots)
+                && asked.insert(node)
+            {
+                let stat = async move { Ok(Answer::Stat(node, destination.stat_manifest(&node).await?.is_some())) };
+                pending.push(stat.boxed());
+            }
+            match answer {
                 Answer::Manifest(digest, manifest) => walk.answer_manifest(&digest, manifest),
+                Answer::Stat(digest, there) => {
+                    evidence.present.extend(there.then(|| NodeId::manifest(digest)));
+                    continue;
+                }
                 Answer::Tag { tag, subject, suffix, manifest } => walk.answer_tag(&tag, subject, suffix, manifest),
                 Answer::Referrers { subject, listed, at_destination } => {
                     if let Some(shown) = at_destination {

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::try_join;
 use graph::plan::content_levels;
 use graph::{Evidence, Graph, NodeId, ProofReport, Space};
 use oci::{Digest, Manifest, Tag};
 use store::{Referrers, Store};
+use tokio::sync::mpsc;
 
 use super::blobs::Moved;
 use super::{Planned, RouteReport};
@@ -30,17 +32,18 @@ pub(super) async fn arrive(
         cache,
     };
     let plan = &planned.plan;
-    for wave in plan.manifests.iter().chain(&plan.referrers) {
-        arrival.put(wave, progress).await?;
-    }
-
     let mut evidence = planned.explored.evidence.clone();
     evidence.present.clone_from(&planned.present);
-    let put: Vec<Digest> = plan.manifests.iter().chain(&plan.referrers).flatten().copied().collect();
-    arrival.see_manifests(&put, &mut evidence).await?;
-    arrival.see_blobs(&moved, &mut evidence).await?;
-    arrival.list_referrers(&plan.subjects, &mut evidence).await?;
-    arrival.set_tags(&planned.explored.closure.convention_tags, &mut evidence).await?;
+    let waves = plan.manifests.iter().chain(&plan.referrers);
+    evidence.present.extend(arrival.put_all(waves, progress).await?);
+    let (blobs, listed, tags) = try_join!(
+        arrival.see_blobs(&moved),
+        arrival.list_referrers(&plan.subjects, &evidence),
+        arrival.set_tags(&planned.explored.closure.convention_tags, &evidence),
+    )?;
+    evidence.present.extend(blobs);
+    evidence.referrers.extend(listed);
+    note(&mut evidence, tags);
 
     let selected = |id: &NodeId| id.space == Space::Manifest || !plan.foreign.iter().any(|d| d.digest == id.digest);
     let wanted: BTreeMap<Tag, Digest> =
@@ -53,7 +56,8 @@ pub(super) async fn arrive(
         }
     }
     for wave in parts_first(arrival.graph, &wanted) {
-        arrival.set_tags(&wave, &mut evidence).await?;
+        let tags = arrival.set_tags(&wave, &evidence).await?;
+        note(&mut evidence, tags);
     }
     let proof = arrival.demand(ProofReport::new(arrival.graph, selected, &wanted, &evidence))?;
     for root in &planned.explored.roots {
@@ -83,6 +87,16 @@ fn parts_first(graph: &Graph, tags: &BTreeMap<Tag, Digest>) -> Vec<BTreeMap<Tag,
     waves.into_values().collect()
 }
 
+/// Takes down where tags were seen to point.
+fn note(evidence: &mut Evidence, tags: Vec<(Tag, Option<Digest>)>) {
+    for (tag, found) in tags {
+        match found {
+            Some(digest) => evidence.tags.insert(tag, digest),
+            None => evidence.tags.remove(&tag),
+        };
+    }
+}
+
 struct Arrival<'a> {
     graph: &'a Graph,
     destination: &'a dyn Store,
@@ -93,6 +107,32 @@ struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
+    /// Puts manifests, one wave after the other, and asks for those of each wave while the next is put. Returns those that
+    /// are there.
+    async fn put_all(
+        &self,
+        waves: impl Iterator<Item = &Vec<Digest>>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<NodeId>, TransferError> {
+        let (sender, mut received) = mpsc::unbounded_channel();
+        let put = async move {
+            for wave in waves {
+                self.put(wave, progress).await?;
+                // It is received as long as nothing has failed.
+                let _ = sender.send(wave);
+            }
+            Ok(())
+        };
+        let see = async {
+            let mut seen = Vec::new();
+            while let Some(wave) = received.recv().await {
+                seen.append(&mut self.see_manifests(wave).await?);
+            }
+            Ok(seen)
+        };
+        try_join!(put, see).map(|((), seen)| seen)
+    }
+
     /// Puts manifests that need nothing of each other.
     async fn put(&self, wave: &[Digest], progress: &dyn Progress) -> Result<(), TransferError> {
         let manifests = wave.iter().filter_map(|digest| self.graph.manifest(digest));
@@ -118,15 +158,15 @@ impl Arrival<'_> {
             .await
     }
 
-    async fn see_manifests(&self, digests: &[Digest], evidence: &mut Evidence) -> Result<(), TransferError> {
-        let seen =
-            self.each(digests, async |digest| Ok(self.destination.stat_manifest(digest).await?.map(|_| *digest)));
-        evidence.present.extend(seen.await?.into_iter().flatten().map(NodeId::manifest));
-        Ok(())
+    async fn see_manifests(&self, digests: &[Digest]) -> Result<Vec<NodeId>, TransferError> {
+        let seen = self.each(digests, async |digest| {
+            Ok(self.destination.stat_manifest(digest).await?.map(|_| NodeId::manifest(*digest)))
+        });
+        Ok(seen.await?.into_iter().flatten().collect())
     }
 
     /// Blobs that were found or adopted a moment ago have been answered for; those that moved are asked for.
-    async fn see_blobs(&self, moved: &Moved, evidence: &mut Evidence) -> Result<(), TransferError> {
+    async fn see_blobs(&self, moved: &Moved) -> Result<Vec<NodeId>, TransferError> {
         let by_outcome = |wanted: bool| {
             moved
                 .blobs
@@ -134,38 +174,40 @@ impl Arrival<'_> {
                 .filter(move |(_, outcome)| (**outcome == BlobOutcome::Present) == wanted)
                 .map(|(d, _)| *d)
         };
-        evidence.present.extend(by_outcome(true).map(NodeId::blob));
         let seen = self.each(by_outcome(false), async |digest| {
             Ok(self.destination.stat_blob(&digest).await?.map(|_| NodeId::blob(digest)))
         });
-        evidence.present.extend(seen.await?.into_iter().flatten());
-        Ok(())
+        Ok(seen.await?.into_iter().flatten().chain(by_outcome(true).map(NodeId::blob)).collect())
     }
 
-    /// Brings the destination's lists of referrers up to date and takes down what they say. Subjects whose list was seen
+    /// Brings the destination's lists of referrers up to date and returns what they say. Subjects whose list was seen
     /// to be complete before are left alone.
     async fn list_referrers(
         &self,
         subjects: &BTreeMap<Digest, Vec<Digest>>,
-        evidence: &mut Evidence,
-    ) -> Result<(), TransferError> {
+        evidence: &Evidence,
+    ) -> Result<Vec<(Digest, BTreeSet<Digest>)>, TransferError> {
         let is_node = |digest: &Digest| {
             [NodeId::manifest(*digest), NodeId::blob(*digest)].iter().any(|id| self.graph.node(id).is_some())
         };
         let complete = |subject: &Digest, wanted: &[Digest]| {
             evidence.referrers.get(subject).is_some_and(|listed| wanted.iter().all(|digest| listed.contains(digest)))
         };
-        let open: Vec<(Digest, Vec<Digest>)> = subjects
+        let mut open: Vec<(Digest, Vec<Digest>)> = subjects
             .iter()
             .filter(|(subject, wanted)| is_node(subject) && !complete(subject, wanted))
             .map(|(subject, wanted)| (*subject, wanted.clone()))
             .collect();
-        let listed = self.each(open, async |(subject, wanted)| {
+        let complete_list = async |(subject, wanted): (Digest, Vec<Digest>)| {
             let listed = self.complete_list(&subject, &wanted).await?;
             Ok((subject, listed))
-        });
-        evidence.referrers.extend(listed.await?);
-        Ok(())
+        };
+        // The first shows whether there is a Referrers API: the others need not ask for what is not there.
+        let Some(first) = open.pop() else { return Ok(Vec::new()) };
+        let first = complete_list(first).await?;
+        let mut listed = self.each(open, complete_list).await?;
+        listed.push(first);
+        Ok(listed)
     }
 
     /// Returns what the destination lists for a subject after making sure that `wanted` is in the list.
@@ -198,22 +240,20 @@ impl Arrival<'_> {
         }
     }
 
-    /// Sets the tags that do not point where they should, and looks where they point then.
-    async fn set_tags(&self, tags: &BTreeMap<Tag, Digest>, evidence: &mut Evidence) -> Result<(), TransferError> {
+    /// Sets the tags that do not point where they should. Returns where they point then.
+    async fn set_tags(
+        &self,
+        tags: &BTreeMap<Tag, Digest>,
+        evidence: &Evidence,
+    ) -> Result<Vec<(Tag, Option<Digest>)>, TransferError> {
         let wrong = tags.iter().filter(|(tag, digest)| evidence.tags.get(*tag) != Some(*digest));
         let wrong: Vec<(&Tag, &Manifest)> =
             wrong.filter_map(|(tag, digest)| Some((tag, self.graph.manifest(digest)?))).collect();
-        let set = self.each(wrong, async |(tag, manifest)| {
+        self.each(wrong, async |(tag, manifest)| {
             self.destination.tag(tag, manifest).await?;
             Ok((tag.clone(), self.destination.resolve(tag).await?.map(|descriptor| descriptor.digest)))
-        });
-        for (tag, found) in set.await? {
-            match found {
-                Some(digest) => evidence.tags.insert(tag, digest),
-                None => evidence.tags.remove(&tag),
-            };
-        }
-        Ok(())
+        })
+        .await
     }
 
     fn demand(&self, report: ProofReport) -> Result<ProofReport, TransferError> {

@@ -7,8 +7,10 @@ use async_trait::async_trait;
 use oci::{Descriptor, Digest};
 use store::{BlobBody, BlobSource, Meter, Put, Store, StoreError};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Planned;
+use super::pace::{LARGE_MIN_BYTES, Pace, STEP};
 use crate::error::TransferError;
 use crate::progress::{BlobOutcome, Progress};
 use crate::route::CopyOptions;
@@ -41,23 +43,44 @@ pub(super) async fn move_all(
         let most = |planned: &&Planned| planned.route.source.concurrency().min(planned.route.destination.concurrency());
         planned.iter().map(most).max().unwrap_or(1).min(JOBS_MAX)
     });
-    let mut waiting = gather(planned).into_iter();
+    let jobs = jobs.max(1);
+    // Who says how many wants that many.
+    let mut pace = if options.jobs.is_some() { Pace::fixed(jobs) } else { Pace::new(jobs) };
+    let mut large = gather(planned);
+    let mut small = large.split_off(large.partition_point(Work::is_large)).into_iter();
+    let mut large = large.into_iter();
+    let mut steps = tokio::time::interval_at(Instant::now() + STEP, STEP);
+    steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut tasks = JoinSet::new();
     let mut results: Vec<Result<Moved, TransferError>> = planned.iter().map(|_| Ok(Moved::default())).collect();
     loop {
         // In their order: the largest, which take longest, begin first.
-        while tasks.len() < jobs.max(1)
-            && let Some(work) = waiting.next()
+        while tasks.len() < jobs
+            && let Some(work) = pace.admits().then(|| large.next()).flatten().or_else(|| small.next())
         {
-            let progress = Arc::clone(progress);
-            tasks.spawn(async move { work.run(&*progress).await });
+            let (progress, meter) = (Arc::clone(progress), Meter::default());
+            let is_large = work.is_large();
+            if is_large {
+                pace.begin(&meter);
+            }
+            tasks.spawn(async move { (is_large, work.run(&*progress, meter).await) });
         }
-        let Some(done) = tasks.join_next().await else { return results };
+        let done = tokio::select! {
+            done = tasks.join_next() => done,
+            _ = steps.tick(), if large.len() > 0 && pace.may_grow() => {
+                pace.step();
+                continue;
+            }
+        };
+        let Some(done) = done else { return results };
         // A task is never cancelled here; a panic is passed on.
-        let done = match done {
+        let (was_large, done) = match done {
             Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
+        if was_large {
+            pace.end();
+        }
         for (routes, digest, size, outcome) in done {
             let Some((first, others)) = routes.split_first() else { continue };
             for route in others {
@@ -126,13 +149,18 @@ fn gather(planned: &[&Planned]) -> Vec<Work> {
 type Done = (Vec<usize>, Digest, u64, Result<BlobOutcome, TransferError>);
 
 impl Work {
-    /// Brings the blob to each destination: from the source to the first, and from there to the others.
-    async fn run(self, progress: &dyn Progress) -> Vec<Done> {
+    const fn is_large(&self) -> bool {
+        self.descriptor.size >= LARGE_MIN_BYTES
+    }
+
+    /// Brings the blob to each destination: from the source to the first, and from there to the others. The meter counts on
+    /// the way to the first.
+    async fn run(self, progress: &dyn Progress, mut meter: Meter) -> Vec<Done> {
         let source = SourceBlob { store: Arc::clone(&self.source), descriptor: self.descriptor.clone() };
         let mut done = Vec::with_capacity(self.destinations.len());
         let mut arrived: Option<Arc<dyn Store>> = None;
         for (routes, destination) in self.destinations {
-            let outcome = bring(&source, &*destination, arrived.as_deref(), progress).await;
+            let outcome = bring(&source, &*destination, arrived.as_deref(), progress, std::mem::take(&mut meter)).await;
             if outcome.is_ok() && arrived.is_none() {
                 arrived = Some(destination);
             }
@@ -147,6 +175,7 @@ async fn bring(
     destination: &dyn Store,
     arrived: Option<&dyn Store>,
     progress: &dyn Progress,
+    meter: Meter,
 ) -> Result<BlobOutcome, TransferError> {
     let descriptor = &source.descriptor;
     if destination.stat_blob(&descriptor.digest).await? == Some(descriptor.size) {
@@ -159,7 +188,6 @@ async fn bring(
             return Ok(BlobOutcome::Adopted);
         }
     }
-    let meter = Meter::default();
     progress.blob_started(descriptor, &meter);
     let outcome = match destination.put_blob(descriptor, source, &meter).await? {
         Put::Stored => BlobOutcome::Moved,
