@@ -181,8 +181,17 @@ enum Answer {
     Manifest(Digest, Option<Manifest>),
     /// Whether the destination has a manifest.
     Stat(Digest, bool),
-    Referrers { subject: NodeId, listed: Vec<Descriptor>, at_destination: Option<AtDestination> },
-    Tag { tag: Tag, subject: NodeId, suffix: Option<ConventionSuffix>, manifest: Option<Manifest> },
+    Referrers {
+        subject: NodeId,
+        listed: Vec<Descriptor>,
+        at_destination: Option<AtDestination>,
+    },
+    Tag {
+        tag: Tag,
+        subject: NodeId,
+        suffix: Option<ConventionSuffix>,
+        manifest: Option<Manifest>,
+    },
 }
 
 impl Answer {

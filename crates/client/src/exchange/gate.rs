@@ -40,7 +40,6 @@ impl Gate {
             std::future::pending::<()>().await;
         }
     }
-
 }
 
 /// Returns the chunks; the last of them only when the gate is open.

@@ -1,6 +1,7 @@
 //! Manifests, lists of referrers and tags of one route, and the proof between them and the root's tag.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use futures_util::try_join;
@@ -35,13 +36,22 @@ pub(super) async fn arrive(
     let mut evidence = planned.explored.evidence.clone();
     evidence.present.clone_from(&planned.present);
     let waves = plan.manifests.iter().chain(&plan.referrers);
-    evidence.present.extend(arrival.put_all(waves, progress).await?);
-    let (blobs, listed, tags) = try_join!(
-        arrival.see_blobs(&moved),
-        arrival.list_referrers(&plan.subjects, &evidence),
-        arrival.set_tags(&planned.explored.closure.convention_tags, &evidence),
-    )?;
-    evidence.present.extend(blobs);
+    let (sender, put) = mpsc::unbounded_channel();
+    let arrive = async {
+        for wave in waves {
+            arrival.put(wave, progress).await?;
+            // It is received as long as nothing has failed.
+            let _ = sender.send(wave);
+        }
+        drop(sender);
+        try_join!(
+            arrival.see_blobs(&moved),
+            arrival.list_referrers(&plan.subjects, &evidence),
+            arrival.set_tags(&planned.explored.closure.convention_tags, &evidence),
+        )
+    };
+    let ((blobs, listed, tags), manifests) = try_join!(arrive, arrival.see_waves(put))?;
+    evidence.present.extend(manifests.into_iter().chain(blobs));
     evidence.referrers.extend(listed);
     note(&mut evidence, tags);
 
@@ -107,32 +117,6 @@ struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
-    /// Puts manifests, one wave after the other, and asks for those of each wave while the next is put. Returns those that
-    /// are there.
-    async fn put_all(
-        &self,
-        waves: impl Iterator<Item = &Vec<Digest>>,
-        progress: &dyn Progress,
-    ) -> Result<Vec<NodeId>, TransferError> {
-        let (sender, mut received) = mpsc::unbounded_channel();
-        let put = async move {
-            for wave in waves {
-                self.put(wave, progress).await?;
-                // It is received as long as nothing has failed.
-                let _ = sender.send(wave);
-            }
-            Ok(())
-        };
-        let see = async {
-            let mut seen = Vec::new();
-            while let Some(wave) = received.recv().await {
-                seen.append(&mut self.see_manifests(wave).await?);
-            }
-            Ok(seen)
-        };
-        try_join!(put, see).map(|((), seen)| seen)
-    }
-
     /// Puts manifests that need nothing of each other.
     async fn put(&self, wave: &[Digest], progress: &dyn Progress) -> Result<(), TransferError> {
         let manifests = wave.iter().filter_map(|digest| self.graph.manifest(digest));
@@ -156,6 +140,15 @@ impl Arrival<'_> {
             .buffer_unordered(self.destination.concurrency().max(1))
             .try_collect()
             .await
+    }
+
+    /// Asks for the manifests of each wave that has been put, while the next is. Returns those that are there.
+    async fn see_waves(&self, mut put: mpsc::UnboundedReceiver<&Vec<Digest>>) -> Result<Vec<NodeId>, TransferError> {
+        let mut seen = Vec::new();
+        while let Some(wave) = put.recv().await {
+            seen.append(&mut self.see_manifests(wave).await?);
+        }
+        Ok(seen)
     }
 
     async fn see_manifests(&self, digests: &[Digest]) -> Result<Vec<NodeId>, TransferError> {
@@ -193,30 +186,34 @@ impl Arrival<'_> {
         let complete = |subject: &Digest, wanted: &[Digest]| {
             evidence.referrers.get(subject).is_some_and(|listed| wanted.iter().all(|digest| listed.contains(digest)))
         };
-        let mut open: Vec<(Digest, Vec<Digest>)> = subjects
-            .iter()
-            .filter(|(subject, wanted)| is_node(subject) && !complete(subject, wanted))
-            .map(|(subject, wanted)| (*subject, wanted.clone()))
-            .collect();
-        let complete_list = async |(subject, wanted): (Digest, Vec<Digest>)| {
-            let listed = self.complete_list(&subject, &wanted).await?;
-            Ok((subject, listed))
-        };
+        let mut open = subjects.iter().filter(|(subject, wanted)| is_node(subject) && !complete(subject, wanted));
         // The first shows whether there is a Referrers API: the others need not ask for what is not there.
-        let Some(first) = open.pop() else { return Ok(Vec::new()) };
-        let first = complete_list(first).await?;
-        let mut listed = self.each(open, complete_list).await?;
-        listed.push(first);
-        Ok(listed)
+        let Some((first, wanted)) = open.next() else { return Ok(Vec::new()) };
+        let shown = self.destination.referrers(first, None).await?;
+        let lists =
+            iter::once((first, wanted, Some(shown))).chain(open.map(|(subject, wanted)| (subject, wanted, None)));
+        self.each(lists, async |(subject, wanted, shown)| {
+            let shown = match shown {
+                Some(shown) => shown,
+                None => self.destination.referrers(subject, None).await?,
+            };
+            Ok((*subject, self.complete_list(subject, wanted, shown).await?))
+        })
+        .await
     }
 
-    /// Returns what the destination lists for a subject after making sure that `wanted` is in the list.
-    async fn complete_list(&self, subject: &Digest, wanted: &[Digest]) -> Result<BTreeSet<Digest>, TransferError> {
+    /// Returns what the destination lists for a subject after making sure that `wanted` is in the list, which was `shown`.
+    async fn complete_list(
+        &self,
+        subject: &Digest,
+        wanted: &[Digest],
+        shown: Referrers,
+    ) -> Result<BTreeSet<Digest>, TransferError> {
         let digests = |listed: Vec<oci::Descriptor>| listed.into_iter().map(|d| d.digest).collect::<BTreeSet<_>>();
         let manifests = |digests: &mut dyn Iterator<Item = &Digest>| {
             digests.filter_map(|digest| self.graph.manifest(digest).cloned()).collect::<Vec<_>>()
         };
-        match self.destination.referrers(subject, None).await? {
+        match shown {
             Referrers::Unsupported => {
                 let referrers = manifests(&mut wanted.iter());
                 let exists = self.tags.contains(&Tag::referrers_fallback(subject));
