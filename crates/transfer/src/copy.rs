@@ -20,7 +20,7 @@ pub use report::{CopyReport, RouteOutcome, RouteReport};
 
 use crate::cache::ManifestCache;
 use crate::error::TransferError;
-use crate::explore::{Explored, explore};
+use crate::explore::{Claims, Explored, explore};
 use crate::progress::Progress;
 use crate::route::{CopyOptions, Route};
 
@@ -42,7 +42,8 @@ pub async fn plan(
     options: &CopyOptions,
     cache: &dyn ManifestCache,
 ) -> Vec<Result<RouteReport, TransferError>> {
-    let planned = join_all(routes.into_iter().map(|route| plan_route(route, options, cache))).await;
+    let claims = Claims::default();
+    let planned = join_all(routes.into_iter().map(|route| plan_route(route, options, cache, &claims))).await;
     planned.into_iter().map(|planned| planned.map(|planned| RouteReport::of_plan(&planned))).collect()
 }
 
@@ -59,7 +60,8 @@ pub async fn copy(
     cache: Arc<dyn ManifestCache>,
     progress: Arc<dyn Progress>,
 ) -> Result<CopyReport, TransferError> {
-    let planned = join_all(routes.into_iter().map(|route| plan_route(route, options, &*cache))).await;
+    let claims = Claims::default();
+    let planned = join_all(routes.into_iter().map(|route| plan_route(route, options, &*cache, &claims))).await;
     let mut outcomes: Vec<Option<RouteOutcome>> = Vec::new();
     let mut ready: Vec<(usize, Planned)> = Vec::new();
     for (position, planned) in planned.into_iter().enumerate() {
@@ -135,8 +137,13 @@ fn announce(ready: &[(usize, Planned)], progress: &dyn Progress) {
     progress.planned(seen.len(), bytes, manifests);
 }
 
-async fn plan_route(route: Route, options: &CopyOptions, cache: &dyn ManifestCache) -> Result<Planned, TransferError> {
-    let explored = explore(&route, options, cache).await?;
+async fn plan_route(
+    route: Route,
+    options: &CopyOptions,
+    cache: &dyn ManifestCache,
+    claims: &Claims,
+) -> Result<Planned, TransferError> {
+    let explored = explore(&route, options, cache, claims).await?;
     if !explored.closure.losses.is_empty() {
         return Err(TransferError::Lost {
             location: route.source.location().to_owned(),
@@ -158,16 +165,17 @@ async fn presence(
     let graph = &explored.closure.graph;
     let mut evidence = explored.evidence.clone();
     if options.recheck {
-        // What it has been asked for just now it has.
-        evidence.present.retain(|id| explored.asked.contains(&id.digest));
-    } else {
+        evidence.present.clear();
+    }
+    evidence.present.extend(&explored.asked.present);
+    if !options.recheck {
         evidence.assume_content_of_present(graph);
     }
     let open = graph.nodes().map(|(id, _)| *id);
     let open: Vec<Digest> = open
         .filter(|id| id.space == Space::Manifest && !evidence.present.contains(id))
+        .filter(|id| !explored.asked.absent.contains(id))
         .map(|id| id.digest)
-        .filter(|digest| !explored.asked.contains(digest))
         .collect();
     let found: Vec<Option<NodeId>> = stream::iter(open)
         .map(|digest| async move {

@@ -4,6 +4,8 @@
 //! manifest and per distinct layer on each side, one HEAD per attachment tag found, and nothing else: the manifests come
 //! from the cache. Independent requests are in flight at once.
 
+mod ahead;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -14,6 +16,9 @@ use graph::{Ask, Evidence, NodeId, Walk, WalkOptions};
 use oci::name::ConventionSuffix;
 use oci::{Descriptor, Digest, Manifest, Tag};
 use store::{Referrers, Store, StoreError};
+
+use ahead::Ahead;
+pub(crate) use ahead::{Asked, Claims};
 
 use crate::cache::ManifestCache;
 use crate::error::TransferError;
@@ -30,8 +35,8 @@ pub struct Explored {
     pub evidence: Evidence,
     /// The destination's tags, when artifacts are copied.
     pub destination_tags: BTreeSet<Tag>,
-    /// Manifests that the destination has been asked for one by one.
-    pub(crate) asked: BTreeSet<Digest>,
+    /// What the destination has said about single nodes.
+    pub(crate) asked: Asked,
 }
 
 /// A root and where it stands at the destination.
@@ -46,15 +51,16 @@ pub struct FoundRoot {
 }
 
 /// Walks a route's source. Where the destination has a root already, looks at what the destination lists for each node too;
-/// where it has none, asks it for each manifest while the walk goes on.
+/// where it has none, asks it for each manifest, and for the blobs of those it lacks, while the walk goes on.
 ///
 /// # Errors
 /// [`TransferError::NotFound`] for a root that is not there, [`TransferError::Walk`] for a graph that is not one, and what
 /// the stores bring. A manifest that is named but missing is not an error here: it is in the closure's losses.
-pub async fn explore(
+pub(crate) async fn explore(
     route: &Route,
     options: &CopyOptions,
     cache: &dyn ManifestCache,
+    claims: &Claims,
 ) -> Result<Explored, TransferError> {
     let artifacts = options.walk.artifacts;
     let (found, source_tags, at_destination, destination_tags) = try_join!(
@@ -86,13 +92,14 @@ pub async fn explore(
         source: &*route.source,
         // A destination without any of the roots lists nothing that is worth asking for now; the proof asks afterwards.
         destination: unchanged.then_some(&*route.destination),
-        without_roots: (!unchanged).then_some(&*route.destination),
         destination_tags: &destination_tags,
         cache,
         given: given.map(|manifest| (*manifest.digest(), manifest.clone())).collect(),
     };
-    let mut asked = BTreeSet::new();
-    let closure = explorer.run(options.walk, &source_tags, &roots, &mut evidence, &mut asked).await?;
+    let mut ahead = (!unchanged).then(|| Ahead::new(&*route.destination, claims));
+    let mut asked = Asked::default();
+    let explored = explorer.run(options.walk, &source_tags, &roots, &mut evidence, ahead.as_mut(), &mut asked);
+    let closure = explored.await?;
     Ok(Explored { closure, roots, evidence, destination_tags: destination_tags.into_iter().collect(), asked })
 }
 
@@ -109,15 +116,8 @@ pub async fn closure_of(
     let (found, tags) = try_join!(find_roots(source, roots), list_tags(source, options.artifacts))?;
     let roots: Vec<FoundRoot> =
         found.into_iter().map(|descriptor| FoundRoot { descriptor, tag: None, unchanged: false }).collect();
-    let explorer = Explorer {
-        source,
-        destination: None,
-        without_roots: None,
-        destination_tags: &[],
-        cache,
-        given: BTreeMap::new(),
-    };
-    explorer.run(options, &tags, &roots, &mut Evidence::default(), &mut BTreeSet::new()).await
+    let explorer = Explorer { source, destination: None, destination_tags: &[], cache, given: BTreeMap::new() };
+    explorer.run(options, &tags, &roots, &mut Evidence::default(), None, &mut Asked::default()).await
 }
 
 async fn source_tags(route: &Route, wanted: bool) -> Result<Vec<Tag>, TransferError> {
@@ -179,8 +179,12 @@ async fn stand_at_destination(
 /// An answer on its way into the walk.
 enum Answer {
     Manifest(Digest, Option<Manifest>),
-    /// Whether the destination has a manifest.
-    Stat(Digest, bool),
+    /// Whether the destination has a node; for a manifest also what it is.
+    There {
+        node: NodeId,
+        there: bool,
+        manifest: Option<Manifest>,
+    },
     Referrers {
         subject: NodeId,
         listed: Vec<Descriptor>,
@@ -194,17 +198,6 @@ enum Answer {
     },
 }
 
-impl Answer {
-    /// Returns the manifest that becomes a node of the graph by this. The list of a fallback tag does not.
-    fn node(&self) -> Option<Digest> {
-        match self {
-            Self::Manifest(digest, Some(_)) => Some(*digest),
-            Self::Tag { suffix: Some(_), manifest: Some(manifest), .. } => Some(*manifest.digest()),
-            _ => None,
-        }
-    }
-}
-
 /// What a destination shows about one subject.
 struct AtDestination {
     referrers: BTreeSet<Digest>,
@@ -215,21 +208,20 @@ struct Explorer<'a> {
     source: &'a dyn Store,
     /// The destination, where it has a root.
     destination: Option<&'a dyn Store>,
-    /// The destination, where it has none.
-    without_roots: Option<&'a dyn Store>,
     destination_tags: &'a [Tag],
     cache: &'a dyn ManifestCache,
     given: BTreeMap<Digest, Manifest>,
 }
 
-impl Explorer<'_> {
+impl<'a> Explorer<'a> {
     async fn run(
         &self,
         options: WalkOptions,
         source_tags: &[Tag],
         roots: &[FoundRoot],
         evidence: &mut Evidence,
-        asked: &mut BTreeSet<Digest>,
+        mut ahead: Option<&mut Ahead<'a>>,
+        asked: &mut Asked,
     ) -> Result<Closure, TransferError> {
         let broken = |source| TransferError::Walk { location: self.source.location().to_owned(), source };
         let about = attachments(self.destination_tags);
@@ -244,16 +236,13 @@ impl Explorer<'_> {
             }
             let Some(answer) = pending.next().await else { break };
             let answer = answer?;
-            if let (Some(node), Some(destination)) = (answer.node(), self.without_roots)
-                && asked.insert(node)
-            {
-                let stat = async move { Ok(Answer::Stat(node, destination.stat_manifest(&node).await?.is_some())) };
-                pending.push(stat.boxed());
+            if let Some(ahead) = &mut ahead {
+                pending.extend(ahead.follow(&answer));
             }
             match answer {
                 Answer::Manifest(digest, manifest) => walk.answer_manifest(&digest, manifest),
-                Answer::Stat(digest, there) => {
-                    evidence.present.extend(there.then(|| NodeId::manifest(digest)));
+                Answer::There { node, there, .. } => {
+                    asked.note(node, there);
                     continue;
                 }
                 Answer::Tag { tag, subject, suffix, manifest } => walk.answer_tag(&tag, subject, suffix, manifest),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use graph::NodeId;
 use oci::{Descriptor, Digest};
 use store::{BlobBody, BlobSource, Meter, Put, Store, StoreError};
 use tokio::task::JoinSet;
@@ -29,8 +30,16 @@ pub(super) struct Moved {
 struct Work {
     descriptor: Descriptor,
     source: Arc<dyn Store>,
-    /// Route and destination; routes to the same place stand in one entry.
-    destinations: Vec<(Vec<usize>, Arc<dyn Store>)>,
+    destinations: Vec<Target>,
+}
+
+/// A place where a blob has to go.
+struct Target {
+    store: Arc<dyn Store>,
+    /// The routes that go there.
+    routes: Vec<usize>,
+    /// Whether it is known not to have the blob.
+    lacks: bool,
 }
 
 /// Moves the blobs of every plan. Returns what moved for each route, or the first failure that concerns it.
@@ -135,10 +144,14 @@ fn gather(planned: &[&Planned]) -> Vec<Work> {
                 works.len() - 1
             });
             let destination = &planned.route.destination;
+            let lacks = planned.explored.asked.absent.contains(&NodeId::blob(descriptor.digest));
             let destinations = &mut works[position].destinations;
-            match destinations.iter_mut().find(|(_, known)| known.location() == destination.location()) {
-                Some((routes, _)) => routes.push(route),
-                None => destinations.push((vec![route], Arc::clone(destination))),
+            match destinations.iter_mut().find(|known| known.store.location() == destination.location()) {
+                Some(known) => {
+                    known.routes.push(route);
+                    known.lacks |= lacks;
+                }
+                None => destinations.push(Target { store: Arc::clone(destination), routes: vec![route], lacks }),
             }
         }
     }
@@ -159,8 +172,9 @@ impl Work {
         let source = SourceBlob { store: Arc::clone(&self.source), descriptor: self.descriptor.clone() };
         let mut done = Vec::with_capacity(self.destinations.len());
         let mut arrived: Option<Arc<dyn Store>> = None;
-        for (routes, destination) in self.destinations {
-            let outcome = bring(&source, &*destination, arrived.as_deref(), progress, std::mem::take(&mut meter)).await;
+        for Target { store: destination, routes, lacks } in self.destinations {
+            let outcome =
+                bring(&source, &*destination, lacks, arrived.as_deref(), progress, std::mem::take(&mut meter)).await;
             if outcome.is_ok() && arrived.is_none() {
                 arrived = Some(destination);
             }
@@ -173,12 +187,13 @@ impl Work {
 async fn bring(
     source: &SourceBlob,
     destination: &dyn Store,
+    lacks: bool,
     arrived: Option<&dyn Store>,
     progress: &dyn Progress,
     meter: Meter,
 ) -> Result<BlobOutcome, TransferError> {
     let descriptor = &source.descriptor;
-    if destination.stat_blob(&descriptor.digest).await? == Some(descriptor.size) {
+    if !lacks && destination.stat_blob(&descriptor.digest).await? == Some(descriptor.size) {
         progress.blob_finished(descriptor, BlobOutcome::Present);
         return Ok(BlobOutcome::Present);
     }
