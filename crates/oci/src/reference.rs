@@ -123,7 +123,9 @@ impl FromStr for Reference {
                 Ok((PathBuf::from(path), selector))
             }
         };
-        match text.split_once(':') {
+        // As hosts are: in capitals a word would else be a host, and be shown as what it is not.
+        let word = text.split_once(':').map(|(word, rest)| (word.to_ascii_lowercase(), rest));
+        match word.as_ref().map(|(word, rest)| (word.as_str(), *rest)) {
             Some(("oci", rest)) => place(rest, "oci:").map(|(path, selector)| Self::Layout { path, selector }),
             Some(("oci-archive", rest)) => {
                 place(rest, "oci-archive:").map(|(path, selector)| Self::Archive { path, selector })

@@ -1,7 +1,7 @@
 //! Whether a registry refuses content of a wrong digest.
 //!
 //! Bytes that move in the kernel are not hashed here, so the other side must do it. That it should is not enough: it is shown
-//! a few bytes under a digest that is not theirs, once per registry and algorithm, before the first large blob.
+//! a few bytes under a digest that is not theirs, once per registry and algorithm, while the first large blob moves (see `Upload::place_in_doubt`).
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;

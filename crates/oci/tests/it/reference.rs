@@ -200,3 +200,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_form_may_be_written_in_capitals() {
+    for (capitals, form) in [("Oci:0/m", "oci:0/m"), ("OCI-archive:1/c.tar:tag", "oci-archive:1/c.tar:tag")] {
+        let reference: Reference = capitals.parse().unwrap();
+        assert_eq!((reference.to_string().as_str(), form.parse()), (form, Ok(reference)));
+    }
+}
