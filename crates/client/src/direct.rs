@@ -110,13 +110,13 @@ impl Direct {
             RequestBody::Empty => Ok(Sent::Whole),
             RequestBody::Bytes(bytes) => send::bytes(stream, bytes, self.timeout, count).await,
             RequestBody::File { file, offset, length } => {
-                let held = gate.map_or(0, |_| HELD_BYTES.min(*length));
-                let last = *offset + (*length - held);
-                let sent = send::file(stream, file, *offset, *length - held, self.timeout, count).await?;
+                let end = gate.map_or(0, |_| HELD_BYTES.min(*length));
+                let most = *length - end;
+                let sent = send::file(stream, file, *offset, most, self.timeout, count).await?;
                 match (sent, gate) {
                     (Sent::Whole, Some(gate)) => {
                         gate.passed().await;
-                        send::file(stream, file, last, held, self.timeout, count).await
+                        send::file(stream, file, *offset + most, end, self.timeout, count).await
                     }
                     (sent, _) => Ok(sent),
                 }

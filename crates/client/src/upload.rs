@@ -5,7 +5,6 @@ mod content;
 mod session;
 mod trust;
 
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -126,7 +125,7 @@ impl Upload<'_> {
         self.gate = Some(gate);
         self.trusted = true;
         {
-            let mut moving = pin!(self.run(session));
+            let mut moving = Box::pin(self.run(session));
             let verifying = tokio::select! {
                 biased;
                 known = trust::is_verifying(self.repository, self.descriptor) => known?,
@@ -141,7 +140,7 @@ impl Upload<'_> {
         self.gate = None;
         self.trusted = false;
         self.tally.settle(0);
-        self.run(None).await
+        Box::pin(self.run(None)).await
     }
 
     /// Tells whether the content goes in one body where it is large.

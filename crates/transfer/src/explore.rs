@@ -98,8 +98,8 @@ pub(crate) async fn explore(
     };
     let mut ahead = (!unchanged).then(|| Ahead::new(&*route.destination, claims));
     let mut asked = Asked::default();
-    let explored = explorer.run(options.walk, &source_tags, &roots, &mut evidence, ahead.as_mut(), &mut asked);
-    let closure = explored.await?;
+    let walk = explorer.run(options.walk, &source_tags, &roots, &mut evidence, ahead.as_mut(), &mut asked);
+    let closure = walk.await?;
     Ok(Explored { closure, roots, evidence, destination_tags: destination_tags.into_iter().collect(), asked })
 }
 

@@ -84,7 +84,7 @@ pub(super) async fn finish(upload: &Upload<'_>, session: Session, body: Body) ->
 pub(super) fn request(upload: &Upload<'_>, method: Method, url: Url, body: Body) -> Request {
     let mut request = Request::new(method, url).with(CONTENT_TYPE, OCTET_STREAM);
     request.body = body;
-    request.gate = upload.gate.clone();
+    request.gate.clone_from(&upload.gate);
     request.tally = upload.tally.clone();
     request
 }
