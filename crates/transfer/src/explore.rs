@@ -106,7 +106,8 @@ pub(crate) async fn explore(
 /// Walks the closure of one root of a store, for commands that only look.
 ///
 /// # Errors
-/// As [`explore`].
+/// [`TransferError::NotFound`] for a root that is not there, [`TransferError::Walk`] for a graph that is not one, and what
+/// the store brings.
 pub async fn closure_of(
     source: &dyn Store,
     roots: &[RootRequest],
