@@ -9,6 +9,7 @@ use client::{Client, ClientOptions, Repository, RetryPolicy};
 use oci::Host;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// The first line and the header of a request.
 #[derive(Clone, Debug)]
@@ -81,6 +82,8 @@ pub(crate) enum Before {
     Cut(usize),
     /// This is sent while the body is still coming, and the connection closed.
     Early(Reply),
+    /// As [`Before::Read`], when the number has become at least this large.
+    ReadWhen(watch::Receiver<usize>, usize),
 }
 
 /// What a server does.
@@ -90,6 +93,9 @@ pub(crate) trait Service: Send + Sync + 'static {
     }
 
     fn reply(&self, head: &Head, body: &Bytes) -> Reply;
+
+    /// Is told how much of a body has come.
+    fn came(&self, _head: &Head, _bytes: usize) {}
 
     /// Is told what came of a body before the connection was closed.
     fn was_cut(&self, _head: &Head, _body: &Bytes) {}
@@ -179,8 +185,9 @@ async fn serve(mut stream: TcpStream, service: Arc<dyn Service>, seen: Arc<Mutex
         assert!(head.header("transfer-encoding").is_none(), "the client always knows the length");
         match service.before(&head) {
             Before::Read => {}
+            Before::ReadWhen(mut number, least) => drop(number.wait_for(|number| *number >= least).await.unwrap()),
             Before::Cut(after) => {
-                let body = read_body(&mut stream, &mut ahead, length.min(after)).await.unwrap_or_default();
+                let body = read_body(&mut stream, &mut ahead, length.min(after), |_| {}).await.unwrap_or_default();
                 service.was_cut(&head, &body);
                 return;
             }
@@ -198,7 +205,7 @@ async fn serve(mut stream: TcpStream, service: Arc<dyn Service>, seen: Arc<Mutex
                 return;
             }
         }
-        let Some(body) = read_body(&mut stream, &mut ahead, length).await else {
+        let Some(body) = read_body(&mut stream, &mut ahead, length, |bytes| service.came(&head, bytes)).await else {
             service.was_cut(&head, &ahead.freeze());
             return;
         };
@@ -242,11 +249,12 @@ pub(crate) fn parse(text: &str) -> Head {
     }
 }
 
-async fn read_body(stream: &mut TcpStream, ahead: &mut BytesMut, length: usize) -> Option<Bytes> {
+async fn read_body(stream: &mut TcpStream, ahead: &mut BytesMut, length: usize, came: impl Fn(usize)) -> Option<Bytes> {
     while ahead.len() < length {
         if stream.read_buf(ahead).await.unwrap_or(0) == 0 {
             return None;
         }
+        came(ahead.len());
     }
     Some(ahead.split_to(length).freeze())
 }

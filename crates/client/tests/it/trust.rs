@@ -4,9 +4,10 @@ use bytes::Bytes;
 use client::Client;
 use store::{Meter, Store as _, StoreError};
 use testkit::source::{Kind, TestSource};
+use tokio::sync::watch;
 
 use crate::registry::{Effect, Registry};
-use crate::server::{Reply, options};
+use crate::server::{Before, Head, Reply, Server, Service, options};
 use crate::stored::{Elsewhere, LARGE, content, describe};
 
 fn damaged(content: &Bytes) -> Bytes {
@@ -50,6 +51,55 @@ async fn wrong_content_is_found_by_whoever_verifies() {
             assert_eq!(meter.bytes(), 0, "{case}");
             // A registry that does not verify has kept the bytes of the trial, and nothing else.
             assert_eq!(registry.blobs(), usize::from(!verifies), "{case}");
+        }
+    }
+}
+
+/// Answers the trial upload only when almost all of the content has come.
+struct LateVerdict {
+    registry: Registry,
+    digest: String,
+    came: watch::Sender<usize>,
+}
+
+impl Service for LateVerdict {
+    fn before(&self, head: &Head) -> Before {
+        match head.query.get("digest") {
+            Some(digest) if *digest != self.digest => Before::ReadWhen(self.came.subscribe(), LARGE - 8_000),
+            _ => Before::Read,
+        }
+    }
+
+    fn came(&self, head: &Head, bytes: usize) {
+        if head.query.get("digest").is_some_and(|digest| *digest == self.digest) {
+            self.came.send_replace(bytes);
+        }
+    }
+
+    fn reply(&self, head: &Head, body: &Bytes) -> Reply {
+        self.registry.reply(head, body)
+    }
+}
+
+#[tokio::test]
+async fn the_first_large_blob_moves_during_the_trial_but_for_its_end() {
+    let right = content(LARGE);
+    // Content in memory waits: it takes no time.
+    for (verifies, kind) in
+        [true, false].into_iter().flat_map(|v| [Kind::File, Kind::Stream, Kind::Socket].map(|k| (v, k)))
+    {
+        for content in [right.clone(), damaged(&right)] {
+            let registry = Registry::new(|behaviour| behaviour.verifies = verifies);
+            let digest = describe(&right).digest;
+            let service =
+                LateVerdict { registry: registry.clone(), digest: digest.to_string(), came: watch::Sender::default() };
+            let server = Server::start(service).await;
+            let source = TestSource::new(kind, content.clone());
+            let outcome = server.repository().put_blob(&describe(&right), &source, &Meter::default()).await;
+            let case = format!("{verifies} {kind:?}: {outcome:?}");
+            let is_right = content == right;
+            assert_eq!(outcome.is_ok(), is_right, "{case}");
+            assert_eq!(registry.blob(&digest), is_right.then(|| right.clone()), "{case}");
         }
     }
 }
