@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use futures_util::try_join;
 use graph::plan::content_levels;
 use graph::{Evidence, Graph, NodeId, ProofReport, Space};
-use oci::{Digest, Manifest, Tag};
+use oci::{Algorithm, Digest, Manifest, Tag};
 use store::{Referrers, Store};
 use tokio::sync::mpsc;
 
@@ -35,11 +35,13 @@ pub(super) async fn arrive(
     let plan = &planned.plan;
     let mut evidence = planned.explored.evidence.clone();
     evidence.present.clone_from(&planned.present);
+    let lone = lone(planned);
     let waves = plan.manifests.iter().chain(&plan.referrers);
     let (sender, put) = mpsc::unbounded_channel();
     let arrive = async {
         for wave in waves {
-            arrival.put(wave, progress).await?;
+            let wave: Vec<Digest> = wave.iter().filter(|digest| !lone.contains(digest)).copied().collect();
+            arrival.put(&wave, progress).await?;
             // It is received as long as nothing has failed.
             let _ = sender.send(wave);
         }
@@ -58,8 +60,8 @@ pub(super) async fn arrive(
     let selected = |id: &NodeId| id.space == Space::Manifest || !plan.foreign.iter().any(|d| d.digest == id.digest);
     let wanted: BTreeMap<Tag, Digest> =
         planned.explored.roots.iter().filter_map(|root| Some((root.tag.clone()?, root.descriptor.digest))).collect();
-    let before_tags = ProofReport::new(arrival.graph, selected, &BTreeMap::new(), &evidence);
-    arrival.demand(before_tags)?;
+    let without_lone = |id: &NodeId| selected(id) && !(id.space == Space::Manifest && lone.contains(&id.digest));
+    arrival.demand(ProofReport::new(arrival.graph, without_lone, &BTreeMap::new(), &evidence))?;
     for root in planned.explored.roots.iter().filter(|root| root.tag.is_none()) {
         if let Some(manifest) = arrival.graph.manifest(&root.descriptor.digest) {
             arrival.destination.keep_root(manifest).await?;
@@ -67,6 +69,11 @@ pub(super) async fn arrive(
     }
     for wave in parts_first(arrival.graph, &wanted) {
         let tags = arrival.set_tags(&wave, &evidence).await?;
+        for digest in tags.iter().filter_map(|(_, found)| *found).filter(|digest| lone.contains(digest)) {
+            if evidence.present.insert(NodeId::manifest(digest)) {
+                progress.manifest_put(&digest);
+            }
+        }
         note(&mut evidence, tags);
     }
     let proof = arrival.demand(ProofReport::new(arrival.graph, selected, &wanted, &evidence))?;
@@ -95,6 +102,22 @@ fn parts_first(graph: &Graph, tags: &BTreeMap<Tag, Digest>) -> Vec<BTreeMap<Tag,
         waves.entry(level).or_default().insert(tag.clone(), *digest);
     }
     waves.into_values().collect()
+}
+
+/// Returns the roots that are put with their tag and not before: nothing else speaks of them, so only the tag shows them.
+fn lone(planned: &Planned) -> BTreeSet<Digest> {
+    let graph = &planned.explored.closure.graph;
+    let is_lone = |digest: &Digest| {
+        let id = NodeId::manifest(*digest);
+        // What is put under a tag gets its name from the destination, which is a sha256.
+        digest.algorithm() == Algorithm::Sha256
+            && !planned.present.contains(&id)
+            && !planned.explored.evidence.tags.values().any(|pointed| pointed == digest)
+            && graph.edges_to(&id).next().is_none()
+            && graph.manifest(digest).is_some_and(|manifest| manifest.subject().is_none())
+    };
+    let tagged = planned.explored.roots.iter().filter(|root| root.tag.is_some());
+    tagged.map(|root| root.descriptor.digest).filter(is_lone).collect()
 }
 
 /// Takes down where tags were seen to point.
@@ -143,10 +166,10 @@ impl Arrival<'_> {
     }
 
     /// Asks for the manifests of each wave that has been put, while the next is. Returns those that are there.
-    async fn see_waves(&self, mut put: mpsc::UnboundedReceiver<&Vec<Digest>>) -> Result<Vec<NodeId>, TransferError> {
+    async fn see_waves(&self, mut put: mpsc::UnboundedReceiver<Vec<Digest>>) -> Result<Vec<NodeId>, TransferError> {
         let mut seen = Vec::new();
         while let Some(wave) = put.recv().await {
-            seen.append(&mut self.see_manifests(wave).await?);
+            seen.append(&mut self.see_manifests(&wave).await?);
         }
         Ok(seen)
     }
