@@ -1,7 +1,7 @@
 //! What a copy does, in which order.
 //!
 //! Blobs, children, manifests by digest, referrers, fallback tags, the root's tag last: so a tag never names something
-//! incomplete (ARCHITECTURE.md, "Order of a copy").
+//! incomplete (ARCHITECTURE.md, "Copy, step by step").
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -17,7 +17,7 @@ use crate::host::{Call, Context};
 use crate::repository::Repository;
 use crate::syntax::location::{add_parameter, is_downgrade};
 
-/// Blobs from this size on are worth the three requests it takes to find out.
+/// Blobs from this size on are worth the requests it takes to find out.
 const WORTHWHILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What is uploaded to find out.
