@@ -1,15 +1,15 @@
 //! Plain HTTP/1.1 over our own connections: the direct road.
 //!
-//! Where both ends are plain, the bytes of a blob need not come to us at all: a file goes to a socket with `sendfile`, a
-//! socket to a socket with `splice` through a pipe. Everything else about plain HTTP goes the same way, because one small
-//! client costs less than a large one per request, and a run that meets no TLS then loads none.
+//! Where the other end is plain, a file goes to its socket with `sendfile`, and a socket to a socket through one small
+//! buffer. Everything else about plain HTTP goes the same way, because one small client costs less than a large one per
+//! request, and a run that meets no TLS then loads none.
 
 mod body;
 mod connection;
 mod head;
 mod pool;
+mod relay;
 mod send;
-mod splice;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -131,7 +131,7 @@ impl Direct {
                 let RequestBody::Socket { socket, length } = std::mem::replace(body, RequestBody::Empty) else {
                     return Ok(Sent::Whole);
                 };
-                splice::splice(*socket, length, gate, stream, self.timeout, count).await
+                relay::relay(*socket, length, gate, stream, self.timeout, count).await
             }
         }
     }

@@ -8,6 +8,7 @@ mod trust;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::RANGE;
 use oci::Descriptor;
@@ -127,10 +128,11 @@ impl Upload<'_> {
         {
             let mut moving = Box::pin(self.run(session));
             let verifying = tokio::select! {
+                // Its session is what takes longest: it is asked for first.
                 biased;
-                known = trust::is_verifying(self.repository, self.descriptor) => known?,
                 // The registry has it already, or there is no way to bring it.
                 outcome = &mut moving => return outcome,
+                known = trust::is_verifying(self.repository, self.descriptor) => known?,
             };
             if verifying {
                 keeper.open();
@@ -182,7 +184,10 @@ impl Upload<'_> {
             Some(session) => session,
             None => match self.single_post(mode).await? {
                 SinglePostOutcome::Done => return Ok(()),
-                SinglePostOutcome::Session(session) => session,
+                SinglePostOutcome::Session(session, Some(content)) => {
+                    return session::finish(self, session, Body::Bytes(content)).await;
+                }
+                SinglePostOutcome::Session(session, None) => session,
                 SinglePostOutcome::NotTried if self.sends_whole() => {
                     // The source is asked meanwhile.
                     let (session, body) = tokio::try_join!(session::open(self), content::whole(self, 0))?;
@@ -306,8 +311,8 @@ impl Upload<'_> {
 /// What a single `POST` brought.
 enum SinglePostOutcome {
     Done,
-    /// The registry has opened a session instead.
-    Session(Session),
+    /// The registry has opened a session instead. It still wants the content, which is here if it is in memory.
+    Session(Session, Option<Bytes>),
     NotTried,
 }
 

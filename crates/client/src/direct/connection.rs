@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::exchange::{Failure, within};
 use crate::syntax::response_head::{HEAD_MAX_BYTES, ResponseHead};
 
-/// Bytes read at once while a header is awaited. Small, because what is read of a large blob's body is lost to `splice`.
+/// Bytes read at once while a header is awaited.
 const HEAD_READ_BYTES: usize = 8 * 1024;
 
 /// A plain connection.

@@ -42,6 +42,7 @@ pub(super) async fn post_whole(
     let digest = upload.descriptor.digest;
     let url = upload.repository.url(&format!("blobs/uploads/?digest={digest}")).await?;
     let body = content::whole(upload, 0).await?;
+    let content = if let Body::Bytes(bytes) = &body { Some(bytes.clone()) } else { None };
     let answer = send(upload, request(upload, Method::POST, url, body), None).await?;
     match answer.status {
         StatusCode::CREATED => {
@@ -53,7 +54,7 @@ pub(super) async fn post_whole(
             upload.tally.settle(0);
             let session = session_of(upload, &answer, 0)?;
             answer.discard().await;
-            Ok((SinglePostOutcome::Session(session), Some(false)))
+            Ok((SinglePostOutcome::Session(session, content), Some(false)))
         }
         status if learning && status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 429) => {
             upload.tally.settle(0);
