@@ -49,6 +49,14 @@ impl Client {
         self.registry(host).base().await.map(|_| ())
     }
 
+    pub(crate) fn options(&self) -> &ClientOptions {
+        &self.0.options
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.0.transport
+    }
+
     fn registry(&self, host: &Host) -> Arc<Registry> {
         let mut registries = self.0.registries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(registry) = registries.get(host) {

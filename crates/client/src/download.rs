@@ -98,7 +98,8 @@ async fn request(repository: &Repository, descriptor: &Descriptor, offset: u64) 
     }
 }
 
-async fn skip(answer: &mut Answer, mut bytes: u64) -> Result<(), Failure> {
+/// Reads so many bytes of the body and leaves them out.
+pub(crate) async fn skip(answer: &mut Answer, mut bytes: u64) -> Result<(), Failure> {
     while bytes > 0 {
         let mut chunk = answer.chunk().await?.ok_or_else(Failure::ended_early)?;
         let skipped = usize::try_from(bytes).unwrap_or(usize::MAX).min(chunk.len());

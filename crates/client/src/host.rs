@@ -15,12 +15,10 @@ use crate::exchange::{Answer, Body, Failure, Request, Transport};
 use crate::options::ClientOptions;
 use crate::probe::{self, Spoken};
 use crate::profile::Profile;
+use crate::redirect;
 use crate::refusal;
 use crate::retry::{self, Backoff};
-use crate::syntax::location::{is_downgrade, same_origin};
-
-/// Most redirects of one request.
-const REDIRECTS_MAX: usize = 8;
+use crate::syntax::location::same_origin;
 
 /// Most passes shown with one request: what was there, a fresh one, and one of the scope the registry names itself.
 const PASSES_MAX: usize = 3;
@@ -273,33 +271,16 @@ impl Registry {
 
     /// Sends a request and follows redirects. What is secret stays with the registry.
     async fn redirected(&self, base: &Url, call: &Call<'_>, pass: &Pass) -> Result<Answer, Failure> {
-        let mut url = call.url.clone();
-        let mut method = call.method.clone();
-        let mut visited: Vec<Url> = Vec::new();
-        loop {
+        let make = |method: &Method, url: &Url| {
             let mut request = self.request(method.clone(), url.clone());
             request.headers.extend(call.headers.clone());
             if let Some(body) = &call.body {
                 request.body = Body::Bytes(body.clone());
             }
             authorize(&mut request, base, pass);
-            let answer = self.transport.send(request).await?;
-            let Some(next) = redirect_method(answer.status, &method) else { return Ok(answer) };
-            let target = answer.location()?;
-            if is_downgrade(&url, &target) {
-                return Err(Failure::Protocol("it redirects from TLS to plain HTTP".to_owned()));
-            }
-            visited.push(url);
-            if visited.contains(&target) {
-                return Err(Failure::Protocol("its redirects lead in a circle".to_owned()));
-            }
-            if visited.len() > REDIRECTS_MAX {
-                return Err(Failure::Protocol(format!("it redirects more than {REDIRECTS_MAX} times")));
-            }
-            answer.discard().await;
-            method = next;
-            url = target;
-        }
+            request
+        };
+        redirect::follow(&self.transport, call.method.clone(), call.url.clone(), make).await
     }
 
     /// Sends a request once, with a body that may not be there a second time. A 401 is returned after it has been taken note
@@ -350,15 +331,5 @@ impl Registry {
 fn authorize(request: &mut Request, base: &Url, pass: &Pass) {
     if let Some(header) = pass.header.as_ref().filter(|_| same_origin(base, &request.url)) {
         request.headers.insert(AUTHORIZATION, header.clone());
-    }
-}
-
-/// Returns the method with which a redirect is followed, if it is one.
-fn redirect_method(status: StatusCode, method: &Method) -> Option<Method> {
-    let safe = matches!(*method, Method::GET | Method::HEAD);
-    match status.as_u16() {
-        301..=303 if safe => Some(method.clone()),
-        307 | 308 => Some(method.clone()),
-        _ => None,
     }
 }

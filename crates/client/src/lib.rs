@@ -7,7 +7,7 @@
 //!  Registry ─▶ ping, auth, redirects, retries, concurrency; profile: what was learned
 //!                              │ one Request, one Answer
 //!                              ▼
-//!  Transport ─▶ direct (plain HTTP/1.1: sendfile, splice) or reqwest (TLS)
+//!  Transport ─▶ direct (plain HTTP/1.1, sendfile) or reqwest (TLS)
 //! ```
 //!
 //! Every byte from outside is hostile: headers and bodies are bounded, redirects and pages counted, locations parsed by
@@ -28,6 +28,7 @@ mod options;
 mod pages;
 mod probe;
 mod profile;
+mod redirect;
 mod referrers;
 mod refusal;
 mod repository;
@@ -35,6 +36,7 @@ mod retry;
 pub mod syntax;
 mod tags;
 mod upload;
+mod urls;
 
 pub use client::Client;
 pub use credentials::{Credential, Credentials, Secret};

@@ -74,6 +74,7 @@ pub async fn load(
         narrowed: None,
     });
     let roots = roots.collect();
+    let urls = context.url_source(&request.options)?;
     if request.dry_run {
         let destination: Arc<dyn store::Store> = match &place {
             // It would be made, and has nothing yet.
@@ -81,11 +82,11 @@ pub async fn load(
             // A layout is made with the first thing that is put.
             _ => context.open_destination(&place).await?,
         };
-        let routes = vec![Route { source, destination, roots, source_tags: None }];
+        let routes = vec![Route { source, destination, roots, source_tags: None, urls }];
         let planned = transfer::plan(routes, &request.options, &*context.manifest_cache()).await;
         return Ok(CopyReport { routes: planned });
     }
     let destination = context.open_destination(&place).await?;
-    let routes = vec![Route { source, destination, roots, source_tags: None }];
+    let routes = vec![Route { source, destination, roots, source_tags: None, urls }];
     Ok(transfer::copy(routes, &request.options, context.manifest_cache(), progress).await?)
 }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use async_trait::async_trait;
 use client::{Client, ClientOptions, Credentials};
-use oci::{Digest, Manifest, MediaType, Reference};
-use store::{ArchiveStore, ContentStore, DockerArchive, LayoutStore, Store, StoreError};
-use transfer::ManifestCache;
+use oci::{Descriptor, Digest, Manifest, MediaType, Reference};
+use store::{ArchiveStore, BlobBody, ContentStore, DockerArchive, LayoutStore, Store, StoreError};
+use transfer::{CopyOptions, ManifestCache, UrlSource};
 
 use crate::error::OpsError;
 
@@ -99,6 +100,17 @@ impl Context {
         })
     }
 
+    /// Returns what brings layers from the URLs that their descriptors name, for a copy that asks for those layers.
+    ///
+    /// # Errors
+    /// As [`Context::client`].
+    pub fn url_source(&self, options: &CopyOptions) -> Result<Option<Arc<dyn UrlSource>>, OpsError> {
+        if !options.include_foreign_layers {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(Urls(self.client()?.clone()))))
+    }
+
     /// Returns the manifests that are here already. Where the content store cannot be opened nothing is kept.
     pub fn manifest_cache(&self) -> Arc<dyn ManifestCache> {
         match self.content_store() {
@@ -116,6 +128,17 @@ async fn blocking<S: Send + 'static>(
     match tokio::task::spawn_blocking(move || open(&path)).await {
         Ok(opened) => Ok(opened?),
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+/// The client as what follows the URLs of descriptors.
+#[derive(Debug)]
+struct Urls(Client);
+
+#[async_trait]
+impl UrlSource for Urls {
+    async fn open_url(&self, url: &str, descriptor: &Descriptor, offset: u64) -> Result<Option<BlobBody>, StoreError> {
+        self.0.open_url(url, descriptor, offset).await
     }
 }
 

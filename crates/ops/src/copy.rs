@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use oci::{Platform, Reference, Selector, Tag};
 use store::Store;
-use transfer::{CopyOptions, CopyReport, Progress, RootRequest, Route, RouteOutcome};
+use transfer::{CopyOptions, CopyReport, Progress, RootRequest, Route, RouteOutcome, UrlSource};
 
 use crate::context::Context;
 use crate::destination::Destination;
@@ -88,7 +88,7 @@ enum Opening {
 
 /// Groups the pairs into routes, one for each source and destination repository.
 async fn routes(context: &Context, request: &CopyRequest, opening: Opening) -> Result<Vec<Route>, OpsError> {
-    let mut routes = Itinerary::default();
+    let mut routes = Itinerary { urls: context.url_source(&request.options)?, ..Itinerary::default() };
     for (source, destination) in &request.pairs {
         let from = routes.source(context, source).await?;
         let tags = if request.all_tags { Some(from.tags().await?) } else { None };
@@ -120,6 +120,7 @@ struct Itinerary {
     sources: BTreeMap<String, Arc<dyn Store>>,
     destinations: BTreeMap<String, Arc<dyn Store>>,
     claimed: BTreeMap<String, String>,
+    urls: Option<Arc<dyn UrlSource>>,
 }
 
 impl Itinerary {
@@ -182,7 +183,9 @@ impl Itinerary {
         match self.routes.iter_mut().find(same) {
             Some(route) => route.roots.push(root),
             None => {
-                self.routes.push(Route { source, destination, roots: vec![root], source_tags: source_tags.cloned() });
+                let urls = self.urls.clone();
+                let source_tags = source_tags.cloned();
+                self.routes.push(Route { source, destination, roots: vec![root], source_tags, urls });
             }
         }
     }

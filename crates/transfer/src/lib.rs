@@ -31,4 +31,4 @@ pub use cache::{ManifestCache, NoCache};
 pub use copy::{CopyReport, RouteOutcome, RouteReport, copy, plan};
 pub use error::TransferError;
 pub use progress::{BlobOutcome, Progress, Silent};
-pub use route::{CopyOptions, RootRequest, Route};
+pub use route::{CopyOptions, RootRequest, Route, UrlSource};

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use graph::WalkOptions;
-use oci::{Selector, Tag};
-use store::Store;
+use oci::{Descriptor, Selector, Tag};
+use store::{BlobBody, Store, StoreError};
 
 use crate::narrow::Narrowed;
 
@@ -19,6 +20,19 @@ pub struct Route {
     pub roots: Vec<RootRequest>,
     /// The source's tags, where they have been listed already.
     pub source_tags: Option<Vec<Tag>>,
+    /// Who brings non-distributable layers that the source does not have from the URLs that their descriptors name; without
+    /// one such a layer is a loss.
+    pub urls: Option<Arc<dyn UrlSource>>,
+}
+
+/// Where blobs are that no store has.
+#[async_trait]
+pub trait UrlSource: std::fmt::Debug + Send + Sync {
+    /// Returns the bytes of a blob from `offset` to its end, unverified. `None` when they are not there.
+    ///
+    /// # Errors
+    /// When the server of the URL cannot be asked or does not give them.
+    async fn open_url(&self, url: &str, descriptor: &Descriptor, offset: u64) -> Result<Option<BlobBody>, StoreError>;
 }
 
 /// One image, index or application to copy.

@@ -189,8 +189,6 @@ async fn layers_that_may_not_be_distributed_stay_where_they_are_unless_asked_for
     let application = WholeGraph::default().foreign_layer(&url).build();
     let layer = application.named("foreign-layer");
     let scene = Scene::open(Kind::Ours, Kind::Ours, application.clone()).await.unwrap();
-    // The source does not have it: once it is asked for, that is a loss.
-    scene.fails(6, "bundle", &["--include-foreign-layers"], &[&layer.digest.to_string()]).await;
     scene.copy("bundle", &[]).expect_code(0);
     let store = scene.destination.store();
     assert_eq!(store.stat_blob(&layer.digest).await.unwrap(), None);
@@ -205,4 +203,39 @@ async fn layers_that_may_not_be_distributed_stay_where_they_are_unless_asked_for
     source.put_blob(layer, &TestSource::memory(bytes), &Meter::default()).await.unwrap();
     scene.copy("bundle", &["--include-foreign-layers", "--recheck"]).expect_code(0);
     assert_eq!(store.stat_blob(&layer.digest).await.unwrap(), Some(layer.size));
+    assert_eq!(elsewhere.log().sorted_lines(), [""; 0], "there is no need of the URL");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layers_that_the_source_lacks_come_from_their_urls_when_they_are_asked_for() {
+    let elsewhere = HttpProxy::server(vec![]).await;
+    let url = format!("http://{}/layer?signature=secret", elsewhere.host());
+    let application = WholeGraph::default().foreign_layer(&url).build();
+    let layer = application.named("foreign-layer");
+    let scene = Scene::open(Kind::Ours, Kind::Ours, application.clone()).await.unwrap();
+    let fails = async |code, words: &[&str]| scene.fails(code, "bundle", &["--include-foreign-layers"], words).await;
+    let answer = |answer: Answer| elsewhere.set_rules([Rule::new(Matcher::any(), Fault::Answer(answer))]);
+    // Nobody has it: that is a loss.
+    let digest = layer.digest.to_string();
+    answer(Answer::error(404, "GONE", "not here"));
+    fails(6, &[&digest]).await;
+    // Something else lies there.
+    let mut bytes = application.blob(&layer.digest).unwrap().to_vec();
+    bytes[0] ^= 1;
+    answer(Answer::new(200).body(bytes.clone()));
+    fails(6, &[&digest]).await;
+    answer(Answer::new(200).body(bytes[1..].to_vec()));
+    fails(6, &[&digest]).await;
+    answer(Answer::redirect(&url));
+    let outcome = scene.copy("bundle", &["--include-foreign-layers"]);
+    assert!(outcome.stderr.contains("circle") && !outcome.stderr.contains("secret"), "{outcome}");
+
+    bytes[0] ^= 1;
+    answer(Answer::new(200).body(bytes));
+    elsewhere.log().clear();
+    scene.copy("bundle", &["--include-foreign-layers"]).expect_code(0);
+    let store = scene.destination.store();
+    assert_eq!(store.stat_blob(&layer.digest).await.unwrap(), Some(layer.size));
+    assert_eq!(elsewhere.log().sorted_lines(), ["GET /layer?signature=secret"]);
+    assert!(elsewhere.log().exchanges().iter().all(|exchange| exchange.header("authorization").is_none()));
 }

@@ -28,7 +28,7 @@ pub(crate) struct CopySwitches {
     #[arg(long)]
     no_layer_artifacts: bool,
 
-    /// Copy non-distributable layers too, which the source must have; the URLs of a manifest are never fetched
+    /// Copy non-distributable layers too: from the source, or else from the URLs that the manifest names for them
     #[arg(long)]
     include_foreign_layers: bool,
 

@@ -48,6 +48,7 @@ async fn the_whole_graph_goes_round() {
             destination: Arc::clone(&pair[1]),
             roots: tags.iter().map(root).collect(),
             source_tags: None,
+            urls: None,
         };
         let report =
             transfer::copy(vec![route], &CopyOptions::default(), Arc::new(NoCache), Arc::new(Silent)).await.unwrap();

@@ -14,7 +14,7 @@ use super::Planned;
 use super::pace::{LARGE_MIN_BYTES, Pace, STEP};
 use crate::error::TransferError;
 use crate::progress::{BlobOutcome, Progress};
-use crate::route::CopyOptions;
+use crate::route::{CopyOptions, UrlSource};
 
 /// How many blobs move at once when neither the user nor the stores say.
 const JOBS_MAX: usize = 64;
@@ -30,6 +30,7 @@ pub(super) struct Moved {
 struct Work {
     descriptor: Descriptor,
     source: Arc<dyn Store>,
+    urls: Option<Arc<dyn UrlSource>>,
     destinations: Vec<Target>,
 }
 
@@ -139,6 +140,7 @@ fn gather(planned: &[&Planned]) -> Vec<Work> {
                 works.push(Work {
                     descriptor: descriptor.clone(),
                     source: Arc::clone(&planned.route.source),
+                    urls: planned.route.urls.clone(),
                     destinations: Vec::new(),
                 });
                 works.len() - 1
@@ -169,7 +171,8 @@ impl Work {
     /// Brings the blob to each destination: from the source to the first, and from there to the others. The meter counts on
     /// the way to the first.
     async fn run(self, progress: &dyn Progress, mut meter: Meter) -> Vec<Done> {
-        let source = SourceBlob { store: Arc::clone(&self.source), descriptor: self.descriptor.clone() };
+        let source =
+            SourceBlob { store: Arc::clone(&self.source), urls: self.urls, descriptor: self.descriptor.clone() };
         let mut done = Vec::with_capacity(self.destinations.len());
         let mut arrived: Option<Arc<dyn Store>> = None;
         for Target { store: destination, routes, lacks } in self.destinations {
@@ -212,10 +215,29 @@ async fn bring(
     Ok(outcome)
 }
 
-/// A blob at the source, which its descriptor may carry itself.
+/// A blob at the source, which its descriptor may carry itself, or say where else it is.
 struct SourceBlob {
     store: Arc<dyn Store>,
+    urls: Option<Arc<dyn UrlSource>>,
     descriptor: Descriptor,
+}
+
+impl SourceBlob {
+    /// Asks the URLs of a non-distributable layer one after the other. What is wrong with one matters when none has it.
+    async fn open_url(&self, offset: u64) -> Result<Option<BlobBody>, StoreError> {
+        let Some(source) = self.urls.as_ref().filter(|_| self.descriptor.media_type.is_non_distributable()) else {
+            return Ok(None);
+        };
+        let mut outcome = Ok(None);
+        for url in &self.descriptor.urls {
+            match source.open_url(url, &self.descriptor, offset).await {
+                Ok(None) => {}
+                Ok(Some(body)) => return Ok(Some(body)),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        outcome
+    }
 }
 
 #[async_trait]
@@ -228,6 +250,9 @@ impl BlobSource for SourceBlob {
         if let Ok(Some(bytes)) = self.descriptor.embedded() {
             let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
             return Ok(BlobBody::from_bytes(bytes.slice(start..)));
+        }
+        if let Some(body) = self.open_url(offset).await? {
+            return Ok(body);
         }
         Err(StoreError::Missing {
             location: self.store.location().to_owned(),

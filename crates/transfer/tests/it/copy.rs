@@ -41,6 +41,7 @@ fn route(source: &Arc<Quirky>, destination: &Arc<Quirky>, tags: &[Tag]) -> Route
         destination: Arc::<Quirky>::clone(destination),
         roots: tags.iter().map(root).collect(),
         source_tags: None,
+        urls: None,
     }
 }
 
