@@ -33,6 +33,9 @@ const QUICK_TRIALS: usize = 2;
 /// A way whose first run takes so many times as long as the fastest way is not tried again.
 const HOPELESS: u64 = 2;
 
+/// A way that takes so many microseconds is tried once: what happens at random matters less the longer it takes.
+const LONG: u64 = 2_000_000;
+
 /// A load above this before a scenario means that somebody else needs the machine.
 const QUIET_LOAD: f64 = 0.7;
 
@@ -114,14 +117,14 @@ fn run_scenario(name: &str, scenario: &Scenario, world: &mut World, quick: bool)
     Ok(judge(name, scenario, &runners, (load_before, machine::load())))
 }
 
-/// Runs every way a few times and takes the fastest; a way that begins much slower than another is not tried again.
+/// Runs every way a few times and takes the fastest; a way that begins much slower than another, or takes long, is not tried again.
 /// Whoever fails in all ways is out.
 fn try_out<'a>(contender: &'a Contender, scenario: &Scenario, world: &mut World, trials: usize) -> Result<Runner<'a>> {
     let mut best: Option<(u64, Runner)> = None;
     let mut failure = None;
     for way in &contender.ways {
         let fastest = best.as_ref().map_or(u64::MAX, |(wall, _)| *wall);
-        match try_way(way, scenario, world, trials, fastest.saturating_mul(HOPELESS)) {
+        match try_way(way, scenario, world, trials, fastest.saturating_mul(HOPELESS).min(LONG)) {
             Ok(usages) => {
                 let wall = Spread::of(usages.iter().map(|usage| usage.wall)).context("no trials")?.median;
                 if wall < fastest {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderValue, Method, StatusCode};
-use oci::Descriptor;
+use oci::{Descriptor, Digest};
 use store::body::ByteStream;
 use store::{BlobBody, Content, Store as _, StoreError};
 
@@ -38,7 +38,7 @@ pub(crate) async fn open(
     if left <= SMALL_MAX_BYTES {
         return small(repository, descriptor, offset, answer).await.map(Some);
     }
-    let answer = match answer.into_socket(repository.location()) {
+    let answer = match answer.into_socket(repository.location(), &descriptor.digest) {
         Ok(socket) => return Ok(Some(BlobBody { length: left, content: Content::Socket(socket) })),
         Err(answer) => *answer,
     };
@@ -217,10 +217,10 @@ impl Answer {
     ///
     /// # Errors
     /// Gives the answer back when there is no such socket, or the length of the body is not known.
-    fn into_socket(self, location: &str) -> Result<store::SocketBody, Box<Self>> {
+    fn into_socket(self, location: &str, digest: &Digest) -> Result<store::SocketBody, Box<Self>> {
         let Self { status, headers, url, body } = self;
         let body = match body {
-            AnswerBody::Direct(body) => match body.into_socket(location) {
+            AnswerBody::Direct(body) => match body.into_socket(location, digest) {
                 Ok(socket) => return Ok(socket),
                 Err(body) => AnswerBody::Direct(body),
             },

@@ -49,13 +49,14 @@ impl Client {
             return Err(failure.into_store_error(&location, &action));
         }
         let length = descriptor.size.saturating_sub(offset);
-        let chunks = stream::try_unfold((answer, location, action), async |(mut answer, location, action)| {
-            match answer.chunk().await {
-                Ok(Some(chunk)) => Ok(Some((chunk, (answer, location, action)))),
-                Ok(None) => Ok(None),
-                Err(failure) => Err(failure.into_store_error(&location, &action)),
-            }
-        });
+        let chunks =
+            stream::try_unfold((answer, location, action), async |(mut answer, location, action)| {
+                match answer.chunk().await {
+                    Ok(Some(chunk)) => Ok(Some((chunk, (answer, location, action)))),
+                    Ok(None) => Ok(None),
+                    Err(failure) => Err(failure.into_store_error(&location, &action)),
+                }
+            });
         Ok(Some(BlobBody::from_stream(length, chunks.boxed())))
     }
 
@@ -63,8 +64,8 @@ impl Client {
         let options = self.options();
         let agent = HeaderValue::try_from(&options.user_agent).ok();
         let make = |method: &Method, url: &Url| {
-            let request = Request::new(method.clone(), url.clone())
-                .with(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            let request =
+                Request::new(method.clone(), url.clone()).with(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             match &agent {
                 Some(agent) => request.with(USER_AGENT, agent.clone()),
                 None => request,

@@ -180,14 +180,11 @@ impl Itinerary {
     ) {
         let same =
             |route: &&mut Route| Arc::ptr_eq(&route.source, &source) && Arc::ptr_eq(&route.destination, &destination);
-        match self.routes.iter_mut().find(same) {
-            Some(route) => route.roots.push(root),
-            None => {
-                let urls = self.urls.clone();
-                let source_tags = source_tags.cloned();
-                self.routes.push(Route { source, destination, roots: vec![root], source_tags, urls });
-            }
+        if let Some(route) = self.routes.iter_mut().find(same) {
+            return route.roots.push(root);
         }
+        let (source_tags, urls) = (source_tags.cloned(), self.urls.clone());
+        self.routes.push(Route { source, destination, roots: vec![root], source_tags, urls });
     }
 }
 

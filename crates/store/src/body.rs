@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
-use oci::Descriptor;
+use oci::{Descriptor, Digest};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -93,6 +93,8 @@ pub struct SocketBody {
     pub recycle: Option<Box<dyn FnOnce(TcpStream) + Send>>,
     /// The store, for messages.
     pub location: String,
+    /// The blob, for messages.
+    pub digest: Digest,
 }
 
 impl std::fmt::Debug for BlobBody {
@@ -290,10 +292,15 @@ impl SocketBody {
 
     /// Returns the error of a connection that broke.
     pub fn failed(&self, source: std::io::Error) -> StoreError {
-        StoreError::Unreachable {
-            location: self.location.clone(),
-            reason: "the connection broke while a blob was read".to_owned(),
-            source: Some(Box::new(source)),
-        }
+        broken(&self.location, &self.digest, source)
+    }
+}
+
+/// Returns the error of a connection that broke while a blob was read from it.
+pub(crate) fn broken(location: &str, digest: &Digest, source: std::io::Error) -> StoreError {
+    StoreError::Unreachable {
+        location: location.to_owned(),
+        reason: format!("the connection broke while blob {digest} was read"),
+        source: Some(Box::new(source)),
     }
 }

@@ -15,7 +15,7 @@ use futures_util::StreamExt as _;
 use oci::Descriptor;
 
 use crate::blocking;
-use crate::body::{BlobBody, BlobSource, ByteStream, CHUNK_BYTES, Content, Meter, SocketBody, Verifier};
+use crate::body::{BlobBody, BlobSource, ByteStream, CHUNK_BYTES, Content, Meter, SocketBody, Verifier, broken};
 use crate::error::StoreError;
 
 /// How often the rest of one blob is asked for after a connection broke.
@@ -219,14 +219,14 @@ where
     S: BlobSink,
     F: Fn() -> Result<S, StoreError> + Send + 'static,
 {
-    let SocketBody { buffered, socket, recycle, location } = body;
-    let lost = |source| pump::broken(&location, source);
-    let socket = Arc::new(socket.into_std().map_err(lost)?);
+    let SocketBody { buffered, socket, recycle, location, digest } = body;
+    let lost = move |source| broken(&location, &digest, source);
+    let socket = Arc::new(socket.into_std().map_err(&lost)?);
     guard.socket = Some(Arc::clone(&socket));
     let stop = Arc::clone(&guard.stop);
     let outcome = blocking::run({
-        let (socket, location) = (Arc::clone(&socket), location.clone());
-        move || pump::socket(&buffered, &socket, length, &location, reception, &stop)
+        let socket = Arc::clone(&socket);
+        move || pump::socket(&buffered, &socket, length, lost, reception, &stop)
     })
     .await;
     guard.socket = None;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
+use oci::Digest;
 use store::body::ByteStream;
 use store::{BlobBody, BlobSource, Content, SocketBody, StoreError};
 use tokio::io::AsyncWriteExt as _;
@@ -148,5 +149,11 @@ async fn socket(mut bytes: Bytes) -> SocketBody {
         let _ = sender.write_all(&bytes).await;
         let _ = sender.shutdown().await;
     });
-    SocketBody { buffered, socket, recycle: None, location: "a socket of a test".to_owned() }
+    SocketBody {
+        buffered,
+        socket,
+        recycle: None,
+        location: "a socket of a test".to_owned(),
+        digest: Digest::sha256(b""),
+    }
 }

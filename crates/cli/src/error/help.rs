@@ -67,9 +67,16 @@ fn of_transfer(error: &TransferError, typed: &[OsString]) -> Option<String> {
 
 fn of_store(error: &StoreError) -> Option<String> {
     match error {
-        StoreError::Unreachable { location, .. } | StoreError::Protocol { location, .. } => {
-            Some(format!("curl --head {}/v2/", url_of(&host_of(location)?)))
+        StoreError::Unreachable { location, .. }
+        | StoreError::Protocol { location, .. }
+        | StoreError::Refused { location, .. }
+            if location.contains("://") =>
+        {
+            Some(format!("curl --head {}", quote(location)))
         }
+        StoreError::Unreachable { location, .. }
+        | StoreError::Protocol { location, .. }
+        | StoreError::Refused { location, .. } => Some(format!("curl --head {}/v2/", url_of(&host_of(location)?))),
         StoreError::Missing { location, what } => {
             // The place of a registry's blob can be looked at; of anything else the message says all there is.
             let (host, repository) = (host_of(location)?, location.split_once('/')?.1);

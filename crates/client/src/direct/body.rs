@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use oci::Digest;
 use store::SocketBody;
 
 use super::connection::Connection;
@@ -111,7 +112,7 @@ impl Body {
     ///
     /// # Errors
     /// Gives the body back when it has no known length, or nothing is left of it.
-    pub(crate) fn into_socket(mut self, location: &str) -> Result<SocketBody, Self> {
+    pub(crate) fn into_socket(mut self, location: &str, digest: &Digest) -> Result<SocketBody, Self> {
         let Left::Bytes(left) = self.left else { return Err(self) };
         let Some(connection) = self.connection.take() else { return Err(self) };
         let (socket, mut ahead) = connection.into_parts();
@@ -126,6 +127,7 @@ impl Body {
                 Box::new(move |socket| pool.put(&authority, Connection::new(socket)))
             }),
             location: location.to_owned(),
+            digest: *digest,
         })
     }
 

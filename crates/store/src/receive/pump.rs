@@ -18,15 +18,6 @@ use crate::error::StoreError;
 /// How long a socket may stay silent.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
 
-/// Returns the error of a connection that broke.
-pub(super) fn broken(location: &str, source: io::Error) -> StoreError {
-    StoreError::Unreachable {
-        location: location.to_owned(),
-        reason: "the connection broke while a blob was read".to_owned(),
-        source: Some(Box::new(source)),
-    }
-}
-
 /// Takes the bytes of one buffer, and `trouble` if that is why there are no more.
 pub(super) fn memory<S, F>(
     bytes: &Bytes,
@@ -85,12 +76,12 @@ where
     reception.end(None)
 }
 
-/// Takes what was read already and the rest from the socket.
+/// Takes what was read already and the rest from the socket. `lost` is the error of a connection that broke.
 pub(super) fn socket<S, F>(
     buffered: &Bytes,
     socket: &TcpStream,
     length: u64,
-    location: &str,
+    lost: impl Fn(io::Error) -> StoreError,
     mut reception: Reception<S, F>,
     stop: &AtomicBool,
 ) -> Result<Unfinished<S, F>, StoreError>
@@ -99,7 +90,7 @@ where
     F: Fn() -> Result<S, StoreError>,
 {
     let prepared = socket.set_nonblocking(false).and_then(|()| socket.set_read_timeout(Some(SILENCE_MAX)));
-    prepared.map_err(|source| broken(location, source))?;
+    prepared.map_err(&lost)?;
     let buffered = &buffered[..buffered.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
     reception.add(buffered)?;
     let mut left = length - buffered.len() as u64;
@@ -110,17 +101,17 @@ where
         // Waiting for a full buffer saves a wake-up for each segment.
         let count = match rustix::net::recv(socket, &mut buffer[..wanted], RecvFlags::WAITALL) {
             Ok((_, 0)) => {
-                trouble = Some(broken(location, io::ErrorKind::UnexpectedEof.into()));
+                trouble = Some(lost(io::ErrorKind::UnexpectedEof.into()));
                 break;
             }
             Ok((_, count)) => count,
             Err(Errno::INTR) => continue,
             Err(Errno::AGAIN) => {
-                trouble = Some(broken(location, io::ErrorKind::TimedOut.into()));
+                trouble = Some(lost(io::ErrorKind::TimedOut.into()));
                 break;
             }
             Err(error) => {
-                trouble = Some(broken(location, error.into()));
+                trouble = Some(lost(error.into()));
                 break;
             }
         };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
-use oci::{Descriptor, MediaType};
+use oci::{Descriptor, Digest, MediaType};
 use store::{BlobBody, BlobSource, Content, LayoutStore, Meter, Put, SocketBody, Store, StoreError};
 use testkit::seed::Seed;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -52,7 +52,13 @@ impl BlobSource for Breaking {
                 // Whoever reads may close the connection first.
                 let _ = peer.write_all(&part).await;
             });
-            let content = SocketBody { buffered: Bytes::new(), socket, recycle: None, location: "a test".to_owned() };
+            let content = SocketBody {
+                buffered: Bytes::new(),
+                socket,
+                recycle: None,
+                location: "a test".to_owned(),
+                digest: Digest::sha256(b""),
+            };
             return Ok(BlobBody { length, content: Content::Socket(content) });
         }
         let chunks: Vec<_> = part.chunks(10_000).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
@@ -156,8 +162,13 @@ impl BlobSource for Recycled {
         });
         let given_back = Arc::clone(&self.given_back);
         let recycle = Box::new(move |socket| *given_back.lock().unwrap() = Some(socket));
-        let content =
-            Content::Socket(SocketBody { buffered, socket, recycle: Some(recycle), location: "a test".to_owned() });
+        let content = Content::Socket(SocketBody {
+            buffered,
+            socket,
+            recycle: Some(recycle),
+            location: "a test".to_owned(),
+            digest: Digest::sha256(b""),
+        });
         Ok(BlobBody { length: self.bytes.len() as u64, content })
     }
 }
@@ -177,7 +188,8 @@ impl BlobSource for Silent {
             let _ = sender.send(peer);
         }
         let buffered = Bytes::from_static(b"first");
-        let content = SocketBody { buffered, socket, recycle: None, location: "a test".to_owned() };
+        let content =
+            SocketBody { buffered, socket, recycle: None, location: "a test".to_owned(), digest: Digest::sha256(b"") };
         Ok(BlobBody { length: 1_000_000, content: Content::Socket(content) })
     }
 }
@@ -185,7 +197,7 @@ impl BlobSource for Silent {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropping_a_put_closes_the_silent_connection_and_leaves_nothing() {
     let (directory, store) = layout();
-    let descriptor = Descriptor::new(MediaType::OCI_LAYER, oci::Digest::sha256(b"never comes"), 1_000_000);
+    let descriptor = Descriptor::new(MediaType::OCI_LAYER, Digest::sha256(b"never comes"), 1_000_000);
     let (sender, receiver) = oneshot::channel();
     let source = Silent { opened: AtomicUsize::new(0), peer: Mutex::new(Some(sender)) };
     let meter = Meter::default();

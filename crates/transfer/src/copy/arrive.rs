@@ -40,7 +40,8 @@ pub(super) async fn arrive(
     let (sender, put) = mpsc::unbounded_channel();
     let arrive = async {
         for wave in waves {
-            let wave: Vec<Digest> = wave.iter().filter(|digest| !lone.contains(digest)).copied().collect();
+            let with_others = |digest: &&Digest| !lone.contains(&NodeId::manifest(**digest));
+            let wave: Vec<Digest> = wave.iter().filter(with_others).copied().collect();
             arrival.put(&wave, progress).await?;
             // It is received as long as nothing has failed.
             let _ = sender.send(wave);
@@ -60,7 +61,7 @@ pub(super) async fn arrive(
     let selected = |id: &NodeId| id.space == Space::Manifest || !plan.foreign.iter().any(|d| d.digest == id.digest);
     let wanted: BTreeMap<Tag, Digest> =
         planned.explored.roots.iter().filter_map(|root| Some((root.tag.clone()?, root.descriptor.digest))).collect();
-    let without_lone = |id: &NodeId| selected(id) && !(id.space == Space::Manifest && lone.contains(&id.digest));
+    let without_lone = |id: &NodeId| selected(id) && !lone.contains(id);
     arrival.demand(ProofReport::new(arrival.graph, without_lone, &BTreeMap::new(), &evidence))?;
     for root in planned.explored.roots.iter().filter(|root| root.tag.is_none()) {
         if let Some(manifest) = arrival.graph.manifest(&root.descriptor.digest) {
@@ -69,9 +70,9 @@ pub(super) async fn arrive(
     }
     for wave in parts_first(arrival.graph, &wanted) {
         let tags = arrival.set_tags(&wave, &evidence).await?;
-        for digest in tags.iter().filter_map(|(_, found)| *found).filter(|digest| lone.contains(digest)) {
-            if evidence.present.insert(NodeId::manifest(digest)) {
-                progress.manifest_put(&digest);
+        for id in tags.iter().filter_map(|(_, found)| found.map(NodeId::manifest)).filter(|id| lone.contains(id)) {
+            if evidence.present.insert(id) {
+                progress.manifest_put(&id.digest);
             }
         }
         note(&mut evidence, tags);
@@ -105,19 +106,18 @@ fn parts_first(graph: &Graph, tags: &BTreeMap<Tag, Digest>) -> Vec<BTreeMap<Tag,
 }
 
 /// Returns the roots that are put with their tag and not before: nothing else speaks of them, so only the tag shows them.
-fn lone(planned: &Planned) -> BTreeSet<Digest> {
+fn lone(planned: &Planned) -> BTreeSet<NodeId> {
     let graph = &planned.explored.closure.graph;
-    let is_lone = |digest: &Digest| {
-        let id = NodeId::manifest(*digest);
+    let is_lone = |id: &NodeId| {
         // What is put under a tag gets its name from the destination, which is a sha256.
-        digest.algorithm() == Algorithm::Sha256
-            && !planned.present.contains(&id)
-            && !planned.explored.evidence.tags.values().any(|pointed| pointed == digest)
-            && graph.edges_to(&id).next().is_none()
-            && graph.manifest(digest).is_some_and(|manifest| manifest.subject().is_none())
+        id.digest.algorithm() == Algorithm::Sha256
+            && !planned.present.contains(id)
+            && !planned.explored.evidence.tags.values().any(|pointed| *pointed == id.digest)
+            && graph.edges_to(id).next().is_none()
+            && graph.manifest(&id.digest).is_some_and(|manifest| manifest.subject().is_none())
     };
     let tagged = planned.explored.roots.iter().filter(|root| root.tag.is_some());
-    tagged.map(|root| root.descriptor.digest).filter(is_lone).collect()
+    tagged.map(|root| NodeId::manifest(root.descriptor.digest)).filter(is_lone).collect()
 }
 
 /// Takes down where tags were seen to point.

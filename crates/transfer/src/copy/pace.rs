@@ -37,8 +37,8 @@ impl Pace {
     }
 
     /// Returns one that lets `most` move at once, however fast they are.
-    pub(super) const fn fixed(most: usize) -> Self {
-        Self { limit: most, most, moving: 0, meters: Vec::new(), before: 0 }
+    pub(super) fn fixed(most: usize) -> Self {
+        Self { limit: most, ..Self::new(most) }
     }
 
     pub(super) const fn admits(&self) -> bool {
