@@ -12,6 +12,7 @@
 
 mod contender;
 mod content;
+mod discard;
 mod generate;
 mod hash;
 mod machine;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::discard::Discarded;
+
 /// How long a registry may take to answer after its start. It takes 30 ms.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -32,10 +34,10 @@ impl Drop for Registry {
 
 impl Registry {
     /// Starts an empty registry that keeps its files in a directory.
-    pub fn start(program: &str, directory: &Path) -> Result<Self> {
+    pub fn start(program: &str, directory: &Path, discarded: &mut Discarded) -> Result<Self> {
         let address = free_address()?;
         let mut registry = Self { program: program.to_owned(), directory: directory.into(), address, process: None };
-        registry.restart_empty()?;
+        registry.restart_empty(discarded)?;
         Ok(registry)
     }
 
@@ -44,12 +46,10 @@ impl Registry {
         self.address
     }
 
-    /// Throws everything away and starts anew.
-    pub fn restart_empty(&mut self) -> Result<()> {
+    /// Puts everything away and starts anew.
+    pub fn restart_empty(&mut self, discarded: &mut Discarded) -> Result<()> {
         self.stop();
-        if self.directory.exists() {
-            fs::remove_dir_all(&self.directory)?;
-        }
+        discarded.take(&self.directory)?;
         fs::create_dir_all(&self.directory)?;
         let mut command = Command::new(&self.program);
         command.arg("serve").arg(self.write_configuration()?).env_clear();

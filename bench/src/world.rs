@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use testkit::proxy::DelayProxy;
 use tokio::runtime::Runtime;
 
+use crate::discard::Discarded;
 use crate::generate;
 use crate::registry::Registry;
 use crate::tools::Tools;
@@ -30,6 +31,7 @@ pub struct World {
     debian: PathBuf,
     generated: PathBuf,
     work: PathBuf,
+    discarded: Discarded,
     // The proxies end when they are dropped, before the runtime they run on.
     proxies: Option<(DelayProxy, DelayProxy)>,
     runtime: Runtime,
@@ -41,13 +43,15 @@ impl World {
         let distribution = tools.path("distribution")?;
         fs::create_dir_all(work)?;
         let work = work.canonicalize()?;
+        let mut discarded = Discarded::new(work.join("discarded"))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         Ok(Self {
-            source: Registry::start(&distribution, &work.join("source"))?,
-            destination: Registry::start(&distribution, &work.join("destination"))?,
+            source: Registry::start(&distribution, &work.join("source"), &mut discarded)?,
+            destination: Registry::start(&distribution, &work.join("destination"), &mut discarded)?,
             debian: debian.canonicalize().context("no Debian application: run cargo xtask corpus")?,
             generated: generated.canonicalize().context("no generated images: run cargo xtask corpus")?,
             work,
+            discarded,
             tools,
             proxies: None,
             runtime,
@@ -98,12 +102,10 @@ impl World {
     /// Brings everything to the state before a first copy: an empty destination, no output, an empty content store.
     pub fn reset(&mut self) -> Result<()> {
         for directory in [self.output(), self.store(), self.home()] {
-            if directory.exists() {
-                fs::remove_dir_all(&directory)?;
-            }
+            self.discarded.take(&directory)?;
         }
         fs::create_dir_all(self.home())?;
-        self.destination.restart_empty()?;
+        self.destination.restart_empty(&mut self.discarded)?;
         // What was written before is not written back during the next run.
         ensure!(Command::new("sync").arg("-f").arg(&self.work).status()?.success(), "sync failed");
         Ok(())

@@ -11,6 +11,9 @@ use crate::auth::{Access, Scope};
 use crate::host::{Context, Registry};
 use crate::{blobs, delete, download, manifests, mount, referrers, tags, upload};
 
+/// A small blob takes three requests one after the other: for its content, for a session, and with the content.
+const REQUESTS_PER_BLOB: usize = 3;
+
 /// A repository of a registry. Cloning is cheap.
 #[derive(Clone)]
 pub struct Repository(Arc<Inner>);
@@ -79,6 +82,10 @@ impl Store for Repository {
 
     fn concurrency(&self) -> usize {
         self.0.registry.options.concurrency_per_host.max(1)
+    }
+
+    fn backlog(&self) -> usize {
+        self.concurrency().saturating_mul(REQUESTS_PER_BLOB)
     }
 
     async fn resolve(&self, tag: &Tag) -> Result<Option<Descriptor>, StoreError> {

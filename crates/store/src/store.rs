@@ -24,6 +24,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Returns how many requests may usefully be under way at once.
     fn concurrency(&self) -> usize;
 
+    /// Returns how many small blobs may usefully be on their way from or to here at once. More than [`Store::concurrency`]
+    /// where a blob takes several requests one after the other, and the store itself sees that not too many are under way.
+    fn backlog(&self) -> usize {
+        self.concurrency()
+    }
+
     /// Returns what this store lists as its roots, tagged or not, in its order, without attachments; `None` for a store
     /// that cannot tell, such as a registry.
     async fn roots(&self) -> Result<Option<Vec<(Option<Tag>, Descriptor)>>, StoreError> {

@@ -48,13 +48,12 @@ pub(super) async fn arrive(
         }
         drop(sender);
         try_join!(
-            arrival.see_blobs(&moved),
             arrival.list_referrers(&plan.subjects, &evidence),
             arrival.set_tags(&planned.explored.closure.convention_tags, &evidence),
         )
     };
-    let ((blobs, listed, tags), manifests) = try_join!(arrive, arrival.see_waves(put))?;
-    evidence.present.extend(manifests.into_iter().chain(blobs));
+    let ((listed, tags), manifests) = try_join!(arrive, arrival.see_waves(put))?;
+    evidence.present.extend(manifests.into_iter().chain(moved.seen.iter().map(|digest| NodeId::blob(*digest))));
     evidence.referrers.extend(listed);
     note(&mut evidence, tags);
 
@@ -179,21 +178,6 @@ impl Arrival<'_> {
             Ok(self.destination.stat_manifest(digest).await?.map(|_| NodeId::manifest(*digest)))
         });
         Ok(seen.await?.into_iter().flatten().collect())
-    }
-
-    /// Blobs that were found or adopted a moment ago have been answered for; those that moved are asked for.
-    async fn see_blobs(&self, moved: &Moved) -> Result<Vec<NodeId>, TransferError> {
-        let by_outcome = |wanted: bool| {
-            moved
-                .blobs
-                .iter()
-                .filter(move |(_, outcome)| (**outcome == BlobOutcome::Present) == wanted)
-                .map(|(d, _)| *d)
-        };
-        let seen = self.each(by_outcome(false), async |digest| {
-            Ok(self.destination.stat_blob(&digest).await?.map(|_| NodeId::blob(digest)))
-        });
-        Ok(seen.await?.into_iter().flatten().chain(by_outcome(true).map(NodeId::blob)).collect())
     }
 
     /// Brings the destination's lists of referrers up to date and returns what they say. Subjects whose list was seen

@@ -1,6 +1,6 @@
 //! Blobs, each once over all routes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,13 +17,23 @@ use crate::progress::{BlobOutcome, Progress};
 use crate::route::{CopyOptions, UrlSource};
 
 /// How many blobs move at once when neither the user nor the stores say.
-const JOBS_MAX: usize = 64;
+const JOBS_MAX: usize = 96;
 
 /// What moved for one route.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Moved {
     pub(super) blobs: BTreeMap<Digest, BlobOutcome>,
+    /// Those that the destination has shown to have.
+    pub(super) seen: BTreeSet<Digest>,
     pub(super) bytes: u64,
+}
+
+/// How a blob got where it should be.
+#[derive(Clone, Copy, Debug)]
+struct Arrived {
+    outcome: BlobOutcome,
+    /// Whether the destination says that it has it. Asked at once, while others move: that costs no time of its own.
+    seen: bool,
 }
 
 /// One blob and everywhere it has to go.
@@ -49,13 +59,14 @@ pub(super) async fn move_all(
     options: &CopyOptions,
     progress: &Arc<dyn Progress>,
 ) -> Vec<Result<Moved, TransferError>> {
-    let jobs = options.jobs.unwrap_or_else(|| {
-        let most = |planned: &&Planned| planned.route.source.concurrency().min(planned.route.destination.concurrency());
-        planned.iter().map(most).max().unwrap_or(1).min(JOBS_MAX)
-    });
-    let jobs = jobs.max(1);
     // Who says how many wants that many.
-    let mut pace = if options.jobs.is_some() { Pace::fixed(jobs) } else { Pace::new(jobs) };
+    let (jobs, mut pace) = match options.jobs {
+        Some(jobs) => (jobs.max(1), Pace::fixed(jobs.max(1))),
+        None => {
+            let large = most(planned, |store| store.concurrency());
+            (most(planned, |store| store.backlog()), Pace::new(large))
+        }
+    };
     let mut large = gather(planned);
     let mut small = large.split_off(large.partition_point(Work::is_large)).into_iter();
     let mut large = large.into_iter();
@@ -106,10 +117,16 @@ pub(super) async fn move_all(
     }
 }
 
+/// Returns how many blobs may move at once by what both ends of a route say of themselves.
+fn most(planned: &[&Planned], says: impl Fn(&Arc<dyn Store>) -> usize) -> usize {
+    let of_route = |planned: &&Planned| says(&planned.route.source).min(says(&planned.route.destination));
+    planned.iter().map(of_route).max().unwrap_or(1).clamp(1, JOBS_MAX)
+}
+
 /// The same outcome for another route that shares the destination. An error cannot be cloned; its message can.
-fn again(digest: Digest, outcome: &Result<BlobOutcome, TransferError>) -> Result<BlobOutcome, TransferError> {
+fn again(digest: Digest, outcome: &Result<Arrived, TransferError>) -> Result<Arrived, TransferError> {
     match outcome {
-        Ok(outcome) => Ok(*outcome),
+        Ok(arrived) => Ok(*arrived),
         Err(error) => Err(TransferError::SharedBlob { digest, reason: error.to_string() }),
     }
 }
@@ -118,11 +135,14 @@ fn record(
     result: &mut Result<Moved, TransferError>,
     digest: Digest,
     size: u64,
-    outcome: Result<BlobOutcome, TransferError>,
+    outcome: Result<Arrived, TransferError>,
 ) {
     match (result, outcome) {
-        (Ok(moved), Ok(outcome)) => {
+        (Ok(moved), Ok(Arrived { outcome, seen })) => {
             moved.blobs.insert(digest, outcome);
+            if seen {
+                moved.seen.insert(digest);
+            }
             moved.bytes += if outcome == BlobOutcome::Moved { size } else { 0 };
         }
         (result @ Ok(_), Err(error)) => *result = Err(error),
@@ -161,7 +181,7 @@ fn gather(planned: &[&Planned]) -> Vec<Work> {
     works
 }
 
-type Done = (Vec<usize>, Digest, u64, Result<BlobOutcome, TransferError>);
+type Done = (Vec<usize>, Digest, u64, Result<Arrived, TransferError>);
 
 impl Work {
     const fn is_large(&self) -> bool {
@@ -194,25 +214,37 @@ async fn bring(
     arrived: Option<&dyn Store>,
     progress: &dyn Progress,
     meter: Meter,
-) -> Result<BlobOutcome, TransferError> {
+) -> Result<Arrived, TransferError> {
     let descriptor = &source.descriptor;
     if !lacks && destination.stat_blob(&descriptor.digest).await? == Some(descriptor.size) {
         progress.blob_finished(descriptor, BlobOutcome::Present);
-        return Ok(BlobOutcome::Present);
+        return Ok(Arrived { outcome: BlobOutcome::Present, seen: true });
     }
+    let outcome = place(source, destination, arrived, progress, meter).await?;
+    progress.blob_finished(descriptor, outcome);
+    let seen = outcome == BlobOutcome::Present || destination.stat_blob(&descriptor.digest).await?.is_some();
+    Ok(Arrived { outcome, seen })
+}
+
+/// Brings a blob to a destination that does not have it: from within the destination if it can, else from the source.
+async fn place(
+    source: &SourceBlob,
+    destination: &dyn Store,
+    arrived: Option<&dyn Store>,
+    progress: &dyn Progress,
+    meter: Meter,
+) -> Result<BlobOutcome, TransferError> {
+    let descriptor = &source.descriptor;
     for place in [Some(source.store.identity()), arrived.map(Store::identity)].into_iter().flatten() {
         if destination.adopt_blob(descriptor, &place).await? {
-            progress.blob_finished(descriptor, BlobOutcome::Adopted);
             return Ok(BlobOutcome::Adopted);
         }
     }
     progress.blob_started(descriptor, &meter);
-    let outcome = match destination.put_blob(descriptor, source, &meter).await? {
+    Ok(match destination.put_blob(descriptor, source, &meter).await? {
         Put::Stored => BlobOutcome::Moved,
         Put::AlreadyThere => BlobOutcome::Present,
-    };
-    progress.blob_finished(descriptor, outcome);
-    Ok(outcome)
+    })
 }
 
 /// A blob at the source, which its descriptor may carry itself, or say where else it is.
