@@ -5,6 +5,7 @@
 
 mod arrive;
 mod blobs;
+mod early;
 mod pace;
 mod report;
 
@@ -50,7 +51,8 @@ pub async fn plan(
 /// Copies everything that the routes name and proves that it arrived.
 ///
 /// Cancelling (dropping the future) leaves what has arrived where it is, without a tag; a repeated copy finds it there.
-/// A failure of one route stops the others before anything is tagged, unless [`CopyOptions::keep_going`].
+/// A failure of one route stops the others, unless [`CopyOptions::keep_going`]; images without artifacts that are whole by
+/// then may have their tags, nothing else has.
 ///
 /// # Errors
 /// [`TransferError`]; with `keep_going` the report holds them instead. No root's tag is set before its proof holds.
@@ -77,19 +79,23 @@ pub async fn copy(
     announce(&ready, &*progress);
 
     let planned: Vec<&Planned> = ready.iter().map(|(_, planned)| planned).collect();
-    let mut moved = blobs::move_all(&planned, options, &progress).await;
+    let (waiting, ready_images) = early::queue(&planned);
+    let (mut moved, tagged) = tokio::join!(
+        blobs::move_all(&planned, waiting, options, &progress),
+        early::put(&planned, ready_images, &*progress),
+    );
     if !options.keep_going
         && let Some(failed) = moved.iter().position(Result::is_err)
         && let Err(error) = moved.swap_remove(failed)
     {
         return Err(error);
     }
-    let arrivals = join_all(ready.iter().zip(moved).map(|((position, planned), moved)| {
+    let arrivals = join_all(ready.iter().zip(moved).zip(tagged).map(|(((position, planned), moved), tagged)| {
         let (cache, progress) = (&cache, &progress);
         async move {
-            let outcome = match moved {
-                Ok(moved) => arrive::arrive(planned, moved, &**cache, &**progress).await,
-                Err(error) => Err(error),
+            let outcome = match (moved, tagged) {
+                (Ok(moved), Ok(tagged)) => arrive::arrive(planned, moved, tagged, &**cache, &**progress).await,
+                (Err(error), _) | (_, Err(error)) => Err(error),
             };
             (*position, outcome)
         }

@@ -12,16 +12,19 @@ use store::{Referrers, Store};
 use tokio::sync::mpsc;
 
 use super::blobs::Moved;
+use super::early::SetTags;
 use super::{Planned, RouteReport};
 use crate::cache::ManifestCache;
 use crate::error::TransferError;
 use crate::fallback;
 use crate::progress::{BlobOutcome, Progress};
 
-/// Puts what remains after the blobs, proves that everything is there, and sets the roots' tags.
+/// Puts what remains after the blobs, proves that everything is there, and sets the roots' tags, but for those that were
+/// `tagged` before.
 pub(super) async fn arrive(
     planned: &Planned,
     moved: Moved,
+    tagged: SetTags,
     cache: &dyn ManifestCache,
     progress: &dyn Progress,
 ) -> Result<RouteReport, TransferError> {
@@ -35,6 +38,8 @@ pub(super) async fn arrive(
     let plan = &planned.plan;
     let mut evidence = planned.explored.evidence.clone();
     evidence.present.clone_from(&planned.present);
+    evidence.present.extend(tagged.iter().filter_map(|(_, found)| found.map(NodeId::manifest)));
+    note(&mut evidence, tagged);
     let lone = lone(planned);
     let waves = plan.manifests.iter().chain(&plan.referrers);
     let (sender, put) = mpsc::unbounded_channel();
@@ -105,7 +110,7 @@ fn parts_first(graph: &Graph, tags: &BTreeMap<Tag, Digest>) -> Vec<BTreeMap<Tag,
 }
 
 /// Returns the roots that are put with their tag and not before: nothing else speaks of them, so only the tag shows them.
-fn lone(planned: &Planned) -> BTreeSet<NodeId> {
+pub(super) fn lone(planned: &Planned) -> BTreeSet<NodeId> {
     let graph = &planned.explored.closure.graph;
     let is_lone = |id: &NodeId| {
         // What is put under a tag gets its name from the destination, which is a sha256.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Planned;
+use super::early::Waiting;
 use super::pace::{LARGE_MIN_BYTES, Pace, STEP};
 use crate::error::TransferError;
 use crate::progress::{BlobOutcome, Progress};
@@ -53,19 +54,20 @@ struct Target {
     lacks: bool,
 }
 
-/// Moves the blobs of every plan. Returns what moved for each route, or the first failure that concerns it.
+/// Moves the blobs of every plan, and says of each to those that wait for it that it is there. Returns what moved for each
+/// route, or the first failure that concerns it.
 pub(super) async fn move_all(
     planned: &[&Planned],
+    mut waiting: Waiting,
     options: &CopyOptions,
     progress: &Arc<dyn Progress>,
 ) -> Vec<Result<Moved, TransferError>> {
     // Who says how many wants that many.
-    let (jobs, mut pace) = match options.jobs {
-        Some(jobs) => (jobs.max(1), Pace::fixed(jobs.max(1))),
-        None => {
-            let large = most(planned, |store| store.concurrency());
-            (most(planned, |store| store.backlog()), Pace::new(large))
-        }
+    let (jobs, mut pace) = if let Some(jobs) = options.jobs {
+        (jobs.max(1), Pace::fixed(jobs.max(1)))
+    } else {
+        let large = most(planned, |store| store.concurrency());
+        (most(planned, |store| store.backlog()), Pace::new(large))
     };
     let mut large = gather(planned);
     let mut small = large.split_off(large.partition_point(Work::is_large)).into_iter();
@@ -104,6 +106,11 @@ pub(super) async fn move_all(
         }
         for (routes, digest, size, outcome) in done {
             let Some((first, others)) = routes.split_first() else { continue };
+            if outcome.as_ref().is_ok_and(|arrived| arrived.seen) {
+                for route in &routes {
+                    waiting.arrived(*route, digest);
+                }
+            }
             for route in others {
                 record(&mut results[*route], digest, size, again(digest, &outcome));
             }
