@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use graph::{Difference, WalkError};
 use oci::{Digest, Manifest, MediaType, Selector, Tag};
 use store::{Store, StoreError};
-use testkit::application::{Application, WholeGraph};
+use testkit::application::{Application, ApplicationBuilder, Image, WholeGraph};
+use testkit::layer::Layer;
 use testkit::read::read_tags;
 use transfer::{CopyOptions, CopyReport, ManifestCache, RootRequest, Route, Silent, TransferError};
 
@@ -239,5 +240,31 @@ async fn a_recheck_finds_the_blob_that_an_unchanged_copy_takes_for_granted() {
     let options = CopyOptions { recheck: true, ..CopyOptions::default() };
     let report = copy(vec![route(&source, &destination, &roots)], &options, &cache).await.unwrap();
     assert_eq!(report.routes[0].as_ref().unwrap().blobs_moved, 1);
+    assert_whole(&application, &destination.inner).await;
+}
+
+#[tokio::test]
+async fn an_image_gets_its_tag_while_the_blobs_of_others_move() {
+    let mut builder = ApplicationBuilder::new(7);
+    let mut image = |tag: &str, bytes: usize| {
+        let layer: Layer = builder.layer(tag, bytes);
+        let image = builder.image(&Image::new("linux/amd64", &[layer]));
+        builder.tag(tag, &image);
+        image
+    };
+    image("plain", 90_000);
+    let signed = image("signed", 80_000);
+    builder.signature(&signed);
+    let application = builder.build();
+    let (source, destination) = (filled("source", &application).await, Quirky::new("destination").shared());
+    // One after the other, the largest first.
+    let options = CopyOptions { jobs: Some(1), ..CopyOptions::default() };
+    copy(vec![route(&source, &destination, &tags(&application))], &options, &Arc::default()).await.unwrap();
+    let log = destination.log.lock().unwrap().clone();
+    let tagged = |tag: &str| log.iter().position(|line| *line == format!("put tag {tag}")).unwrap();
+    let last_blob = log.iter().rposition(|line| line.starts_with("put blob")).unwrap();
+    // The smallest is the empty object of the signature.
+    assert!(tagged("plain") < last_blob && last_blob < tagged("signed"), "{log:#?}");
+    assert_eq!(log.iter().filter(|line| line.starts_with("put tag")).count(), 2);
     assert_whole(&application, &destination.inner).await;
 }
