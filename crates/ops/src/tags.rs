@@ -1,6 +1,9 @@
 //! What a repository calls its images.
 
+use std::collections::BTreeMap;
+
 use oci::{Reference, Selector, Tag};
+use resolve::{Reading, Repository};
 
 use crate::context::Context;
 use crate::error::OpsError;
@@ -10,6 +13,8 @@ use crate::error::OpsError;
 pub struct TagsRequest {
     /// The repository, layout, archive or name.
     pub repository: Reference,
+    /// Whether to say how each tag is read.
+    pub explain: bool,
 }
 
 /// The tags of a repository.
@@ -21,6 +26,32 @@ pub struct TagsReport {
     pub tags: Vec<Tag>,
     /// The tags that tools have made to attach something (`sha256-….sig`, fallback tags), in the order of their text.
     pub attachments: Vec<Tag>,
+    /// How each of them is read, if that was asked for. All tags of a repository are read together, for one alone does not show what it means.
+    pub readings: BTreeMap<Tag, TagReading>,
+}
+
+/// How a tag is read. The texts are for people; their form may change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagReading {
+    /// `release`, `prerelease`, `floating`, `hash`, `attachment` or `other`.
+    pub kind: String,
+    /// The version, where there is one: `3.13.0-rc.2`, `8.7+929`.
+    pub version: Option<String>,
+    /// Everything but the version: `{version}-alpine3.20`. What has the same is the same image at another version.
+    pub track: Option<String>,
+    /// The newest release of the track, where that is newer.
+    pub update: Option<Tag>,
+}
+
+impl TagReading {
+    fn of(tag: &Tag, reading: &Reading, repository: &Repository) -> Self {
+        Self {
+            kind: reading.kind.to_string(),
+            version: reading.version.as_ref().map(ToString::to_string),
+            track: Some(reading.track.clone()).filter(|track| !track.is_empty()),
+            update: repository.update(tag).map(|(tag, _)| tag.clone()),
+        }
+    }
 }
 
 /// Lists the tags of a repository.
@@ -43,6 +74,9 @@ pub async fn tags(context: &Context, request: &TagsRequest) -> Result<TagsReport
     }
     tags.sort();
     tags.dedup();
+    let repository = if request.explain { Repository::read(tags.iter().cloned()) } else { Repository::default() };
+    let readings = repository.readings();
+    let readings = readings.map(|(tag, reading)| (tag.clone(), TagReading::of(tag, reading, &repository))).collect();
     let (attachments, tags) = tags.into_iter().partition(Tag::is_attachment);
-    Ok(TagsReport { location: store.location().to_owned(), tags, attachments })
+    Ok(TagsReport { location: store.location().to_owned(), tags, attachments, readings })
 }

@@ -6,6 +6,28 @@ use crate::desk::Desk;
 use crate::server::Server;
 
 #[test]
+fn tags_are_read_as_versions() {
+    let (desk, _) = Desk::with_application();
+    let server = Server::new();
+    let app = server.at("app");
+    desk.ok(&["push", "oci:app:1.0", &format!("{app}:1.9.2-slim")]);
+    desk.ok(&["tag", &format!("{app}:1.9.2-slim"), "1.10.0-slim", "1.10", "1.10.0-rc10", "1.10.0-rc9", "latest"]);
+    let table = [
+        "TAG          KIND        VERSION       UPDATE       TRACK",
+        "1.10         floating    1.10          -            {version}",
+        "1.10.0-rc10  prerelease  1.10.0-rc.10  -            {version}",
+        "1.10.0-rc9   prerelease  1.10.0-rc.9   -            {version}",
+        "1.10.0-slim  release     1.10.0        -            {version}-slim",
+        "1.9.2-slim   release     1.9.2         1.10.0-slim  {version}-slim",
+        "latest       floating    -             -            -",
+    ];
+    assert_eq!(desk.ok(&["tags", &app, "--explain"]).lines().collect::<Vec<_>>(), table);
+    let document = desk.json(&["tags", &app, "--explain"]);
+    assert_eq!(document["tags"][4]["update"], "1.10.0-slim");
+    assert!(desk.json(&["tags", &app])["tags"][0]["kind"].is_null());
+}
+
+#[test]
 fn an_image_gets_further_tags() {
     let (desk, application) = Desk::with_application();
     let server = Server::new();

@@ -1,0 +1,4 @@
+//! How tags are read, against what those who know the repositories say.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod tags;
