@@ -89,7 +89,6 @@ impl Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dotted = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(".");
         f.write_str(&dotted(&self.numbers))?;
         if self.is_prerelease() {
             write!(f, "-{}", self.stage)?;
@@ -125,6 +124,11 @@ impl PartialOrd for Version {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
+}
+
+/// Returns the numbers with dots between them.
+pub(crate) fn dotted(numbers: &[u64]) -> String {
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
 }
 
 /// Compares number by number; a missing number is a zero.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::outline::{Outline, Part, dotted};
+use super::outline::{Outline, Part};
 use super::token::Form;
-use super::{DATE, Kind, Reading, VERSION};
-use crate::version::Stage;
+use super::{Kind, Reading};
+use crate::version::{Stage, dotted};
 
 /// Fewest versions that say something about a habit.
 const VERSIONS_MIN: usize = 3;
@@ -19,8 +19,8 @@ pub(super) struct Habits {
     axis_numbers: BTreeSet<Vec<u64>>,
     /// Words of stages that are the name of a variant here.
     variants: BTreeSet<String>,
-    /// Words that stand beside versions.
-    words: BTreeSet<String>,
+    /// Words with a version of their own that stand beside versions: `ubuntu-20.04`.
+    beside: BTreeSet<String>,
     /// Whether releases are dates, beside words for what they are releases of.
     dates: bool,
 }
@@ -28,13 +28,6 @@ pub(super) struct Habits {
 impl Habits {
     /// Finds out what is usual among the tags with a version.
     pub(super) fn of<'a>(outlines: &(impl Iterator<Item = &'a Outline> + Clone)) -> Self {
-        let words = outlines.clone().flat_map(|outline| {
-            let after = outline.after.iter().filter_map(|part| match part {
-                Part::Word(word) => Some(word),
-                Part::Numbers(..) => None,
-            });
-            outline.before.iter().chain(after).cloned().chain(versioned_words(outline))
-        });
         let of_dates = outlines.clone().filter(|outline| outline.form == Form::Date && !outline.before.is_empty());
         let dates = of_dates.count() * 3 >= outlines.clone().count();
         let axes: Seen =
@@ -45,7 +38,7 @@ impl Habits {
             axis_numbers: axis_numbers.collect(),
             axes: axes.into_keys().collect(),
             variants: variants(outlines.clone()),
-            words: words.collect(),
+            beside: outlines.clone().flat_map(versioned_words).collect(),
             dates,
         }
     }
@@ -58,7 +51,7 @@ impl Habits {
         let skeleton = outline.skeleton();
         let Outline { mut version, before, after, bare_stage, form, is_described } = outline;
         let mut track: Vec<String> = before;
-        track.push(if form == Form::Date { DATE } else { VERSION }.to_owned());
+        track.push(form.place().to_owned());
         if let Some(word) = bare_stage.filter(|word| self.variants.contains(word)) {
             version.stage = Stage::Release;
             track.push(word);
@@ -78,9 +71,7 @@ impl Habits {
         let kind = if version.is_prerelease() { Kind::Prerelease } else { Kind::Release };
         Reading { kind, version: Some(version), track: track.join("-"), is_described }
     }
-}
 
-impl Habits {
     /// Tells whether a tag names something that moves although there are numbers in it: `latest-18`; `ubuntu-20.04` where that
     /// stands beside versions; a number where releases are dates.
     fn is_known_to_move(&self, outline: &Outline) -> bool {
@@ -95,7 +86,7 @@ impl Habits {
             return false;
         }
         let numbers = &outline.version.numbers;
-        let is_beside = |word: &String| self.words.contains(&format!("{word}-{}", dotted(numbers)));
+        let is_beside = |word: &String| self.beside.contains(&format!("{word}-{}", dotted(numbers)));
         let is_short = outline.form == Form::Integer && outline.version.revision.is_empty();
         outline.before.last().is_some_and(is_beside)
             || (is_short && (self.dates || self.axis_numbers.contains(numbers)))

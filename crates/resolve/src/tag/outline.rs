@@ -2,7 +2,6 @@
 
 use super::token::{Form, Token};
 use super::words;
-use super::{DATE, VERSION};
 use crate::version::{Stage, Version};
 
 /// A tag with a version in it.
@@ -46,8 +45,8 @@ pub(super) fn outline(tokens: &[Token]) -> Option<Outline> {
             Token::Word(word) => outline.before.push(word.clone()),
             Token::Stage { stage, numbers, .. } => outline.announce(*stage, numbers.clone()),
             Token::Revision { word, number } => outline.before.push(format!("{word}{number}")),
-            Token::Version { version, .. } => outline.before.push(dotted(&version.numbers)),
-            Token::Final | Token::Hash | Token::Metadata => {}
+            // The first version is the one at `place`.
+            Token::Version { .. } | Token::Final | Token::Hash | Token::Metadata => {}
         }
     }
     let mut rest = tokens[place + 1..].iter().peekable();
@@ -100,11 +99,6 @@ impl Outline {
             Part::Numbers(Some(word), _) => format!("{word}-#"),
             Part::Numbers(None, _) => "#".to_owned(),
         });
-        let form = if self.form == Form::Date { DATE } else { VERSION };
-        self.before.iter().cloned().chain([form.to_owned()]).chain(parts).collect::<Vec<_>>().join("-")
+        self.before.iter().cloned().chain([self.form.place().to_owned()]).chain(parts).collect::<Vec<_>>().join("-")
     }
-}
-
-pub(super) fn dotted(numbers: &[u64]) -> String {
-    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
 }

@@ -1,6 +1,6 @@
 //! A tag taken apart.
 
-use super::words;
+use super::{DATE, VERSION, words};
 use crate::version::{Stage, Version};
 
 /// A part of a tag between two separators.
@@ -31,6 +31,16 @@ pub(super) enum Form {
     Integer,
     /// `20241107`, `2024-11-07`, with or without a time.
     Date,
+}
+
+impl Form {
+    /// Returns what stands for such numbers in a template.
+    pub(super) const fn place(self) -> &'static str {
+        match self {
+            Self::Dotted | Self::Integer => VERSION,
+            Self::Date => DATE,
+        }
+    }
 }
 
 /// Fewest and most digits of a hash.

@@ -112,16 +112,27 @@ fn parts_first(graph: &Graph, tags: &BTreeMap<Tag, Digest>) -> Vec<BTreeMap<Tag,
 /// Returns the roots that are put with their tag and not before: nothing else speaks of them, so only the tag shows them.
 pub(super) fn lone(planned: &Planned) -> BTreeSet<NodeId> {
     let graph = &planned.explored.closure.graph;
+    let pointed: BTreeSet<&Digest> = planned.explored.evidence.tags.values().collect();
     let is_lone = |id: &NodeId| {
         // What is put under a tag gets its name from the destination, which is a sha256.
         id.digest.algorithm() == Algorithm::Sha256
             && !planned.present.contains(id)
-            && !planned.explored.evidence.tags.values().any(|pointed| *pointed == id.digest)
+            && !pointed.contains(&id.digest)
             && graph.edges_to(id).next().is_none()
             && graph.manifest(&id.digest).is_some_and(|manifest| manifest.subject().is_none())
     };
     let tagged = planned.explored.roots.iter().filter(|root| root.tag.is_some());
     tagged.map(|root| NodeId::manifest(root.descriptor.digest)).filter(is_lone).collect()
+}
+
+/// Sets a tag and returns where it points then.
+pub(super) async fn set_tag(
+    destination: &dyn Store,
+    tag: &Tag,
+    manifest: &Manifest,
+) -> Result<(Tag, Option<Digest>), TransferError> {
+    destination.tag(tag, manifest).await?;
+    Ok((tag.clone(), destination.resolve(tag).await?.map(|descriptor| descriptor.digest)))
 }
 
 /// Takes down where tags were seen to point.
@@ -258,11 +269,7 @@ impl Arrival<'_> {
         let wrong = tags.iter().filter(|(tag, digest)| evidence.tags.get(*tag) != Some(*digest));
         let wrong: Vec<(&Tag, &Manifest)> =
             wrong.filter_map(|(tag, digest)| Some((tag, self.graph.manifest(digest)?))).collect();
-        self.each(wrong, async |(tag, manifest)| {
-            self.destination.tag(tag, manifest).await?;
-            Ok((tag.clone(), self.destination.resolve(tag).await?.map(|descriptor| descriptor.digest)))
-        })
-        .await
+        self.each(wrong, async |(tag, manifest)| set_tag(self.destination, tag, manifest).await).await
     }
 
     fn demand(&self, report: ProofReport) -> Result<ProofReport, TransferError> {

@@ -1,15 +1,15 @@
 //! Images of which nothing else speaks and that are made of blobs alone: each gets its tag when its blobs have arrived, while
 //! those of others still move. So a copy of many images does not end with a long row of manifests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _};
-use graph::{EdgeKind, NodeId, Space};
+use graph::{EdgeKind, Graph, NodeId, Space};
 use oci::{Digest, Manifest, Tag};
 use tokio::sync::mpsc;
 
 use super::Planned;
-use super::arrive::lone;
+use super::arrive::{lone, set_tag};
 use crate::error::TransferError;
 use crate::progress::Progress;
 
@@ -42,12 +42,13 @@ pub(super) fn queue(planned: &[&Planned]) -> (Waiting, Ready) {
     let mut waiting = Waiting { images: Vec::new(), left: Vec::new(), by_blob: BTreeMap::new(), ready: sender };
     for (route, planned) in planned.iter().enumerate() {
         let lone = lone(planned);
+        let moving: BTreeSet<Digest> = planned.plan.blobs.iter().map(|blob| blob.digest).collect();
         for root in &planned.explored.roots {
             let id = NodeId::manifest(root.descriptor.digest);
             let manifest = planned.explored.closure.graph.manifest(&id.digest);
             if let (Some(tag), Some(manifest)) = (&root.tag, manifest)
                 && lone.contains(&id)
-                && let Some(blobs) = missing_blobs(planned, &id)
+                && let Some(blobs) = missing_blobs(&planned.explored.closure.graph, &id, &moving)
             {
                 waiting.add(Image { route, tag: tag.clone(), manifest: manifest.clone() }, &blobs);
             }
@@ -56,28 +57,23 @@ pub(super) fn queue(planned: &[&Planned]) -> (Waiting, Ready) {
     (waiting, Ready(receiver))
 }
 
-/// Returns the blobs of an image that have to move; `None` where it is made of more than blobs, or something is about one.
-fn missing_blobs(planned: &Planned, image: &NodeId) -> Option<Vec<Digest>> {
-    let graph = &planned.explored.closure.graph;
-    let mut blobs: Vec<Digest> = Vec::new();
+/// Returns those blobs of an image that are `moving`; `None` where it is made of more than blobs, or something is about one.
+fn missing_blobs(graph: &Graph, image: &NodeId, moving: &BTreeSet<Digest>) -> Option<BTreeSet<Digest>> {
+    let mut blobs = BTreeSet::new();
     for edge in graph.edges_from(image) {
         let is_subject = |edge: graph::Edge| edge.kind == EdgeKind::Subject;
         if edge.to.space != Space::Blob || graph.edges_to(&edge.to).any(is_subject) {
             return None;
         }
-        blobs.push(edge.to.digest);
+        if moving.contains(&edge.to.digest) {
+            blobs.insert(edge.to.digest);
+        }
     }
-    blobs.sort();
-    blobs.dedup();
-    blobs.retain(|digest| !planned.present.contains(&NodeId::blob(*digest)));
-    // Foreign layers that stay where they are do not come.
-    let foreign = |digest: &Digest| planned.plan.foreign.iter().any(|layer| layer.digest == *digest);
-    blobs.retain(|digest| !foreign(digest));
     Some(blobs)
 }
 
 impl Waiting {
-    fn add(&mut self, image: Image, blobs: &[Digest]) {
+    fn add(&mut self, image: Image, blobs: &BTreeSet<Digest>) {
         if blobs.is_empty() {
             // Nobody listens any more when the copy has ended.
             let _ = self.ready.send(image);
@@ -129,12 +125,9 @@ async fn put_one(
     progress: &dyn Progress,
 ) -> (usize, Result<(Tag, Option<Digest>), TransferError>) {
     let Image { route, tag, manifest } = image;
-    let destination = &planned[route].route.destination;
-    let set = async {
-        destination.tag(&tag, &manifest).await?;
-        let found = destination.resolve(&tag).await?.map(|descriptor| descriptor.digest);
+    let set = set_tag(&*planned[route].route.destination, &tag, &manifest).await;
+    if set.is_ok() {
         progress.manifest_put(manifest.digest());
-        Ok((tag, found))
-    };
-    (route, set.await)
+    }
+    (route, set)
 }
