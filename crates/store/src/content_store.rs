@@ -84,16 +84,13 @@ impl ContentStore {
     /// [`StoreError::Format`] when the directory holds something else, [`StoreError::File`] when it cannot be made or read.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let root = root.into();
-        let marker = root.join(MARKER);
-        match regular_file::read(&marker, MARKER_MAX_BYTES)? {
-            Some(content) if is_our_version(&content) => {}
-            Some(_) => return Err(StoreError::format(&root, "is a store of another version of supercargo")),
-            None => {
-                fs::create_dir_all(&root).map_err(StoreError::file("cannot make", &root))?;
-                if !is_free(&root)? {
-                    return Err(StoreError::format(&root, "is neither empty nor a content store"));
-                }
-                atomic::write(&marker, MARKER_CONTENT)?;
+        if !is_store(&root)? {
+            fs::create_dir_all(&root).map_err(StoreError::file("cannot make", &root))?;
+            if is_free(&root)? {
+                atomic::write(&root.join(MARKER), MARKER_CONTENT)?;
+            } else if !is_store(&root)? {
+                // The marker comes before anything else, so this is not a store that another process has made meanwhile.
+                return Err(StoreError::format(&root, "is neither empty nor a content store"));
             }
         }
         let location = format!("store at {}", oci::text::printable(&root.to_string_lossy()));
@@ -201,6 +198,18 @@ fn is_our_version(content: &[u8]) -> bool {
         schema: String,
     }
     serde_json::from_slice::<Marker>(content).is_ok_and(|marker| marker.schema == "supercargo.store.v1")
+}
+
+/// Tells whether a directory says that it is a content store.
+///
+/// # Errors
+/// [`StoreError::Format`] when it is one of another version.
+fn is_store(root: &Path) -> Result<bool, StoreError> {
+    match regular_file::read(&root.join(MARKER), MARKER_MAX_BYTES)? {
+        Some(content) if is_our_version(&content) => Ok(true),
+        Some(_) => Err(StoreError::format(root, "is a store of another version of supercargo")),
+        None => Ok(false),
+    }
 }
 
 /// Tells whether a directory is empty but for files in the making.

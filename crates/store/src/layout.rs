@@ -105,7 +105,8 @@ impl LayoutStore {
     /// [`StoreError::Format`] when there is something else at that path, [`StoreError::File`] when it cannot be read.
     pub fn open_or_create(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let path = path.into();
-        if !is_layout(&path)? && !is_free(&path)? {
+        // The marker is the first thing that is made. Asked again, it tells a layout that came to be between the two questions.
+        if !is_layout(&path)? && !is_free(&path)? && !is_layout(&path)? {
             return Err(StoreError::format(&path, "is neither empty nor an OCI layout"));
         }
         Ok(Self::new(path, true))

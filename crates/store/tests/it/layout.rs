@@ -241,3 +241,23 @@ async fn many_writers_lose_no_entry() {
     let entries = index_json(&path)["manifests"].as_array().unwrap().len() as u64;
     assert_eq!(entries, 2 * WRITERS * TAGS, "each image and each referrer is listed once");
 }
+
+#[test]
+fn a_layout_that_comes_to_be_while_it_is_opened_is_one() {
+    const ROUNDS: usize = 100;
+    for _ in 0..ROUNDS {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, marker) = (&directory.path().join("layout"), &directory.path().join("marker"));
+        fs::create_dir(path).unwrap();
+        fs::write(marker, r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                fs::rename(marker, path.join("oci-layout")).unwrap();
+                fs::create_dir(path.join("blobs")).unwrap();
+            });
+            while LayoutStore::open(path).is_err() {
+                LayoutStore::open_or_create(path).unwrap();
+            }
+        });
+    }
+}
