@@ -8,13 +8,24 @@
 //! | module | holds |
 //! |---|---|
 //! | [`version`] | a version and how it compares |
+//! | [`value`], [`scheme`] | what stands at one place of a tag, and how such values are written and ordered |
+//! | [`requirement`] | which values are wanted |
+//! | [`template`] | how tags are made of values |
 //! | [`tag`] | the tags of a repository, read together |
 //!
 //! A tag alone does not say what it is: `1.57` is a release where all have two numbers and moves where others have three,
 //! `-24` counts builds in one repository and names a platform in the next. So all tags of a repository are read together.
 
+pub mod requirement;
+pub mod scheme;
 pub mod tag;
+pub mod template;
+pub mod value;
 pub mod version;
 
+pub use requirement::{Requirement, RequirementError};
+pub use scheme::Scheme;
 pub use tag::{Kind, Reading, Repository};
+pub use template::Template;
+pub use value::Value;
 pub use version::{Stage, Version};

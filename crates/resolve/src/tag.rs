@@ -12,7 +12,7 @@ use oci::Tag;
 
 use crate::version::{Stage, Version};
 use habits::Habits;
-use outline::{Outline, outline};
+use outline::{Outline, Part, outline};
 use token::{Token, tokens};
 
 /// Where the version stands in a template, and where a date.
@@ -195,6 +195,19 @@ impl Full {
             || (!revision.is_empty() && numbers.len() < self.usual && self.beginnings.contains(numbers))
             || (revision.is_empty() && self.builds.contains(numbers))
     }
+}
+
+/// Reads text that is a version and nothing else; `None` when there is no version or something beside it.
+pub(crate) fn read_version(text: &str) -> Option<Version> {
+    let outline = outline(&tokens(text)).filter(|outline| outline.before.is_empty())?;
+    let mut version = outline.version;
+    for part in outline.after {
+        match part {
+            Part::Numbers(None, numbers) => version.revision.extend(numbers),
+            Part::Word(_) | Part::Numbers(Some(_), _) => return None,
+        }
+    }
+    Some(version)
 }
 
 /// Tells whether the tag is somebody's trial, whatever numbers it has.

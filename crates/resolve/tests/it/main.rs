@@ -1,4 +1,6 @@
 //! How tags are read, against what those who know the repositories say.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod requirement;
 mod tags;
+mod template;
