@@ -1,0 +1,247 @@
+//! `Supercargo.toml`: the images that an application is made of, and what is wanted of them.
+//!
+//! ```text
+//!  text ─▶ document (TOML with places) ─▶ keys (what may stand where) ─▶ project
+//!                                            └─▶ JSON Schema
+//! ```
+
+mod document;
+mod edit;
+mod error;
+mod keys;
+mod read;
+mod schema;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Range;
+
+use oci::{Platform, RegistryReference};
+
+use crate::requirement::Requirement;
+use crate::scheme::Scheme;
+use crate::template::{Template, VERSION_AXIS};
+
+pub use edit::{Addition, EditError, ProjectFile};
+pub use error::ProjectError;
+pub use schema::json_schema;
+
+/// Name of the file.
+pub const FILE_NAME: &str = "Supercargo.toml";
+/// Most bytes of the file.
+pub const FILE_MAX_BYTES: usize = 4 << 20;
+/// Most images of a project.
+pub const IMAGES_MAX: usize = 4096;
+
+/// A project: the images that an application is made of, and what is wanted of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Project {
+    /// What the application is called.
+    pub name: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its licence, as an SPDX expression.
+    pub license: Option<String>,
+    /// Who supplies it.
+    pub supplier: Option<String>,
+    /// Where its source is.
+    pub source: Option<String>,
+    /// The platforms that every image must be there for. None means: whatever each image is there for.
+    pub platforms: Vec<Platform>,
+    /// What is asked of all images.
+    pub policy: Policy,
+    /// The images by their names.
+    pub images: BTreeMap<String, Image>,
+    /// What images need of each other, where their publishers do not say.
+    pub edges: Vec<Edge>,
+    /// Files of others into which the locked references are written.
+    pub targets: Vec<Target>,
+}
+
+/// An image that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The repository. Its selector is empty.
+    pub repository: RegistryReference,
+    /// The versions that are wanted.
+    pub version: Requirement,
+    /// How its tags are made, where the project says so. Otherwise the repository's tags show it.
+    pub template: Option<Template>,
+    /// How versions are written and ordered.
+    pub scheme: Scheme,
+    /// What is wanted on the other axes of the template, and how their values are ordered.
+    pub axes: BTreeMap<String, Axis>,
+    /// Without a template: what stands in the tag beside the version, such as `alpine`.
+    pub variant: Option<String>,
+    /// The image whose version this one always has.
+    pub follows: Option<String>,
+    /// Whether the others are locked without it where it has no solution.
+    pub optional: bool,
+    /// The groups it belongs to. None means that it is always wanted.
+    pub groups: BTreeSet<String>,
+    /// The platforms it must be there for, where they are others than the project's.
+    pub platforms: Option<Vec<Platform>>,
+    /// Whether it stays as it is locked.
+    pub hold: bool,
+    /// How long a version must have been there, in seconds, where that is another time than the policy's.
+    pub cooldown: Option<u64>,
+    /// When prereleases are taken, where that is otherwise than the policy says.
+    pub prerelease: Option<Prerelease>,
+    /// Where the entry and its parts stand in the file.
+    pub places: Places,
+}
+
+impl Image {
+    /// Returns how the values of an axis are written and ordered.
+    pub fn scheme_of(&self, axis: &str) -> Scheme {
+        if axis == VERSION_AXIS {
+            return self.scheme.clone();
+        }
+        self.axes.get(axis).map_or(Scheme::Opaque, |axis| axis.scheme.clone())
+    }
+}
+
+/// What is wanted on an axis beside the version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// The values.
+    pub requirement: Requirement,
+    /// How they are written and ordered.
+    pub scheme: Scheme,
+}
+
+/// Where something stands in the file: bytes of its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The name.
+    pub name: Range<usize>,
+    /// The requirement on the version; that of the name where there is none.
+    pub version: Range<usize>,
+    /// The name of the followed image.
+    pub follows: Range<usize>,
+}
+
+/// What is asked of all images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// When prereleases are taken.
+    pub prerelease: Prerelease,
+    /// How long a version must have been there before it is taken, in seconds.
+    pub cooldown: u64,
+    /// What to do when the tag of a locked image names something else now.
+    pub moved_tags: MovedTags,
+    /// What to do about versions that were withdrawn.
+    pub yanked: Marked,
+    /// What to do about versions that are no longer supported.
+    pub eol: Marked,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            prerelease: Prerelease::default(),
+            cooldown: 0,
+            moved_tags: MovedTags::default(),
+            yanked: Marked::Deny,
+            eol: Marked::Warn,
+        }
+    }
+}
+
+/// When prereleases are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prerelease {
+    /// Only where a requirement names one.
+    Never,
+    /// Where there is no release that is wanted.
+    #[default]
+    IfNecessary,
+    /// As if they were releases.
+    Allow,
+}
+
+/// What to do when the tag of a locked image names something else now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MovedTags {
+    /// Fail.
+    Error,
+    /// Say so, and stay with what is locked.
+    #[default]
+    Warn,
+    /// Take what the tag names at the next update.
+    Follow,
+}
+
+/// What to do about versions that were marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// Do not choose them. A locked one stays, with a warning.
+    Deny,
+    /// Choose them, with a warning.
+    Warn,
+    /// Choose them.
+    Allow,
+}
+
+/// What one image needs of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// The image that needs something.
+    pub image: String,
+    /// The versions of it that do.
+    pub version: Requirement,
+    /// What it needs, by the names of the images.
+    pub requires: BTreeMap<String, Needed>,
+    /// Where the edge stands in the file.
+    pub place: Range<usize>,
+}
+
+/// What is needed of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// The same version: `=same`.
+    Same,
+    /// A version that is wanted.
+    Version(Requirement),
+}
+
+impl fmt::Display for Needed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Same => f.write_str("=same"),
+            Self::Version(requirement) => requirement.fmt(f),
+        }
+    }
+}
+
+/// Files of others into which the locked references are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What the files are: `kubernetes`, `compose`, `helm-values` and so on.
+    pub kind: String,
+    /// Patterns of paths, relative to the project.
+    pub paths: Vec<String>,
+    /// What is written: `tag`, `digest` or `tag@digest`.
+    pub write: Option<String>,
+    /// Which value holds which image, where the file does not show it.
+    pub map: BTreeMap<String, String>,
+    /// Further paths of references in custom resources.
+    pub fields: Vec<String>,
+    /// Where the target stands in the file.
+    pub place: Range<usize>,
+}
+
+impl Project {
+    /// Reads a project.
+    ///
+    /// # Errors
+    /// [`ProjectError`] with the place in the text.
+    pub fn parse(text: &str) -> Result<Self, ProjectError> {
+        read::project(text)
+    }
+
+    /// Returns the platforms that an image must be there for; none means whatever it is there for.
+    pub fn platforms_of<'a>(&'a self, image: &'a Image) -> &'a [Platform] {
+        image.platforms.as_deref().unwrap_or(&self.platforms)
+    }
+}

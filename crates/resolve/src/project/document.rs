@@ -1,0 +1,223 @@
+//! TOML with the places where everything stands, checked against the tables of keys.
+
+use std::ops::Range;
+
+use toml_edit::{Item, TableLike, Value};
+
+use super::error::ProjectError;
+use super::keys::{Key, Shape};
+
+/// A text and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Text<'a> {
+    pub(super) text: &'a str,
+    /// With the quotes.
+    pub(super) place: Range<usize>,
+}
+
+impl Text<'_> {
+    /// Returns the place of a part of the text. Where escapes make it uncertain, that of the whole.
+    pub(super) fn part(&self, start: usize, length: usize) -> Range<usize> {
+        let quotes = self.place.len().saturating_sub(self.text.len());
+        // One quote before and one after: nothing is escaped.
+        if quotes == 2 && length > 0 {
+            let start = self.place.start + 1 + start;
+            start..start + length
+        } else {
+            self.place.clone()
+        }
+    }
+}
+
+/// A table whose keys are known and whose values have the right shape.
+#[derive(Clone)]
+pub(super) struct Table<'a> {
+    table: &'a dyn TableLike,
+    pub(super) place: Range<usize>,
+}
+
+impl<'a> Table<'a> {
+    /// Checks a table.
+    pub(super) fn check(
+        table: &'a dyn TableLike,
+        place: Range<usize>,
+        keys: &'static [Key],
+    ) -> Result<Self, ProjectError> {
+        for (name, item) in table.iter() {
+            let place = key_place(table, name, &place);
+            let Some(key) = keys.iter().find(|key| key.name == name) else {
+                return Err(unknown(name, place, keys));
+            };
+            check_shape(item, &key.shape, &place_of(item, &place), key.name)?;
+        }
+        if let Some(missing) = keys.iter().find(|key| key.required && !table.contains_key(key.name)) {
+            let name = missing.name;
+            return Err(ProjectError::new(format!("`{name}` is missing"), place)
+                .help(format!("{name} = …   # {}", missing.meaning)));
+        }
+        Ok(Self { table, place })
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<Text<'a>> {
+        let item = self.table.get(name)?;
+        Some(Text { text: item.as_str()?, place: place_of(item, &self.place) })
+    }
+
+    pub(super) fn owned_text(&self, name: &str) -> Option<String> {
+        self.text(name).map(|text| text.text.to_owned())
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Option<Vec<Text<'a>>> {
+        let item = self.table.get(name)?;
+        let place = place_of(item, &self.place);
+        let text = |value: &'a Value| {
+            Some(Text { text: value.as_str()?, place: value.span().unwrap_or_else(|| place.clone()) })
+        };
+        Some(item.as_array()?.iter().filter_map(text).collect())
+    }
+
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.table.get(name).and_then(Item::as_bool).unwrap_or_default()
+    }
+
+    /// Returns texts by the names that the user has chosen, with the names' places.
+    pub(super) fn text_map(&self, name: &str) -> Vec<(Text<'a>, Text<'a>)> {
+        let Some(item) = self.table.get(name) else { return Vec::new() };
+        let place = place_of(item, &self.place);
+        let Some(table) = item.as_table_like() else { return Vec::new() };
+        let pair = |(name, item): (&'a str, &'a Item)| {
+            let key = Text { text: name, place: key_place(table, name, &place) };
+            Some((key, Text { text: item.as_str()?, place: place_of(item, &place) }))
+        };
+        table.iter().filter_map(pair).collect()
+    }
+
+    /// Returns a table in this one.
+    pub(super) fn table(&self, name: &str, keys: &'static [Key]) -> Result<Option<Table<'a>>, ProjectError> {
+        let Some(item) = self.table.get(name) else { return Ok(None) };
+        let place = place_of(item, &key_place(self.table, name, &self.place));
+        item.as_table_like().map(|table| Table::check(table, place, keys)).transpose()
+    }
+
+    /// Returns tables by the names that the user has chosen.
+    pub(super) fn map(&self, name: &str, keys: &'static [Key]) -> Result<Vec<(Text<'a>, Table<'a>)>, ProjectError> {
+        let Some(item) = self.table.get(name) else { return Ok(Vec::new()) };
+        let Some(tables) = item.as_table_like() else { return Ok(Vec::new()) };
+        let mut map = Vec::new();
+        for (name, item) in tables.iter() {
+            let place = key_place(tables, name, &self.place);
+            let key = Text { text: name, place: place.clone() };
+            let Some(table) = item.as_table_like() else { continue };
+            map.push((key, Table::check(table, place, keys)?));
+        }
+        Ok(map)
+    }
+
+    /// Returns tables one after the other.
+    pub(super) fn list(&self, name: &str, keys: &'static [Key]) -> Result<Vec<Table<'a>>, ProjectError> {
+        let Some(item) = self.table.get(name) else { return Ok(Vec::new()) };
+        let place = key_place(self.table, name, &self.place);
+        tables_of(item)
+            .into_iter()
+            .map(|(table, at)| Table::check(table, at.unwrap_or_else(|| place.clone()), keys))
+            .collect()
+    }
+}
+
+/// Returns the tables of a list, in either of the forms that TOML has for it.
+fn tables_of(item: &Item) -> Vec<(&dyn TableLike, Option<Range<usize>>)> {
+    if let Some(tables) = item.as_array_of_tables() {
+        return tables.iter().map(|table| (table as &dyn TableLike, table.span())).collect();
+    }
+    let values = item.as_array().into_iter().flat_map(toml_edit::Array::iter);
+    values.filter_map(|value| Some((value.as_inline_table()? as &dyn TableLike, value.span()))).collect()
+}
+
+fn key_place(table: &dyn TableLike, name: &str, otherwise: &Range<usize>) -> Range<usize> {
+    table.key(name).and_then(toml_edit::Key::span).unwrap_or_else(|| otherwise.clone())
+}
+
+fn place_of(item: &Item, otherwise: &Range<usize>) -> Range<usize> {
+    item.span().unwrap_or_else(|| otherwise.clone())
+}
+
+fn check_shape(item: &Item, shape: &Shape, place: &Range<usize>, name: &str) -> Result<(), ProjectError> {
+    let wrong = |place: Range<usize>| {
+        Err(ProjectError::new(
+            format!("`{}` is {}, not {}", name.escape_debug(), item.type_name(), shape.name()),
+            place,
+        ))
+    };
+    let fits = match shape {
+        Shape::Text | Shape::Duration => item.is_str(),
+        Shape::Choice(choices) => {
+            let Some(text) = item.as_str() else { return wrong(place.clone()) };
+            if !choices.contains(&text) {
+                let (text, known) = (text.escape_debug(), choices.join(", "));
+                let error = ProjectError::new(format!("`{name}` cannot be `{text}`; there are {known}"), place.clone());
+                return Err(match nearest(&text.to_string(), choices.iter().copied()) {
+                    Some(near) => error.help(format!("{name} = \"{near}\"")),
+                    None => error,
+                });
+            }
+            true
+        }
+        Shape::Flag => item.is_bool(),
+        Shape::Texts => item.as_array().is_some_and(|array| array.iter().all(Value::is_str)),
+        Shape::Table(_) => item.is_table_like(),
+        Shape::Map(_) | Shape::TextMap => {
+            let Some(table) = item.as_table_like() else { return wrong(place.clone()) };
+            for (inner, item) in table.iter() {
+                let at = place_of(item, &key_place(table, inner, place));
+                let inner_shape = if matches!(shape, Shape::TextMap) { Shape::Text } else { Shape::Table(&[]) };
+                check_shape(item, &inner_shape, &at, inner)?;
+            }
+            true
+        }
+        Shape::List(_) => {
+            let all_tables = |array: &toml_edit::Array| array.iter().all(Value::is_inline_table);
+            item.is_array_of_tables() || item.as_array().is_some_and(all_tables)
+        }
+    };
+    if fits { Ok(()) } else { wrong(place.clone()) }
+}
+
+fn unknown(name: &str, place: Range<usize>, keys: &[Key]) -> ProjectError {
+    let error = ProjectError::new(format!("`{}` is not a key that is known here", name.escape_debug()), place);
+    if let Some(near) = nearest(name, keys.iter().map(|key| key.name)) {
+        return error.label(format!("did you mean `{near}`?")).help(format!("write `{near}` in its place"));
+    }
+    let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    error.help(format!("there are {}", known.join(", ")))
+}
+
+/// Returns the word that is nearest to what was typed, where one is near.
+pub(super) fn nearest<'a>(typed: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |word: &&str| {
+        let distance = distance(typed, word);
+        (distance * 3 <= word.len().max(typed.len())).then_some(distance)
+    };
+    words.filter_map(|word| Some((near(&word)?, word))).min().map(|(_, word)| word)
+}
+
+/// Most bytes of a word that is compared with others.
+const WORD_MAX_BYTES: usize = 64;
+
+/// Returns how many letters must be changed, added or taken away to make one word of the other.
+fn distance(one: &str, other: &str) -> usize {
+    if one.len() > WORD_MAX_BYTES {
+        return usize::MAX / 4;
+    }
+    let other = other.as_bytes();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in one.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = above + 1;
+        for (place, known) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(*known != letter);
+            diagonal = row[place + 1];
+            row[place + 1] = changed.min(row[place] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}

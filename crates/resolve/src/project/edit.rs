@@ -1,0 +1,210 @@
+//! Changes to a project's file that keep everything else as it is: comments, order, blanks.
+
+use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+use super::{Project, ProjectError};
+
+/// A project's file that is being changed.
+#[derive(Clone, Debug)]
+pub struct ProjectFile {
+    document: DocumentMut,
+}
+
+/// An image to add.
+#[derive(Clone, Debug, Default)]
+pub struct Addition {
+    /// What the project calls it.
+    pub name: String,
+    /// The repository, as it is to be written.
+    pub repository: String,
+    /// The versions that are wanted.
+    pub version: Option<String>,
+    /// How its tags are made.
+    pub template: Option<String>,
+    /// What is wanted on the other axes.
+    pub axes: Vec<(String, String)>,
+    /// What stands in its tags beside the version.
+    pub variant: Option<String>,
+    /// The groups it belongs to.
+    pub groups: Vec<String>,
+}
+
+/// Why a file cannot be changed like that.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// There is an image of that name.
+    #[error("there is an image `{name}` already")]
+    Exists {
+        /// The name.
+        name: String,
+    },
+    /// There is none of that name.
+    #[error("there is no image `{name}`")]
+    Missing {
+        /// The name.
+        name: String,
+    },
+    /// An edge or another image speaks of it.
+    #[error("`{name}` is named by {by}")]
+    Needed {
+        /// The name.
+        name: String,
+        /// What speaks of it.
+        by: String,
+    },
+}
+
+impl ProjectFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// As [`Project::parse`]: only a file that says something is changed.
+    pub fn parse(text: &str) -> Result<Self, ProjectError> {
+        Project::parse(text)?;
+        let document = text.parse().map_err(|error: toml_edit::TomlError| ProjectError::new(error.message(), 0..0))?;
+        Ok(Self { document })
+    }
+
+    /// Returns the text of the file.
+    pub fn text(&self) -> String {
+        self.document.to_string()
+    }
+
+    /// Adds an image, after the others.
+    ///
+    /// # Errors
+    /// [`EditError::Exists`].
+    pub fn add(&mut self, image: &Addition) -> Result<(), EditError> {
+        if self.image(&image.name).is_some() {
+            return Err(EditError::Exists { name: image.name.clone() });
+        }
+        let mut entry = InlineTable::new();
+        entry.insert("repo", image.repository.as_str().into());
+        let mut text = |key: &str, value: &Option<String>| {
+            if let Some(value) = value {
+                entry.insert(key, value.as_str().into());
+            }
+        };
+        text("version", &image.version);
+        text("tag", &image.template);
+        text("variant", &image.variant);
+        if !image.axes.is_empty() {
+            let axes: InlineTable = image.axes.iter().map(|(axis, wanted)| (axis.as_str(), wanted.as_str())).collect();
+            entry.insert("axes", Value::InlineTable(axes));
+        }
+        if !image.groups.is_empty() {
+            entry.insert("groups", Value::Array(image.groups.iter().map(String::as_str).collect()));
+        }
+        let images = self.document.entry("images").or_insert_with(|| Item::Table(Table::new()));
+        if let Some(images) = images.as_table_like_mut() {
+            images.insert(&image.name, Item::Value(Value::InlineTable(entry)));
+        }
+        Ok(())
+    }
+
+    /// Takes an image out.
+    ///
+    /// # Errors
+    /// [`EditError::Missing`], or [`EditError::Needed`] when something else in the file speaks of it.
+    pub fn remove(&mut self, name: &str) -> Result<(), EditError> {
+        let missing = || EditError::Missing { name: name.to_owned() };
+        if self.image(name).is_none() {
+            return Err(missing());
+        }
+        if let Some(by) = self.named_by(name) {
+            return Err(EditError::Needed { name: name.to_owned(), by });
+        }
+        let images = self.document.get_mut("images").and_then(Item::as_table_like_mut).ok_or_else(missing)?;
+        images.remove(name);
+        Ok(())
+    }
+
+    /// Says that an image stays as it is locked, or no longer.
+    ///
+    /// # Errors
+    /// [`EditError::Missing`].
+    pub fn hold(&mut self, name: &str, hold: bool) -> Result<(), EditError> {
+        let image = self.image_mut(name)?;
+        if hold {
+            set(image, "hold", true.into());
+        } else {
+            unset(image, "hold");
+        }
+        Ok(())
+    }
+
+    /// Sets the versions that are wanted of an image.
+    ///
+    /// # Errors
+    /// [`EditError::Missing`].
+    pub fn set_version(&mut self, name: &str, requirement: &str) -> Result<(), EditError> {
+        set(self.image_mut(name)?, "version", requirement.into());
+        Ok(())
+    }
+
+    fn image(&self, name: &str) -> Option<&dyn TableLike> {
+        self.document.get("images")?.as_table_like()?.get(name)?.as_table_like()
+    }
+
+    fn image_mut(&mut self, name: &str) -> Result<&mut dyn TableLike, EditError> {
+        let images = self.document.get_mut("images").and_then(Item::as_table_like_mut);
+        images
+            .and_then(|images| images.get_mut(name)?.as_table_like_mut())
+            .ok_or_else(|| EditError::Missing { name: name.to_owned() })
+    }
+
+    /// Returns what speaks of an image.
+    fn named_by(&self, name: &str) -> Option<String> {
+        let project = Project::parse(&self.text()).ok()?;
+        let follower = project.images.iter().find(|(_, image)| image.follows.as_deref() == Some(name));
+        if let Some((follower, _)) = follower {
+            return Some(format!("`{follower}`, which follows it"));
+        }
+        if project.edges.iter().any(|edge| edge.image == name || edge.requires.contains_key(name)) {
+            return Some("an edge".to_owned());
+        }
+        project
+            .targets
+            .iter()
+            .any(|target| target.map.values().any(|image| image == name))
+            .then(|| "a target's map".to_owned())
+    }
+}
+
+/// Sets a value and keeps the blanks and comments around the one that was there.
+fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
+    if let Some(old) = table.get(key).and_then(Item::as_value) {
+        *value.decor_mut() = old.decor().clone();
+    } else {
+        let blanks = take_last_blanks(table);
+        value.decor_mut().set_suffix(blanks);
+    }
+    table.insert(key, Item::Value(value));
+}
+
+/// Takes a value out.
+fn unset(table: &mut dyn TableLike, key: &str) {
+    let is_last = table.iter().last().is_some_and(|(last, _)| last == key);
+    let blanks = if is_last { take_last_blanks(table) } else { String::new() };
+    table.remove(key);
+    if let Some(value) = last_value(table).filter(|_| is_last) {
+        value.decor_mut().set_suffix(blanks);
+    }
+}
+
+/// Takes away the blanks between the last value and the `}` of an inline table.
+fn take_last_blanks(table: &mut dyn TableLike) -> String {
+    let Some(value) = last_value(table) else { return String::new() };
+    let suffix = value.decor().suffix().and_then(toml_edit::RawString::as_str).unwrap_or_default();
+    if suffix.is_empty() || !suffix.trim().is_empty() {
+        return String::new();
+    }
+    let blanks = suffix.to_owned();
+    value.decor_mut().set_suffix("");
+    blanks
+}
+
+fn last_value(table: &mut dyn TableLike) -> Option<&mut Value> {
+    table.iter_mut().last().and_then(|(_, item)| item.as_value_mut())
+}

@@ -1,0 +1,148 @@
+//! What may stand where in a project's file. Reading, the JSON Schema and the reference in the book go by these tables.
+
+/// A key of a table.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) shape: Shape,
+    pub(super) required: bool,
+    /// What it means, in one sentence.
+    pub(super) meaning: &'static str,
+}
+
+/// What a key's value looks like.
+#[derive(Debug)]
+pub(super) enum Shape {
+    Text,
+    Texts,
+    Flag,
+    Choice(&'static [&'static str]),
+    /// `90m`, `12h`, `3d`, `2w`.
+    Duration,
+    Table(&'static [Key]),
+    /// Tables by names that the user chooses.
+    Map(&'static [Key]),
+    /// Texts by names that the user chooses.
+    TextMap,
+    /// Tables one after the other.
+    List(&'static [Key]),
+}
+
+impl Shape {
+    /// Returns what such a value is called.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Text | Self::Choice(_) | Self::Duration => "a text in quotes",
+            Self::Texts => "texts in quotes between `[` and `]`",
+            Self::Flag => "`true` or `false`",
+            Self::Table(_) | Self::Map(_) | Self::TextMap => "a table",
+            Self::List(_) => "a list of tables, each beginning with its name between `[[` and `]]`",
+        }
+    }
+}
+
+const fn key(name: &'static str, shape: Shape, meaning: &'static str) -> Key {
+    Key { name, shape, required: false, meaning }
+}
+
+const fn required(name: &'static str, shape: Shape, meaning: &'static str) -> Key {
+    Key { name, shape, required: true, meaning }
+}
+
+pub(super) const PRERELEASE: &[&str] = &["never", "if-necessary", "allow"];
+pub(super) const MOVED_TAGS: &[&str] = &["error", "warn", "follow"];
+pub(super) const MARKED: &[&str] = &["deny", "warn", "allow"];
+pub(super) const WRITE: &[&str] = &["tag", "digest", "tag@digest"];
+pub(super) const KINDS: &[&str] =
+    &["kubernetes", "compose", "helm-values", "kustomize", "dockerfile", "bake", "devcontainer"];
+
+pub(super) static ROOT: &[Key] = &[
+    key("project", Shape::Table(PROJECT), "The application that the images make up."),
+    key("registries", Shape::Map(REGISTRY), "Short names for registries, with which a `repo` may begin."),
+    key("policy", Shape::Table(POLICY), "What is asked of all images."),
+    key("images", Shape::Map(IMAGE), "The images by the names that the project gives them."),
+    key("edges", Shape::List(EDGE), "What images need of each other, where their publishers do not say."),
+    key("targets", Shape::List(TARGET), "Files into which `rewrite` puts the locked references."),
+];
+
+const PROJECT: &[Key] = &[
+    key("name", Shape::Text, "What the application is called."),
+    key("version", Shape::Text, "The application's version."),
+    key("license", Shape::Text, "The licence, as an SPDX expression."),
+    key("supplier", Shape::Text, "Who supplies the application."),
+    key("source", Shape::Text, "Where its source is."),
+    key(
+        "platforms",
+        Shape::Texts,
+        "Platforms that every image must be there for. Without it: whatever each is there for.",
+    ),
+];
+
+const REGISTRY: &[Key] = &[required("host", Shape::Text, "The registry's host, with a port where it needs one.")];
+
+const POLICY: &[Key] = &[
+    key(
+        "prerelease",
+        Shape::Choice(PRERELEASE),
+        "When versions that are announced as not final are chosen; `if-necessary`.",
+    ),
+    key(
+        "cooldown",
+        Shape::Duration,
+        "How long a version must have been there before it is chosen: `90m`, `12h`, `3d`, `2w`.",
+    ),
+    key(
+        "moved-tags",
+        Shape::Choice(MOVED_TAGS),
+        "What to do when the tag of a locked image names something else now; `warn`.",
+    ),
+    key("yanked", Shape::Choice(MARKED), "What to do about versions that were withdrawn; `deny`."),
+    key("eol", Shape::Choice(MARKED), "What to do about versions that are no longer supported; `warn`."),
+];
+
+const IMAGE: &[Key] = &[
+    required("repo", Shape::Text, "The repository: `HOST/NAME`, or the short name of a registry and `/NAME`."),
+    key("version", Shape::Text, "The versions that are wanted: `^1.57`, `~4.1`, `>=20260101, <20270101`; any."),
+    key("tag", Shape::Text, "How tags are made: `{version}-{os}`. Without it the repository's tags show it."),
+    key(
+        "scheme",
+        Shape::Text,
+        "How versions are written and ordered: semver, dotted, pep440, debian, calver:FORMAT, int, codename:NAME, opaque; `dotted`.",
+    ),
+    key("axes", Shape::TextMap, "What is wanted on the other axes of `tag`: `{ os = \"bookworm\" }`."),
+    key(
+        "schemes",
+        Shape::TextMap,
+        "How the values of those axes are ordered, where it is not as their requirement looks.",
+    ),
+    key("variant", Shape::Text, "Without `tag`: what stands in tags beside the version, such as `alpine`."),
+    key("follows", Shape::Text, "The image whose version this one always has."),
+    key(
+        "optional",
+        Shape::Flag,
+        "Whether the other images are locked without this one where it has no solution; `false`.",
+    ),
+    key("groups", Shape::Texts, "The groups it belongs to. Without any it is always wanted."),
+    key("platforms", Shape::Texts, "Platforms that it must be there for, where they are others than the project's."),
+    key("hold", Shape::Flag, "Whether it stays as it is locked; `false`."),
+    key("cooldown", Shape::Duration, "As in `policy`, for this image."),
+    key("prerelease", Shape::Choice(PRERELEASE), "As in `policy`, for this image."),
+];
+
+const EDGE: &[Key] = &[
+    required("if", Shape::Text, "The image that needs something."),
+    key("version", Shape::Text, "The versions of it that do; any."),
+    required("requires", Shape::TextMap, "What it needs, by image: a requirement, or `=same` for its own version."),
+];
+
+const TARGET: &[Key] = &[
+    required("kind", Shape::Choice(KINDS), "What the files are."),
+    required("paths", Shape::Texts, "Patterns of paths, relative to the project: `deploy/**/*.yaml`."),
+    key("write", Shape::Choice(WRITE), "What is written; `tag@digest`."),
+    key(
+        "map",
+        Shape::TextMap,
+        "Which value holds which image, where the file does not show it: `{ \"web.image\" = \"web\" }`.",
+    ),
+    key("fields", Shape::Texts, "Kubernetes: further paths of references, in custom resources: `spec.jaeger.image`."),
+];

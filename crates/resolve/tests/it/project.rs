@@ -1,0 +1,173 @@
+//! `Supercargo.toml`: reading, errors with their place, changes that keep everything else.
+
+use resolve::project::{Addition, EditError, FILE_NAME, Needed, Prerelease, Project, ProjectFile, json_schema};
+
+/// What the reference of the format shows, with every key in it.
+const JAEGER: &str = include_str!("../fixtures/project/jaeger.toml");
+
+fn shown(text: &str) -> String {
+    let error = Project::parse(text).unwrap_err();
+    let help = error.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+    format!("error: {error}\n{}{help}", error.excerpt(FILE_NAME, text))
+}
+
+#[test]
+fn every_key_is_read() {
+    let project = Project::parse(JAEGER).unwrap();
+    assert_eq!(project.name.as_deref(), Some("jaeger"));
+    assert_eq!(project.platforms.len(), 2);
+    assert_eq!(project.policy.cooldown, 3 * 86_400);
+    let query = &project.images["query"];
+    assert_eq!(query.repository.to_string(), "registry.example/jaegertracing/jaeger-query");
+    assert_eq!(query.follows.as_deref(), Some("collector"));
+    assert_eq!(query.version.text(), "^1.57");
+    assert_eq!(JAEGER[query.places.version.clone()].trim_matches('"'), "^1.57");
+    let storage = &project.images["storage"];
+    assert_eq!(storage.axes["os"].scheme.to_string(), "codename:debian");
+    assert_eq!(project.images["node-dev"].axes["node"].scheme.to_string(), "dotted");
+    assert_eq!(project.images["nightly"].scheme.to_string(), "calver:YYYYMMDD");
+    assert_eq!(project.images["agent"].prerelease, Some(Prerelease::Allow));
+    assert_eq!(project.edges[0].requires["collector"], Needed::Same);
+    assert_eq!(project.targets[1].map["collector.image"], "collector");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+    insta::assert_snapshot!(shown("[images]\nweb = { repo = \"h.example/web\", verison = \"^1\" }\n"), @r#"
+    error: `verison` is not a key that is known here
+     --> Supercargo.toml:2:33
+      |
+    2 | web = { repo = "h.example/web", verison = "^1" }
+      |                                 ^^^^^^^ did you mean `version`?
+    help: write `version` in its place
+    "#);
+}
+
+#[test]
+fn errors_point_into_texts() {
+    insta::assert_snapshot!(shown("[images.web]\nrepo = \"h.example/web\"\nversion = \"^1.57, >=x\"\n"), @r#"
+    error: `^1.57, >=x` is no requirement
+     --> Supercargo.toml:3:19
+      |
+    3 | version = "^1.57, >=x"
+      |                   ^^^ `x` is no dotted value
+    help: version = "^1.57"   # or ~4.1, =1.2.3, >=1.2, <2, 1.57.*, *
+    "#);
+    insta::assert_snapshot!(shown("[images]\ndb = { repo = \"h.example/db\", tag = \"{version}-{Os}\" }\n"), @r#"
+    error: `{version}-{Os}` is no template of tags
+     --> Supercargo.toml:2:48
+      |
+    2 | db = { repo = "h.example/db", tag = "{version}-{Os}" }
+      |                                                ^^^^ is no name of an axis: lower-case letters, digits and `-`, or `v?`
+    help: tag = "{version}-{os}"
+    "#);
+}
+
+#[test]
+fn names_must_be_those_of_images() {
+    insta::assert_snapshot!(shown("[images]\nquery = { repo = \"h.example/q\", follows = \"colector\" }\ncollector = { repo = \"h.example/c\" }\n"), @r#"
+    error: there is no image `colector`
+     --> Supercargo.toml:2:43
+      |
+    2 | query = { repo = "h.example/q", follows = "colector" }
+      |                                           ^^^^^^^^^^ did you mean `collector`?
+    "#);
+    insta::assert_snapshot!(shown("[images]\na = { repo = \"h.example/a\", follows = \"b\" }\nb = { repo = \"h.example/b\", follows = \"a\" }\n"), @r#"
+    error: `a` follows itself: a → b → a
+     --> Supercargo.toml:2:39
+      |
+    2 | a = { repo = "h.example/a", follows = "b" }
+      |                                       ^^^
+    "#);
+}
+
+#[test]
+fn a_repository_is_named_in_full() {
+    insta::assert_snapshot!(shown("[images]\nweb = { repo = \"nginx\" }\n"), @r#"
+    error: `nginx` does not say which registry it is in
+     --> Supercargo.toml:2:16
+      |
+    2 | web = { repo = "nginx" }
+      |                ^^^^^^^
+    help: repo = "docker.io/library/nginx"
+    "#);
+    insta::assert_snapshot!(shown("[images]\nweb = { repo = \"h.example/web:1\" }\n"), @r#"
+    error: `repo` names an image, not a repository
+     --> Supercargo.toml:2:16
+      |
+    2 | web = { repo = "h.example/web:1" }
+      |                ^^^^^^^^^^^^^^^^^
+    help: repo = "h.example/web"   # and what is wanted of it in `version`
+    "#);
+}
+
+#[test]
+fn values_have_their_shape() {
+    for (text, wanted) in [
+        ("images = 1", "`images` is integer, not a table"),
+        ("[images]\na = 1", "`a` is integer, not a table"),
+        ("[images]\na = { repo = 1 }", "`repo` is integer, not a text in quotes"),
+        ("[images]\na = { version = \"1\" }", "`repo` is missing"),
+        ("[policy]\nyanked = \"denny\"", "`yanked` cannot be `denny`; there are deny, warn, allow"),
+        ("[policy]\ncooldown = \"3 days\"", "`3 days` is no time"),
+        ("[project]\nplatforms = [\"linux\"]", "`linux` is no platform"),
+        ("[images]\n\"a b\" = { repo = \"h.example/a\" }", "`a b` cannot be the name of an image"),
+        ("[images]\na = { repo = \"h.example/a\", axes = { os = \"x\" } }", "there is no `tag` with an axis `os`"),
+        ("[images\n", "unclosed table, expected `]`"),
+        ("[[edges]]\nif = \"a\"\nrequires = {}", "there is no image `a`"),
+    ] {
+        assert_eq!(Project::parse(text).unwrap_err().message, wanted, "{text}");
+    }
+}
+
+#[test]
+fn changes_keep_everything_else() {
+    let mut file = ProjectFile::parse(JAEGER).unwrap();
+    assert_eq!(file.text(), JAEGER);
+    file.hold("query", true).unwrap();
+    file.set_version("collector", "^2").unwrap();
+    let web = Addition {
+        name: "web".to_owned(),
+        repository: "up/web".to_owned(),
+        version: Some("^1.2".to_owned()),
+        axes: vec![("os".to_owned(), "trixie".to_owned())],
+        template: Some("{version}-{os}".to_owned()),
+        ..Addition::default()
+    };
+    file.add(&web).unwrap();
+    assert_eq!(file.add(&web), Err(EditError::Exists { name: "web".to_owned() }));
+    let text = file.text();
+    let (old, new): (Vec<&str>, Vec<&str>) = (JAEGER.lines().collect(), text.lines().collect());
+    let added: Vec<&&str> = new.iter().filter(|line| !old.contains(line)).collect();
+    let gone: Vec<&&str> = old.iter().filter(|line| !new.contains(line)).collect();
+    assert_eq!(gone.len(), 2, "{gone:?}");
+    insta::assert_snapshot!(added.iter().map(|line| format!("{line}\n")).collect::<String>(), @r#"
+    collector = { repo = "up/jaegertracing/jaeger-collector", version = "^2" } # the one that others follow
+    query     = { repo = "up/jaegertracing/jaeger-query", version = "^1.57", follows = "collector", hold = true }
+    web = { repo = "up/web", version = "^1.2", tag = "{version}-{os}", axes = { os = "trixie" } }
+    "#);
+    file.hold("query", false).unwrap();
+    file.set_version("collector", "^1.57").unwrap();
+    file.remove("web").unwrap();
+    assert_eq!(file.text(), JAEGER);
+    assert!(matches!(file.remove("collector"), Err(EditError::Needed { .. })));
+    assert!(matches!(file.remove("nobody"), Err(EditError::Missing { .. })));
+}
+
+#[test]
+fn the_schema_knows_the_keys_of_the_example() {
+    let schema = json_schema();
+    let document: toml_edit::DocumentMut = JAEGER.parse().unwrap();
+    for (name, _) in document.iter() {
+        assert!(schema["properties"].get(name).is_some(), "{name}");
+    }
+    assert_eq!(schema["properties"]["images"]["additionalProperties"]["required"][0], "repo");
+}
+
+#[test]
+fn deep_or_huge_input_is_an_error() {
+    let deep = format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(Project::parse(&deep).is_err());
+    let huge = "#".repeat(resolve::project::FILE_MAX_BYTES + 1);
+    assert!(Project::parse(&huge).unwrap_err().message.contains("bytes"));
+}
