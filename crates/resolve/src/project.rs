@@ -24,6 +24,7 @@ use crate::template::{Template, VERSION_AXIS};
 
 pub use edit::{Addition, EditError, ProjectFile};
 pub use error::ProjectError;
+pub(crate) use error::excerpt;
 pub use schema::json_schema;
 
 /// Name of the file.

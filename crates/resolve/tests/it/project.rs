@@ -141,7 +141,8 @@ fn changes_keep_everything_else() {
     let added: Vec<&&str> = new.iter().filter(|line| !old.contains(line)).collect();
     let gone: Vec<&&str> = old.iter().filter(|line| !new.contains(line)).collect();
     assert_eq!(gone.len(), 2, "{gone:?}");
-    insta::assert_snapshot!(added.iter().map(|line| format!("{line}\n")).collect::<String>(), @r#"
+    let added = added.into_iter().copied().collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(added, @r#"
     collector = { repo = "up/jaegertracing/jaeger-collector", version = "^2" } # the one that others follow
     query     = { repo = "up/jaegertracing/jaeger-query", version = "^1.57", follows = "collector", hold = true }
     web = { repo = "up/web", version = "^1.2", tag = "{version}-{os}", axes = { os = "trixie" } }

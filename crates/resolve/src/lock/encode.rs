@@ -1,0 +1,102 @@
+//! The text of a lock.
+
+use std::fmt::{Display, Write as _};
+
+use super::{LOCK_VERSION, Lock, LockedImage};
+
+const HEAD: &str = "# Written by supercargo; commit it, and let `supercargo lock` change it.\n";
+
+pub(super) fn lock(lock: &Lock) -> String {
+    let mut text = format!("{HEAD}lock-version = {LOCK_VERSION}\n");
+    for (name, image) in &lock.images {
+        text.push('\n');
+        match &image.source {
+            Some(source) => text.push_str(source),
+            None => text.push_str(&entry(name, image)),
+        }
+    }
+    if !lock.unknown.is_empty() {
+        text.push('\n');
+        text.push_str(&lock.unknown);
+    }
+    text
+}
+
+/// Returns the text of an entry.
+pub(super) fn entry(name: &str, image: &LockedImage) -> String {
+    format!("[[image]]\nname = {}\n{}", quoted(name), fields(image))
+}
+
+/// Returns the text of an entry but for its name.
+pub(super) fn fields(image: &LockedImage) -> String {
+    let mut text = String::new();
+    let mut line = |key: &str, value: &dyn Display| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{key} = {value}");
+    };
+    line("repo", &quoted(&image.repository.to_string()));
+    line("version", &quoted(&image.version));
+    line("tag", &quoted(image.tag.as_str()));
+    if !image.aliases.is_empty() {
+        let aliases: Vec<String> = image.aliases.iter().map(|tag| quoted(tag.as_str())).collect();
+        line("aliases", &format!("[{}]", aliases.join(", ")));
+    }
+    line("digest", &quoted(&image.digest.to_string()));
+    line("kind", &quoted(image.kind.as_str()));
+    if image.floating {
+        line("floating", &true);
+    }
+    if let Some(created) = &image.created {
+        line("created", &quoted(created));
+    }
+    if let Some(source) = image.created_from {
+        line("created-from", &quoted(source.as_str()));
+    }
+    line("chosen", &quoted(&image.chosen));
+    if !image.requires.is_empty() {
+        let requires: Vec<String> = image.requires.iter().map(|need| quoted(need)).collect();
+        line("requires", &format!("[{}]", requires.join(", ")));
+    }
+    for platform in &image.platforms {
+        let mut line = |key: &str, value: &dyn Display| {
+            let _ = writeln!(text, "{key} = {value}");
+        };
+        line("\n[[image.platform]]\non", &quoted(&platform.on));
+        line("digest", &quoted(&platform.digest.to_string()));
+        if let Some(config) = &platform.config {
+            line("config", &quoted(&config.to_string()));
+        }
+        let layers: Vec<String> = platform.layers.iter().map(|layer| format!("\n  \"{layer}\",")).collect();
+        let end = if layers.is_empty() { "" } else { "\n" };
+        line("layers", &format!("[{}{end}]", layers.concat()));
+        line("bytes", &platform.bytes);
+    }
+    for artifact in &image.artifacts {
+        let mut line = |key: &str, value: &str| {
+            let _ = writeln!(text, "{key} = {}", quoted(value));
+        };
+        line("\n[[image.artifact]]\nrole", &artifact.role);
+        line("type", &artifact.artifact_type);
+        line("subject", &artifact.subject.to_string());
+        line("digest", &artifact.digest.to_string());
+    }
+    text
+}
+
+/// Returns a text as TOML writes it.
+fn quoted(text: &str) -> String {
+    // A basic string always, on one line: the library's own choice of quotes depends on what is inside.
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            character if character.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(character));
+            }
+            character => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
