@@ -11,6 +11,7 @@
 //! | [`value`], [`scheme`] | what stands at one place of a tag, and how such values are written and ordered |
 //! | [`project`] | `Supercargo.toml`: the images that are wanted; reading, lossless changes, JSON Schema |
 //! | [`lock`](mod@crate::lock) | `Supercargo.lock`: which they are exactly; reading, writing, differences, merging |
+//! | [`candidates`] | which tags of a repository are versions of an image that is wanted |
 //! | [`requirement`] | which values are wanted |
 //! | [`template`] | how tags are made of values |
 //! | [`tag`] | the tags of a repository, read together |
@@ -18,6 +19,7 @@
 //! A tag alone does not say what it is: `1.57` is a release where all have two numbers and moves where others have three,
 //! `-24` counts builds in one repository and names a platform in the next. So all tags of a repository are read together.
 
+pub mod candidates;
 pub mod lock;
 pub mod project;
 pub mod requirement;
@@ -27,6 +29,7 @@ pub mod template;
 pub mod value;
 pub mod version;
 
+pub use candidates::{Candidate, Candidates};
 pub use lock::Lock;
 pub use project::Project;
 pub use requirement::{Requirement, RequirementError};

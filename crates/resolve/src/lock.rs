@@ -8,14 +8,19 @@ mod decode;
 mod diff;
 mod encode;
 mod merge;
+mod stale;
 
 use std::collections::BTreeMap;
 
 use oci::{Digest, RegistryReference, Tag};
 
+use crate::project::Image;
+use crate::value::Value;
+
 pub use decode::LockError;
 pub use diff::{Change, Difference, ImageChange};
 pub use merge::{Conflict, Merged, merge};
+pub use stale::Stale;
 
 /// Name of the file.
 pub const FILE_NAME: &str = "Supercargo.lock";
@@ -23,6 +28,9 @@ pub const FILE_NAME: &str = "Supercargo.lock";
 pub const FILE_MAX_BYTES: usize = 64 << 20;
 /// The format that is written, and the newest that is read.
 pub const LOCK_VERSION: u64 = 1;
+
+/// The platform of an image that does not say what it is for.
+pub const UNKNOWN_PLATFORM: &str = "unknown";
 
 /// A lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +50,8 @@ pub struct LockedImage {
     pub version: String,
     /// The tag that names it most exactly.
     pub tag: Tag,
+    /// How the tag was read: everything but the version, as a template. Empty where that is all there is.
+    pub track: String,
     /// Other tags that named the same when it was locked, in the order of their text.
     pub aliases: Vec<Tag>,
     /// What the tag pointed to.
@@ -136,6 +146,7 @@ impl LockedImage {
             repository,
             version,
             tag,
+            track: String::new(),
             aliases: Vec::new(),
             digest,
             kind,
@@ -148,6 +159,11 @@ impl LockedImage {
             artifacts: Vec::new(),
             source: None,
         }
+    }
+
+    /// Reads the version by what a project says of the image; `None` when the tag does not fit any more.
+    pub fn version_for(&self, image: &Image) -> Option<Value> {
+        stale::locked_version(image, self)
     }
 
     /// Forgets how the entry was written, so that it is written anew. Whoever changes a field calls this.

@@ -19,6 +19,9 @@ use token::{Token, tokens};
 const VERSION: &str = "{version}";
 const DATE: &str = "{date}";
 
+/// The tracks of an image that has no variants.
+pub(crate) const PLAIN_TRACKS: [&str; 2] = [VERSION, DATE];
+
 /// What a tag names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -197,8 +200,20 @@ impl Full {
     }
 }
 
+/// Tells whether a track is that of a variant, as a user writes it: `alpine`, `alpine3.20`, `slim-bookworm`.
+pub(crate) fn same_variant(track: &str, variant: &str) -> bool {
+    // Dots and dashes between a word and its version are a matter of taste.
+    let words = |text: &str| -> String {
+        text.chars().filter(|letter| !matches!(letter, '-' | '_')).collect::<String>().to_ascii_lowercase()
+    };
+    let rest = PLAIN_TRACKS.iter().find_map(|plain| track.split_once(plain));
+    rest.is_some_and(|(before, after)| words(&format!("{before}{after}")) == words(variant))
+}
+
 /// Reads text that is a version and nothing else; `None` when there is no version or something beside it.
 pub(crate) fn read_version(text: &str) -> Option<Version> {
+    // A build stands after a `+` where it cannot be taken for something else.
+    let (text, build) = text.split_once('+').map_or((text, None), |(text, build)| (text, Some(build)));
     let outline = outline(&tokens(text)).filter(|outline| outline.before.is_empty())?;
     let mut version = outline.version;
     for part in outline.after {
@@ -206,6 +221,9 @@ pub(crate) fn read_version(text: &str) -> Option<Version> {
             Part::Numbers(None, numbers) => version.revision.extend(numbers),
             Part::Word(_) | Part::Numbers(Some(_), _) => return None,
         }
+    }
+    if let Some(build) = build {
+        version.revision.extend(token::numbers(build)?);
     }
     Some(version)
 }

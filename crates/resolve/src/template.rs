@@ -13,7 +13,8 @@ const AXES_MAX: usize = 8;
 /// Most bytes of a template. A tag has 128 at most.
 const TEXT_MAX_BYTES: usize = 256;
 
-/// How the tags of an image are made of the values of axes. `{v?}` stands for a `v` that may be there or not.
+/// How the tags of an image are made of the values of axes. `{v?}` stands for a `v` that may be there or not. A template without
+/// axes is a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     text: String,
@@ -81,7 +82,11 @@ impl Template {
             start += length;
         }
         let axes = parts.iter().filter(|part| matches!(part, Part::Axis(_))).count();
-        if !parts.contains(&Part::Axis(VERSION_AXIS.to_owned())) {
+        if parts.is_empty() {
+            return Err(error(0, 0, "is empty"));
+        }
+        // Without any axis it is one tag, which moves or does not.
+        if axes > 0 && !parts.contains(&Part::Axis(VERSION_AXIS.to_owned())) {
             return Err(error(0, text.len(), "has no `{version}`"));
         }
         if axes > AXES_MAX {

@@ -121,6 +121,7 @@ fn image(entry: &Entry<'_>) -> Result<LockedImage> {
         entry.required("digest")?,
         kind,
     );
+    image.track = entry.optional("track")?.unwrap_or_default();
     image.aliases = entry.list("aliases")?;
     image.floating = entry.table.get("floating").and_then(Item::as_bool).unwrap_or_default();
     image.created = entry.optional("created")?;

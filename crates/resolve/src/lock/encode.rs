@@ -37,6 +37,9 @@ pub(super) fn fields(image: &LockedImage) -> String {
     line("repo", &quoted(&image.repository.to_string()));
     line("version", &quoted(&image.version));
     line("tag", &quoted(image.tag.as_str()));
+    if !image.track.is_empty() {
+        line("track", &quoted(&image.track));
+    }
     if !image.aliases.is_empty() {
         let aliases: Vec<String> = image.aliases.iter().map(|tag| quoted(tag.as_str())).collect();
         line("aliases", &format!("[{}]", aliases.join(", ")));

@@ -210,7 +210,7 @@ fn version(segment: &str) -> Option<(Version, Form)> {
 }
 
 /// Reads numbers with dots between them; `None` when there is anything else, or a number without end.
-fn numbers(text: &str) -> Option<Vec<u64>> {
+pub(super) fn numbers(text: &str) -> Option<Vec<u64>> {
     text.split('.')
         .map(|number| number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit())))
         .collect()

@@ -25,7 +25,7 @@ fn image(seed: u64) -> LockedImage {
     image.aliases = vec!["1".parse().unwrap(), "latest".parse().unwrap()];
     image.created = Some("2025-12-03T10:11:12Z".to_owned());
     image.created_from = Some(TimeSource::Configuration);
-    image.chosen = "highest".to_owned();
+    "highest".clone_into(&mut image.chosen);
     image.requires = vec!["collector =1.76.0".to_owned()];
     image.platforms = (0..seed % 3)
         .map(|number| LockedPlatform {

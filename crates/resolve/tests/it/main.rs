@@ -1,6 +1,7 @@
-//! How tags are read, against what those who know the repositories say.
+//! What the crate says of projects, locks and tags.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod candidates;
 mod lock;
 mod project;
 mod requirement;

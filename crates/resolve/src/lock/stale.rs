@@ -1,0 +1,160 @@
+//! Whether a lock is still an answer to what a project asks. Nothing but the two files is needed to tell.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use oci::Platform;
+
+use super::{Lock, LockedImage, LockedKind};
+use crate::project::{Image, Needed, Project};
+use crate::requirement::Requirement;
+use crate::scheme::Scheme;
+use crate::tag::same_variant;
+use crate::template::VERSION_AXIS;
+use crate::value::Value;
+
+/// Why a lock is no answer to what a project asks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stale {
+    /// An image is not in the lock.
+    Missing {
+        /// Its name.
+        name: String,
+    },
+    /// An image is in the lock and not in the project.
+    Extra {
+        /// Its name.
+        name: String,
+    },
+    /// An image is locked as something that the project does not want any more.
+    Refused {
+        /// Its name.
+        name: String,
+        /// What is not wanted, as in "is locked at 1.55.0, and ^1.57 is wanted".
+        reason: String,
+    },
+}
+
+impl Stale {
+    /// Returns the name of the image.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Missing { name } | Self::Extra { name } | Self::Refused { name, .. } => name,
+        }
+    }
+}
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { name } => write!(f, "`{name}` is not locked"),
+            Self::Extra { name } => write!(f, "`{name}` is locked, and the project has no such image"),
+            Self::Refused { name, reason } => write!(f, "`{name}` {reason}"),
+        }
+    }
+}
+
+impl Lock {
+    /// Returns every reason why the lock is no answer to what a project asks, in the order of the names. A release that came
+    /// out since is none, nor is a requirement that admits more than it did.
+    pub fn stale(&self, project: &Project) -> Vec<Stale> {
+        let mut reasons = Vec::new();
+        let mut versions: BTreeMap<&str, Value> = BTreeMap::new();
+        for (name, image) in &project.images {
+            let Some(locked) = self.images.get(name) else {
+                if !image.optional {
+                    reasons.push(Stale::Missing { name: name.clone() });
+                }
+                continue;
+            };
+            match refusal(project, image, locked) {
+                Ok(version) => {
+                    versions.insert(name, version);
+                }
+                Err(reason) => reasons.push(Stale::Refused { name: name.clone(), reason }),
+            }
+        }
+        let extra = self.images.keys().filter(|name| !project.images.contains_key(*name));
+        reasons.extend(extra.map(|name| Stale::Extra { name: name.clone() }));
+        reasons.extend(broken_edges(project, &versions));
+        reasons.sort();
+        reasons.dedup_by(|next, kept| next.name() == kept.name());
+        reasons
+    }
+}
+
+/// Returns the version of a locked image as the project reads it; or why it is not wanted.
+fn refusal(project: &Project, image: &Image, locked: &LockedImage) -> Result<Value, String> {
+    if locked.repository != image.repository {
+        return Err(format!("is locked in {}, and is wanted in {}", locked.repository, image.repository));
+    }
+    let version = locked
+        .version_for(image)
+        .ok_or_else(|| format!("is locked as {}, which is no longer how its tags are read", locked.tag))?;
+    if !image.version.matches(&version) {
+        return Err(format!("is locked at {version}, and {} is wanted", image.version));
+    }
+    for platform in project.platforms_of(image) {
+        if !has_platform(locked, platform) {
+            return Err(format!("is locked without {platform}"));
+        }
+    }
+    Ok(version)
+}
+
+pub(super) fn locked_version(image: &Image, locked: &LockedImage) -> Option<Value> {
+    if let Some(template) = &image.template {
+        let mut axes = template.read(locked.tag.as_str(), |axis| image.scheme_of(axis))?;
+        let version = axes.remove(VERSION_AXIS);
+        let is_wanted =
+            axes.iter().all(|(name, value)| image.axes.get(name).is_none_or(|axis| axis.requirement.matches(value)));
+        return if is_wanted { version.or_else(|| Scheme::Opaque.read(locked.tag.as_str())) } else { None };
+    }
+    let fits = match &image.variant {
+        Some(variant) => same_variant(&locked.track, variant) || image.scheme != Scheme::default(),
+        None => locked.track.is_empty() || image.scheme != Scheme::default(),
+    };
+    if locked.floating {
+        return fits.then(|| Scheme::Opaque.read(&locked.version))?;
+    }
+    image.scheme.read(&locked.version).filter(|_| fits)
+}
+
+fn has_platform(locked: &LockedImage, wanted: &Platform) -> bool {
+    let is_it = |on: &str| on.parse::<Platform>().is_ok_and(|platform| platform.satisfies(wanted));
+    locked.platforms.iter().any(|platform| is_it(&platform.on))
+        // An image that does not say what it is for was taken for what was asked.
+        || (locked.kind == LockedKind::Image && locked.platforms.iter().all(|platform| platform.on == super::UNKNOWN_PLATFORM))
+}
+
+fn broken_edges(project: &Project, versions: &BTreeMap<&str, Value>) -> Vec<Stale> {
+    let mut reasons = Vec::new();
+    let mut check = |name: &str, other: &str, needed: &Needed| {
+        let (Some(version), Some(found)) = (versions.get(name), versions.get(other)) else { return };
+        let holds = match needed {
+            Needed::Same => found == version,
+            Needed::Version(requirement) => requirement.matches(found),
+        };
+        if !holds {
+            let needed = match needed {
+                Needed::Same => Requirement::exactly(version).to_string(),
+                Needed::Version(requirement) => requirement.to_string(),
+            };
+            let reason = format!("needs {other} {needed}, which is locked at {found}");
+            reasons.push(Stale::Refused { name: name.to_owned(), reason });
+        }
+    };
+    for (name, image) in &project.images {
+        if let Some(followed) = &image.follows {
+            check(name, followed, &Needed::Same);
+        }
+    }
+    for edge in &project.edges {
+        if versions.get(edge.image.as_str()).is_some_and(|version| edge.version.matches(version)) {
+            for (other, needed) in &edge.requires {
+                check(&edge.image, other, needed);
+            }
+        }
+    }
+    reasons
+}
