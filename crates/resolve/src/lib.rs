@@ -12,6 +12,7 @@
 //! | [`project`] | `Supercargo.toml`: the images that are wanted; reading, lossless changes, JSON Schema |
 //! | [`lock`](mod@crate::lock) | `Supercargo.lock`: which they are exactly; reading, writing, differences, merging |
 //! | [`candidates`] | which tags of a repository are versions of an image that is wanted |
+//! | [`solve`](mod@crate::solve) | the best candidate of every package, or why there is none |
 //! | [`requirement`] | which values are wanted |
 //! | [`template`] | how tags are made of values |
 //! | [`tag`] | the tags of a repository, read together |
@@ -24,6 +25,7 @@ pub mod lock;
 pub mod project;
 pub mod requirement;
 pub mod scheme;
+pub mod solve;
 pub mod tag;
 pub mod template;
 pub mod value;

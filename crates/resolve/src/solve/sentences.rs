@@ -1,0 +1,256 @@
+//! An explanation in sentences.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::explanation::{Because, Explanation, Term};
+use super::labels::Labels;
+use super::problem::{Effect, PackageId, Problem, ReasonId, RootId};
+use super::set::CandidateSet;
+use super::values::Values;
+
+/// Lines of an explanation at most, but for one that says how many were left out.
+pub const MAX_LINES: usize = 40;
+/// With no more facts than these, nobody needs to be told what follows from which.
+const FACTS_WITHOUT_CONCLUSIONS: usize = 8;
+
+/// A sentence of an explanation, without a full stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What it says.
+    pub text: String,
+    /// The requirement of the user that it repeats, if it does.
+    pub root: Option<RootId>,
+}
+
+impl Explanation {
+    /// Returns the explanation in short sentences: what the user requires, what follows by which requirements of candidates,
+    /// and what stands in the way, each once. The first one with a `root` is the requirement that cannot be met.
+    pub fn lines(&self, problem: &Problem) -> Vec<Line> {
+        let labels = Labels::of(problem);
+        let targets = self.nodes.iter().filter_map(|node| match &node.because {
+            Because::Requires { of, .. } => Some(*of),
+            _ => None,
+        });
+        let writer = Writer { problem, labels, targets: targets.collect() };
+        let facts = self.nodes.iter().filter(|node| !matches!(node.because, Because::Follows(_)));
+        let mut lines = if facts.clone().count() <= FACTS_WITHOUT_CONCLUSIONS {
+            writer.facts(facts.map(|node| &node.because))
+        } else {
+            writer.steps(self)
+        };
+        if lines.len() > MAX_LINES {
+            let text = format!("and {} more steps", lines.len() - MAX_LINES);
+            lines.truncate(MAX_LINES);
+            lines.push(Line { text, root: None });
+        }
+        lines
+    }
+}
+
+struct Writer<'a> {
+    problem: &'a Problem,
+    labels: Labels<'a>,
+    /// The packages of which candidates require something.
+    targets: BTreeSet<PackageId>,
+}
+
+/// Facts that are told in one sentence.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Fact {
+    Root(RootId),
+    Refused(ReasonId),
+    /// Of which package, the effect, what is said about it, and the lowest candidate if nothing is.
+    Requires(PackageId, Effect, Result<Arc<str>, u32>),
+}
+
+/// What a sentence about facts needs to know.
+#[derive(Default)]
+struct About {
+    candidates: CandidateSet,
+    allowed: CandidateSet,
+    is_same: bool,
+}
+
+impl Writer<'_> {
+    /// Returns the facts, each group before what is concluded from it.
+    fn steps(&self, explanation: &Explanation) -> Vec<Line> {
+        let mut told = BTreeSet::new();
+        let mut lines = Vec::new();
+        for node in &explanation.nodes {
+            let Because::Follows(causes) = &node.because else { continue };
+            let news = causes.iter().filter(|cause| told.insert(**cause)).filter_map(|cause| explanation.node(*cause));
+            lines.extend(self.facts(news.map(|node| &node.because)));
+            lines.extend(self.conclusion(&node.terms).map(|text| Line { text, root: None }));
+        }
+        lines
+    }
+
+    /// Returns the facts among these, those of one package together, and after those of all that require something of it.
+    fn facts<'b>(&self, facts: impl Iterator<Item = &'b Because>) -> Vec<Line> {
+        let mut of_packages: BTreeMap<PackageId, BTreeMap<Fact, About>> = BTreeMap::new();
+        for fact in facts {
+            let Some((package, fact, about)) = self.fact(fact) else { continue };
+            let known = of_packages.entry(package).or_default();
+            match known.get_mut(&fact) {
+                None => drop(known.insert(fact, about)),
+                Some(known) => {
+                    known.is_same &= about.is_same && known.allowed == about.allowed;
+                    known.candidates = known.candidates.union(&about.candidates);
+                    known.allowed = known.allowed.union(&about.allowed);
+                }
+            }
+        }
+        let mut lines = Vec::new();
+        for package in in_order(&of_packages) {
+            for (fact, about) in of_packages.remove(&package).into_iter().flatten() {
+                let root = if let Fact::Root(root) = fact { Some(root) } else { None };
+                lines.push(Line { text: self.sentence(package, &fact, &about), root });
+            }
+        }
+        lines
+    }
+
+    fn fact(&self, because: &Because) -> Option<(PackageId, Fact, About)> {
+        match because {
+            Because::Root(id) => {
+                let root = self.problem.root(*id)?;
+                Some((root.package, Fact::Root(*id), About { allowed: root.allowed.clone(), ..About::default() }))
+            }
+            Because::Refused { package, candidates, reason } => {
+                let about = About { candidates: candidates.clone(), ..About::default() };
+                Some((*package, Fact::Refused(*reason), about))
+            }
+            Because::Requires { package, candidates, of, allowed, effect, why, is_same } => {
+                let why = why.clone().ok_or_else(|| candidates.first().map_or(0, |first| first.0));
+                let about = About { candidates: candidates.clone(), allowed: allowed.clone(), is_same: *is_same };
+                Some((*package, Fact::Requires(*of, *effect, why), about))
+            }
+            Because::Follows(_) => None,
+        }
+    }
+
+    fn sentence(&self, package: PackageId, fact: &Fact, about: &About) -> String {
+        match fact {
+            Fact::Root(id) => self.root(package, *id),
+            Fact::Refused(reason) => {
+                let (subject, text) = (self.labels.exactly(package, &about.candidates), self.problem.reason(*reason));
+                let newest = self.newest_usable(package).filter(|newest| about.candidates.first() > Some(newest.0));
+                let newest = newest.map_or(String::new(), |(_, label)| format!("; {label} is the newest that can"));
+                format!("{subject} cannot be used: {}{newest}", text.map_or("", |reason| &reason.text))
+            }
+            Fact::Requires(of, effect, why) => {
+                let subject = self.labels.subject(package, &about.candidates);
+                if *of == package {
+                    return format!("{subject} needs another version of itself");
+                }
+                let (why, name) = (why.as_deref().unwrap_or_default(), self.labels.name(*of));
+                match effect {
+                    Effect::Limits => {
+                        let all = CandidateSet::all(self.problem.package(*of).map_or(0, super::Package::count));
+                        format!("{subject} excludes {}", self.labels.subject(*of, &all.difference(&about.allowed)))
+                    }
+                    Effect::Demands if about.allowed.is_empty() => {
+                        format!("{subject} needs {}, {}", spaced(name, why), self.nothing(*of))
+                    }
+                    Effect::Demands if about.is_same && !why.is_empty() => format!("{subject} needs {name} {why}"),
+                    Effect::Demands => {
+                        let allowed = self.labels.named(*of, &about.allowed);
+                        let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+                        format!("{subject} needs {allowed}{why}")
+                    }
+                }
+            }
+        }
+    }
+
+    fn root(&self, package: PackageId, id: RootId) -> String {
+        let Some(root) = self.problem.root(id) else { return String::new() };
+        let (name, why) = (self.labels.name(package), &root.why);
+        let count = self.problem.package(package).map_or(0, |it| it.candidates.len());
+        if root.allowed.is_empty() && root.effect == Effect::Demands {
+            format!("{} is required, {}", spaced(name, why), self.nothing(package))
+        } else if root.effect == Effect::Demands && (root.allowed.len() == count || !self.targets.contains(&package)) {
+            format!("{} is required", spaced(name, why))
+        } else {
+            format!("{name} is limited to {why}")
+        }
+    }
+
+    /// Says that no candidate of the package is allowed.
+    fn nothing(&self, package: PackageId) -> &'static str {
+        match self.problem.package(package) {
+            Some(it) if it.candidates.is_empty() => "of which there is no version",
+            _ => "which no version matches",
+        }
+    }
+
+    /// Returns the newest candidate that is not refused.
+    fn newest_usable(&self, package: PackageId) -> Option<(super::CandidateId, &str)> {
+        let candidates = self.problem.package(package)?.candidates();
+        candidates.filter(|(_, it)| it.refused.is_none()).last().map(|(id, it)| (id, it.label.as_str()))
+    }
+
+    /// Returns what is concluded; `None` at the end, where everything is excluded.
+    fn conclusion(&self, terms: &[Term]) -> Option<String> {
+        let (needed, given): (Vec<&Term>, Vec<&Term>) = terms.iter().partition(|term| term.values.absent);
+        let given: Vec<String> =
+            given.into_iter().map(|term| self.labels.subject(term.package, &term.values.candidates)).collect();
+        let needed: Vec<String> = needed
+            .into_iter()
+            .map(|term| {
+                let count = self.problem.package(term.package).map_or(0, super::Package::count);
+                self.labels.named(term.package, &Values::all(count).difference(&term.values).candidates)
+            })
+            .collect();
+        match (&given[..], &needed[..]) {
+            ([], []) => None,
+            ([], needed) => Some(format!("so {} is needed", needed.join(" or "))),
+            ([only], []) => Some(format!("so {only} cannot be used")),
+            ([given @ .., last], []) => Some(format!("so {} cannot be used with {last}", given.join(" and "))),
+            (given, needed) => Some(format!("so {} needs {}", given.join(" with "), needed.join(" or "))),
+        }
+    }
+}
+
+/// Returns the packages in the order in which their facts are told: after all packages that require something of them, as far
+/// as those do not require something of each other; each soon after them.
+fn in_order(facts: &BTreeMap<PackageId, BTreeMap<Fact, About>>) -> Vec<PackageId> {
+    let targets = |package: PackageId| {
+        let facts = facts.get(&package).into_iter().flat_map(|facts| facts.keys());
+        facts.filter_map(|fact| if let Fact::Requires(of, ..) = fact { Some(*of) } else { None })
+    };
+    let mut requiring: BTreeMap<PackageId, usize> = facts.keys().map(|package| (*package, 0)).collect();
+    for target in facts.keys().flat_map(|package| targets(*package)) {
+        requiring.entry(target).and_modify(|count| *count += 1);
+    }
+    let mut ordered = Vec::with_capacity(facts.len());
+    let mut ready: Vec<PackageId> = Vec::new();
+    while !requiring.is_empty() {
+        if ready.is_empty() {
+            // Where packages require something of each other, one of those has to be the first.
+            let least =
+                requiring.iter().min_by_key(|(package, count)| (**count, **package)).map(|(package, _)| *package);
+            ready.extend(least);
+        }
+        let Some(package) = ready.pop() else { break };
+        if requiring.remove(&package).is_none() {
+            continue;
+        }
+        ordered.push(package);
+        for target in targets(package) {
+            if let Some(count) = requiring.get_mut(&target) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.push(target);
+                }
+            }
+        }
+    }
+    ordered
+}
+
+/// Returns a name and what is said about it.
+fn spaced(name: &str, why: &str) -> String {
+    if why.is_empty() { name.to_owned() } else { format!("{name} {why}") }
+}
