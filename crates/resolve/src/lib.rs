@@ -13,6 +13,7 @@
 //! | [`lock`](mod@crate::lock) | `Supercargo.lock`: which they are exactly; reading, writing, differences, merging |
 //! | [`candidates`] | which tags of a repository are versions of an image that is wanted |
 //! | [`solve`](mod@crate::solve) | the best candidate of every package, or why there is none |
+//! | [`resolution`] | from a project, its old lock and tags to a version of every image |
 //! | [`requirement`] | which values are wanted |
 //! | [`template`] | how tags are made of values |
 //! | [`tag`] | the tags of a repository, read together |
@@ -24,6 +25,7 @@ pub mod candidates;
 pub mod lock;
 pub mod project;
 pub mod requirement;
+pub mod resolution;
 pub mod scheme;
 pub mod solve;
 pub mod tag;

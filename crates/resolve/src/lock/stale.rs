@@ -55,6 +55,12 @@ impl fmt::Display for Stale {
 }
 
 impl Lock {
+    /// Returns the version at which an image is locked, if that is what the project wants of it; what images need of each other
+    /// does not count.
+    pub fn admits(&self, project: &Project, name: &str) -> Option<Value> {
+        refusal(project, project.images.get(name)?, self.images.get(name)?).ok()
+    }
+
     /// Returns every reason why the lock is no answer to what a project asks, in the order of the names. A release that came
     /// out since is none, nor is a requirement that admits more than it did.
     pub fn stale(&self, project: &Project) -> Vec<Stale> {

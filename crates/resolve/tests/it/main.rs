@@ -5,5 +5,6 @@ mod candidates;
 mod lock;
 mod project;
 mod requirement;
+mod resolution;
 mod tags;
 mod template;

@@ -1,0 +1,391 @@
+//! What is known, as a problem for the solver.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use oci::Platform;
+
+use super::{Facts, Question, Resolution, ResolutionError, Update};
+use crate::candidates::Candidate;
+use crate::project::{Image, Marked, Needed, Prerelease};
+use crate::requirement::Requirement;
+use crate::solve::{
+    CandidateId, CandidateSet, Effect, Explanation, Package, PackageId, Problem, Reason, ReasonId, ReasonKind,
+    Requires, Root,
+};
+
+/// Most versions that are shown beside one that is not there.
+const NEAR_MAX: usize = 3;
+
+/// A problem and what its numbers mean.
+#[derive(Debug)]
+pub(super) struct Built {
+    pub(super) problem: Problem,
+    /// The images by the numbers of their packages.
+    pub(super) names: Vec<String>,
+    /// The candidates that are kept as they are locked.
+    kept: BTreeMap<PackageId, CandidateId>,
+}
+
+impl Built {
+    /// Builds the problem of some images.
+    pub(super) fn of(resolution: &Resolution, wanted: &BTreeSet<&str>) -> Result<Self, ResolutionError> {
+        let names: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+        let mut built = Self {
+            problem: Problem { strategy: resolution.options.strategy, ..Problem::default() },
+            names,
+            kept: BTreeMap::new(),
+        };
+        let mut reasons = Reasons::default();
+        for number in 0..built.names.len() {
+            built.add_package(resolution, number, &mut reasons)?;
+        }
+        built.add_edges(resolution);
+        built.problem.reasons = reasons.list;
+        Ok(built)
+    }
+
+    /// Tells whether a candidate is the one that is locked and stays.
+    pub(super) fn is_kept(&self, package: PackageId, candidate: CandidateId) -> bool {
+        self.kept.get(&package) == Some(&candidate)
+    }
+
+    /// Returns the candidates that the requirements of the project and the reasons against them leave.
+    pub(super) fn open(&self, package: PackageId) -> CandidateSet {
+        let Some(found) = self.problem.package(package) else { return CandidateSet::none() };
+        let usable =
+            found.candidates().filter(|(_, candidate)| candidate.refused.is_none()).map(|(id, _)| id).collect();
+        let roots = self.problem.roots.iter().filter(|root| root.package == package);
+        roots.fold(usable, |open: CandidateSet, root| open.intersection(&root.allowed))
+    }
+
+    /// Returns the number of an image's package.
+    pub(super) fn package(&self, name: &str) -> Option<PackageId> {
+        let place = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok()?;
+        u32::try_from(place).ok().map(PackageId)
+    }
+
+    /// Returns the error for a problem without a solution.
+    pub(super) fn error(self, resolution: &Resolution, explanation: Explanation) -> ResolutionError {
+        let lines = explanation.lines(&self.problem);
+        let image_of = |root: crate::solve::RootId| {
+            let package = self.problem.root(root)?.package;
+            self.names.get(package.0 as usize).cloned()
+        };
+        let lines: Vec<(String, Option<String>)> =
+            lines.into_iter().map(|line| (line.text, line.root.and_then(image_of))).collect();
+        let image = lines.iter().find_map(|(_, image)| image.clone());
+        let image = image.or_else(|| resolution.candidates.keys().next().cloned()).unwrap_or_default();
+        ResolutionError::NoSolution {
+            image,
+            lines,
+            explanation: Box::new(explanation),
+            problem: Box::new(self.problem),
+        }
+    }
+
+    fn add_package(
+        &mut self,
+        resolution: &Resolution,
+        number: usize,
+        reasons: &mut Reasons,
+    ) -> Result<(), ResolutionError> {
+        let name = self.names[number].clone();
+        // Both are there: the names are those of the candidates, which are of images of the project.
+        let (image, candidates) = (&resolution.project.images[&name], &resolution.candidates[&name].versions);
+        let id = PackageId(u32::try_from(number).unwrap_or(u32::MAX));
+        let count = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+        let set = |is_in: &dyn Fn(&Candidate) -> bool| {
+            CandidateSet::matching(count, |id| candidates.get(id.0 as usize).is_some_and(is_in))
+        };
+        let kept = resolution
+            .kept(&name, image)
+            .and_then(|(_, version)| set(&|candidate| candidate.version == version).first());
+        let is_unbounded = resolution.options.unbounded.contains(&name);
+        let wanted = if is_unbounded {
+            CandidateSet::all(count)
+        } else {
+            set(&|candidate| is_wanted(&image.version, candidate))
+        };
+        let mode = image.prerelease.unwrap_or(resolution.project.policy.prerelease);
+        let has_release = wanted.iter().any(|id| !candidates[id.0 as usize].version.is_prerelease());
+        let mut package = Package {
+            name: name.clone(),
+            priority: priority(resolution, &name, kept),
+            preferred: kept,
+            candidates: Vec::new(),
+        };
+        for (place, candidate) in (0..).map(CandidateId).zip(candidates) {
+            let refused = if kept == Some(place) {
+                None
+            } else {
+                let facts = resolution.facts.get(&Question { image: name.clone(), tag: candidate.tag.clone() });
+                refuse_prerelease(image, mode, has_release, candidate)
+                    .or_else(|| facts.and_then(|facts| refuse(resolution, image, facts)))
+            };
+            package.candidates.push(crate::solve::Candidate {
+                label: candidate.version.to_string(),
+                refused: refused.map(|reason| reasons.number(reason)),
+                requires: Vec::new(),
+            });
+        }
+        self.problem.packages.push(package);
+        let mut root = |allowed: CandidateSet, why: String| {
+            let why = Arc::from(why.as_str());
+            self.problem.roots.push(Root { package: id, allowed, effect: Effect::Demands, why, location: id.0 });
+        };
+        root(wanted, if is_unbounded { String::new() } else { shown(&image.version) });
+        if let (true, Some(kept)) = (image.hold, kept) {
+            root(std::iter::once(kept).collect(), format!("={} (held)", candidates[kept.0 as usize].version));
+        }
+        if let Some(version) = resolution.options.precise.get(&name) {
+            let named = set(&|candidate| candidate.tag.as_str() == version || candidate.version.text() == version);
+            if named.is_empty() {
+                return Err(no_such_version(&name, version, candidates));
+            }
+            root(named, format!("={version} (precise)"));
+        }
+        if let Some(kept) = kept {
+            self.kept.insert(id, kept);
+        }
+        Ok(())
+    }
+
+    /// Adds what images need of each other: by following, by the project's edges, and by what their publishers declare.
+    fn add_edges(&mut self, resolution: &Resolution) {
+        let project = &resolution.project;
+        for number in 0..self.names.len() {
+            let name = self.names[number].clone();
+            let image = &project.images[&name];
+            if let Some(followed) = &image.follows {
+                self.add_edge(resolution, number, followed, &Requirement::any(), &Needed::Same, "same version");
+            }
+            for edge in project.edges.iter().filter(|edge| edge.image == name) {
+                for (other, needed) in &edge.requires {
+                    let why = if *needed == Needed::Same { "same version".to_owned() } else { needed.to_string() };
+                    self.add_edge(resolution, number, other, &edge.version, needed, &why);
+                }
+            }
+            let candidates = &resolution.candidates[&name].versions;
+            for (place, candidate) in candidates.iter().enumerate() {
+                let question = Question { image: name.clone(), tag: candidate.tag.clone() };
+                let Some(facts) = resolution.facts.get(&question) else { continue };
+                for (repository, text) in &facts.requires {
+                    for (other, needed) in required_images(resolution, repository, text) {
+                        if let Some((package, allowed)) = self.allowed(resolution, &other, |it| is_wanted(&needed, it))
+                        {
+                            self.require(resolution, number, place, package, allowed, &Arc::from(text.as_str()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_edge(
+        &mut self,
+        resolution: &Resolution,
+        number: usize,
+        other: &str,
+        of_versions: &Requirement,
+        needed: &Needed,
+        why: &str,
+    ) {
+        let why: Arc<str> = Arc::from(why);
+        let candidates = &resolution.candidates[&self.names[number]].versions;
+        match needed {
+            Needed::Version(requirement) => {
+                let Some((package, allowed)) = self.allowed(resolution, other, |it| is_wanted(requirement, it)) else {
+                    return;
+                };
+                for (place, candidate) in candidates.iter().enumerate() {
+                    if of_versions.matches(&candidate.version) {
+                        self.require(resolution, number, place, package, allowed.clone(), &why);
+                    }
+                }
+            }
+            Needed::Same => {
+                let (Some(package), Some(others)) = (self.package(other), resolution.candidates.get(other)) else {
+                    return;
+                };
+                // Both are in ascending order, so one pass finds every pair.
+                let mut at = 0_u32;
+                for (place, candidate) in candidates.iter().enumerate() {
+                    let other_at = |at: u32| others.versions.get(at as usize).map(|other| &other.version);
+                    while other_at(at).is_some_and(|version| *version < candidate.version) {
+                        at += 1;
+                    }
+                    let mut end = at;
+                    while other_at(end).is_some_and(|version| *version == candidate.version) {
+                        end += 1;
+                    }
+                    if of_versions.matches(&candidate.version) {
+                        self.require(resolution, number, place, package, CandidateSet::between(at, end), &why);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns the package of an image and which of its candidates will do; `None` when the image is not part of the problem.
+    fn allowed(
+        &self,
+        resolution: &Resolution,
+        other: &str,
+        is_allowed: impl Fn(&Candidate) -> bool,
+    ) -> Option<(PackageId, CandidateSet)> {
+        let package = self.package(other)?;
+        let candidates = &resolution.candidates.get(other)?.versions;
+        let count = u32::try_from(candidates.len()).ok()?;
+        Some((package, CandidateSet::matching(count, |id| candidates.get(id.0 as usize).is_some_and(&is_allowed))))
+    }
+
+    fn require(
+        &mut self,
+        resolution: &Resolution,
+        number: usize,
+        place: usize,
+        package: PackageId,
+        allowed: CandidateSet,
+        why: &Arc<str>,
+    ) {
+        // An optional image may be left out, also by those that would need it.
+        let is_optional =
+            self.names.get(package.0 as usize).is_some_and(|name| resolution.project.images[name].optional);
+        let effect = if is_optional { Effect::Limits } else { Effect::Demands };
+        if let Some(candidate) =
+            self.problem.packages.get_mut(number).and_then(|package| package.candidates.get_mut(place))
+        {
+            candidate.requires.push(Requires { package, allowed, effect, why: Arc::clone(why) });
+        }
+    }
+}
+
+/// Tells whether a candidate is wanted. A tag that moves is no version: who wants one does not want it.
+fn is_wanted(requirement: &Requirement, candidate: &Candidate) -> bool {
+    requirement.matches(&candidate.version) && (!candidate.is_floating || *requirement == Requirement::any())
+}
+
+/// Returns how a requirement is shown: not at all where it wants anything.
+fn shown(requirement: &Requirement) -> String {
+    if requirement.text() == "*" { String::new() } else { requirement.to_string() }
+}
+
+/// Returns where an image stands in the order of decisions: those that are to move before those that may stay, when some are
+/// named; those that may stay before new ones otherwise.
+fn priority(resolution: &Resolution, name: &str, kept: Option<CandidateId>) -> u32 {
+    match &resolution.options.update {
+        Update::All => 0,
+        Update::Needed => u32::from(kept.is_none()),
+        Update::Names(names) => u32::from(!names.contains(name)) + u32::from(!names.contains(name) && kept.is_none()),
+    }
+}
+
+/// Returns the images of the project that are in a repository, with what is required of each.
+fn required_images(
+    resolution: &Resolution,
+    repository: &oci::RegistryReference,
+    text: &str,
+) -> Vec<(String, Requirement)> {
+    let images = resolution.project.images.iter().filter(|(_, image)| image.repository == *repository);
+    let requirement = |(name, image): (&String, &Image)| {
+        // What a publisher has written and nobody can read holds for no version.
+        Some((name.clone(), Requirement::parse(text, &image.scheme).ok()?))
+    };
+    images.filter_map(requirement).collect()
+}
+
+fn refuse_prerelease(image: &Image, mode: Prerelease, has_release: bool, candidate: &Candidate) -> Option<Reason> {
+    let is_asked_for = || image.version.names_prereleases_of(&candidate.version);
+    if !candidate.version.is_prerelease() || mode == Prerelease::Allow || is_asked_for() {
+        return None;
+    }
+    if mode == Prerelease::IfNecessary && !has_release {
+        return None;
+    }
+    Some(Reason { kind: ReasonKind::Prerelease, text: "it is a prerelease".to_owned() })
+}
+
+/// Returns why a candidate of which something is known must not be taken.
+fn refuse(resolution: &Resolution, image: &Image, facts: &Facts) -> Option<Reason> {
+    let reason = |kind, text: String| Some(Reason { kind, text });
+    if let Some(text) = &facts.unusable {
+        return reason(ReasonKind::Other, text.clone());
+    }
+    let missing: Vec<String> = resolution
+        .project
+        .platforms_of(image)
+        .iter()
+        .filter(|wanted| !is_there_for(facts, wanted))
+        .map(ToString::to_string)
+        .collect();
+    if !missing.is_empty() {
+        return reason(ReasonKind::NotOnPlatform, format!("it is not there for {}", missing.join(" and ")));
+    }
+    let policy = &resolution.project.policy;
+    if let (Some(why), Marked::Deny) = (&facts.yanked, policy.yanked) {
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        return reason(ReasonKind::Yanked, format!("it was withdrawn{why}"));
+    }
+    if policy.eol == Marked::Deny && facts.end_of_life.is_some_and(|end| end <= resolution.options.now) {
+        return reason(ReasonKind::EndOfLife, "it is no longer supported".to_owned());
+    }
+    if let Some(as_of) = resolution.options.as_of {
+        match facts.created {
+            Some((created, _)) if created <= as_of => {}
+            Some(_) => return reason(ReasonKind::AfterDate, "it was made after the date".to_owned()),
+            None => return reason(ReasonKind::AfterDate, "nothing says when it was made".to_owned()),
+        }
+    }
+    let cooldown = image.cooldown.unwrap_or(policy.cooldown);
+    if cooldown > 0 {
+        let until = |created: i64| created.saturating_add_unsigned(cooldown);
+        let now = resolution.options.as_of.unwrap_or(resolution.options.now);
+        match facts.created {
+            Some((created, _)) if until(created) <= now => {}
+            Some(_) => return reason(ReasonKind::Cooldown, format!("it is younger than {}", span(cooldown))),
+            None => return reason(ReasonKind::Cooldown, "nothing says how old it is".to_owned()),
+        }
+    }
+    None
+}
+
+fn is_there_for(facts: &Facts, wanted: &Platform) -> bool {
+    facts.platforms.as_ref().is_none_or(|platforms| platforms.iter().any(|platform| platform.satisfies(wanted)))
+}
+
+/// Returns seconds as a project writes them.
+fn span(seconds: u64) -> String {
+    const UNITS: [(u64, char); 4] = [(604_800, 'w'), (86_400, 'd'), (3600, 'h'), (60, 'm')];
+    let unit = UNITS.iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{seconds}s"), |(unit, letter)| format!("{}{letter}", seconds / unit))
+}
+
+fn no_such_version(name: &str, version: &str, candidates: &[Candidate]) -> ResolutionError {
+    let near = candidates.iter().rev().filter(|candidate| !candidate.version.is_prerelease()).take(NEAR_MAX);
+    ResolutionError::NoSuchVersion {
+        image: name.to_owned(),
+        version: version.to_owned(),
+        near: near.map(|candidate| candidate.version.to_string()).collect(),
+    }
+}
+
+/// The reasons against candidates, each once.
+#[derive(Default)]
+struct Reasons {
+    list: Vec<Reason>,
+    numbers: BTreeMap<(ReasonKind, String), ReasonId>,
+}
+
+impl Reasons {
+    fn number(&mut self, reason: Reason) -> ReasonId {
+        let key = (reason.kind, reason.text.clone());
+        if let Some(known) = self.numbers.get(&key) {
+            return *known;
+        }
+        let number = ReasonId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
+        self.list.push(reason);
+        self.numbers.insert(key, number);
+        number
+    }
+}
