@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use crate::descriptor::null_as_default;
 use crate::digest::Digest;
-use crate::limits::CONFIG_MAX_BYTES;
+use crate::json::bounded_list;
+use crate::limits::{CONFIG_MAX_BYTES, DIFF_IDS_MAX, HISTORY_MAX};
 use crate::platform::Platform;
 
 /// The view of an image configuration. Fields that identify an image are read, the rest is left in the bytes.
@@ -36,6 +37,9 @@ pub struct ImageConfig {
     /// The uncompressed layers.
     #[serde(default)]
     pub rootfs: Option<RootFs>,
+    /// The steps in which it was built, the first first.
+    #[serde(default, deserialize_with = "bounded_list::<_, _, HISTORY_MAX>")]
+    pub history: Vec<HistoryEntry>,
 }
 
 /// How an image is run: the part that says who it is.
@@ -59,8 +63,28 @@ pub struct Execution {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct RootFs {
     /// Digests of the uncompressed layers.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "bounded_list::<_, _, DIFF_IDS_MAX>")]
     pub diff_ids: Vec<Digest>,
+}
+
+/// One step in which an image was built, as its builder tells it. Nothing of it can be checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct HistoryEntry {
+    /// When, RFC 3339 as written.
+    #[serde(default)]
+    pub created: Option<String>,
+    /// The command.
+    #[serde(default)]
+    pub created_by: Option<String>,
+    /// Who.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// What the builder adds.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// Whether the step made no layer.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub empty_layer: bool,
 }
 
 impl ImageConfig {
@@ -83,6 +107,11 @@ impl ImageConfig {
         platform.variant.clone_from(&self.variant);
         platform.os_version.clone_from(&self.os_version);
         Some(platform)
+    }
+
+    /// Returns the digests of the uncompressed layers, bottom first.
+    pub fn diff_ids(&self) -> &[Digest] {
+        self.rootfs.as_ref().map_or(&[], |rootfs| &rootfs.diff_ids)
     }
 
     /// Returns the value of a label.

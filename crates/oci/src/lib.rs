@@ -13,6 +13,9 @@
 //! | [`descriptor`] | a typed pointer to content |
 //! | [`manifest`] | manifests and indexes: the received bytes and a checked view of them |
 //! | [`config`] | the parts of an image configuration that identify it |
+//! | [`chain`] | one name for a stack of layers |
+//! | [`date`] | days and moments |
+//! | [`mark`] | life cycle: what its publisher says of an image after it was published |
 //! | [`annotation`] | annotation keys |
 //! | [`text`] | showing text from outside without letting it drive the terminal |
 //! | [`limits`] | every bound on input, by name |
@@ -21,22 +24,28 @@
 //! re-serialised (ARCHITECTURE.md, "Bytes received are bytes kept").
 
 pub mod annotation;
+pub mod chain;
 pub mod config;
+pub mod date;
 pub mod descriptor;
 pub mod digest;
 mod json;
 pub mod limits;
 pub mod manifest;
+pub mod mark;
 pub mod media_type;
 pub mod name;
 pub mod platform;
 pub mod reference;
 pub mod text;
 
+pub use chain::ChainId;
 pub use config::ImageConfig;
+pub use date::{Date, Timestamp};
 pub use descriptor::{Annotations, Descriptor};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use manifest::{ImageManifest, Index, Manifest, ManifestError, View};
+pub use mark::Mark;
 pub use media_type::{ManifestKind, MediaType};
 pub use name::{Host, NameError, RepositoryName, Tag};
 pub use platform::Platform;

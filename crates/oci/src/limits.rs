@@ -9,6 +9,18 @@ pub const CONFIG_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Most descriptors in one manifest: layers, children, config and subject together.
 pub const DESCRIPTORS_MAX: usize = 10_000;
 
+/// Most uncompressed layers named in one image configuration: no manifest has more layers.
+pub const DIFF_IDS_MAX: usize = DESCRIPTORS_MAX;
+
+/// Most steps of building in one image configuration. Steps that made no layer stand among those that did.
+pub const HISTORY_MAX: usize = 4 * DESCRIPTORS_MAX;
+
+/// Longest life cycle mark, in bytes.
+pub const MARK_MAX_BYTES: usize = 64 * 1024;
+
+/// Longest reason in a life cycle mark, in bytes.
+pub const MARK_REASON_MAX_BYTES: usize = 4096;
+
 /// Longest media type, in bytes (RFC 6838 section 4.2 allows 127 a side).
 pub const MEDIA_TYPE_MAX_BYTES: usize = 255;
 
