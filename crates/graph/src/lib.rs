@@ -20,9 +20,11 @@
 //! | [`plan`] | what a copy does, in which order |
 //! | [`proof`] | what was selected against what a destination shows |
 //! | [`collect`] | what a collection keeps and removes |
+//! | [`genealogy`] | which image another was built on |
 
 pub mod collect;
 pub mod compare;
+pub mod genealogy;
 pub mod node;
 pub mod plan;
 pub mod proof;
@@ -30,6 +32,7 @@ pub mod walk;
 
 pub use collect::{CollectionPlan, Inventory};
 pub use compare::Difference;
+pub use genealogy::{BaseIndex, KnownImage, LayerStack};
 pub use node::{Edge, EdgeKind, Graph, Node, NodeId, Space};
 pub use plan::CopyPlan;
 pub use proof::{Evidence, ProofReport};

@@ -3,6 +3,8 @@
 
 mod collect;
 mod compare;
+mod families;
+mod genealogy;
 mod node;
 mod plan;
 mod proof;
