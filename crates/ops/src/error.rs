@@ -4,10 +4,30 @@ use oci::ReferenceError;
 use store::StoreError;
 use transfer::TransferError;
 
+/// An error that is told in several lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What is wrong, in one line.
+    pub message: String,
+    /// The evidence, a line each: the place in a file, the reasons one after the other.
+    pub lines: Vec<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpsError {
+    /// A project's file, or its lock, cannot be understood.
+    #[error("{}", .0.message)]
+    Project(Told),
+    /// What a project wants contradicts itself or what there is.
+    #[error("{}", .0.message)]
+    Unsolved(Told),
+    /// A lock is no answer to what its project asks.
+    #[error("{}", .0.message)]
+    Stale(Told),
     /// What was asked for makes no sense.
     #[error("{message}")]
     Usage {
@@ -58,6 +78,10 @@ pub enum OpsError {
 pub enum ErrorKind {
     /// What was asked for makes no sense.
     Usage,
+    /// The answer is no.
+    No,
+    /// There is no solution.
+    Unsolved,
     /// A registry could not be reached, or failed after retries.
     Unreachable,
     /// Credentials are missing, wrong or not enough.
@@ -78,10 +102,20 @@ impl OpsError {
         Self::Usage { message: message.into(), help: help.into() }
     }
 
+    /// Returns the lines of evidence, for an error that has them.
+    pub fn told(&self) -> Option<&Told> {
+        match self {
+            Self::Project(told) | Self::Unsolved(told) | Self::Stale(told) => Some(told),
+            _ => None,
+        }
+    }
+
     /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Usage { .. } | Self::Reference(_) => ErrorKind::Usage,
+            Self::Usage { .. } | Self::Reference(_) | Self::Project(_) => ErrorKind::Usage,
+            Self::Unsolved(_) => ErrorKind::Unsolved,
+            Self::Stale(_) => ErrorKind::No,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Integrity { .. } => ErrorKind::Integrity,
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,

@@ -14,6 +14,10 @@
 //! | [`inspect`](mod@crate::inspect) | what an image is |
 //! | [`tags`](mod@crate::tags), [`tag`](mod@crate::tag), [`delete`](mod@crate::delete) | names, and taking things away |
 //! | [`artifacts`](mod@crate::artifacts) | what refers to an image, as a tree |
+//! | [`project`] | `Supercargo.toml` and `Supercargo.lock` in a directory |
+//! | [`lock`](mod@crate::lock) | a version of every image, written down |
+//! | [`edit`] | changes what a project wants |
+//! | [`outdated`](mod@crate::outdated), [`candidates`](mod@crate::candidates) | what else there is |
 //! | [`content`] | the local content store as a whole |
 //! | [`tour`] | two registries in this process, and an application to move between them |
 //! | [`error`] | what went wrong, and of which kind it is |
@@ -24,27 +28,37 @@ pub mod archive;
 pub mod artifact;
 pub mod artifacts;
 pub mod attach;
+pub mod candidates;
 pub mod content;
 pub mod context;
 pub mod copy;
 pub mod delete;
 pub mod destination;
 mod docker_archive;
+pub mod edit;
 pub mod error;
+mod facts;
 pub mod found;
 pub mod inspect;
+pub mod lock;
+pub mod outdated;
+pub mod project;
 pub mod pull;
 pub mod push;
+mod resolving;
 pub mod tag;
 pub mod tags;
 pub mod tour;
+mod unsolved;
 
 pub use client::ClientOptions;
 pub use context::{Context, ContextOptions};
 pub use destination::Destination;
-pub use error::{ErrorKind, OpsError};
+pub use error::{ErrorKind, OpsError, Told};
 /// The server, for whoever runs one in this process.
 pub use registry;
+/// What the values of projects and locks are made of.
+pub use resolve;
 pub use store::StoreError;
 pub use store::body::Meter;
 pub use store::content_store::{PruneOptions, PruneReport, StoreSize, VerifyReport};

@@ -49,6 +49,8 @@ pub struct Project {
     pub source: Option<String>,
     /// The platforms that every image must be there for. None means: whatever each image is there for.
     pub platforms: Vec<Platform>,
+    /// The hosts of registries by the short names with which a repository may begin.
+    pub registries: BTreeMap<String, String>,
     /// What is asked of all images.
     pub policy: Policy,
     /// The images by their names.

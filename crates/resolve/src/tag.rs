@@ -136,6 +136,16 @@ impl Repository {
 }
 
 impl Reading {
+    /// Tells whether the version is all there is to it.
+    pub fn is_plain(&self) -> bool {
+        PLAIN_TRACKS.contains(&self.track.as_str())
+    }
+
+    /// Tells whether it is of a variant, as a user writes it: `alpine`, `alpine3.20`, `slim-bookworm`.
+    pub fn is_variant(&self, variant: &str) -> bool {
+        same_variant(&self.track, variant)
+    }
+
     const fn without_version(kind: Kind) -> Self {
         Self { kind, version: None, track: String::new(), is_described: false }
     }

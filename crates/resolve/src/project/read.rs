@@ -50,6 +50,8 @@ pub(super) fn project(text: &str) -> Result<Project> {
     for (name, table) in &images {
         project.images.insert(image_name(name)?.to_owned(), image(name, table, &hosts)?);
     }
+    project.registries =
+        registries.iter().filter_map(|(name, table)| Some((name.text.to_owned(), table.owned_text("host")?))).collect();
     for (name, table) in &images {
         if let Some(followed) = table.text("follows") {
             check_follows(&project, name.text, &followed)?;

@@ -1,0 +1,187 @@
+//! What is known of an image beyond its tag: for whom it is there, when it was made, what was said of it since.
+
+use oci::mark::{self, Mark};
+use oci::{Descriptor, Digest, ImageConfig, Manifest, ManifestKind, Platform, Tag, Timestamp, View, annotation};
+use resolve::lock::TimeSource;
+use resolve::resolution::Facts;
+use store::{Referrers, Store};
+
+use crate::context::Context;
+use crate::error::OpsError;
+use crate::found::{fetch, read_blob};
+
+/// Most marks of one image that are read.
+const MARKS_MAX: usize = 32;
+/// Images that claim to be older than this do not say when they were made: reproducible builds set the clock back.
+const CREATED_MIN: i64 = 365 * 86_400;
+
+/// What has to be known of a candidate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// Whether the platforms matter.
+    pub(crate) platforms: bool,
+    /// Whether the time matters.
+    pub(crate) created: bool,
+}
+
+/// A candidate as it is in its repository.
+#[derive(Clone, Debug)]
+pub(crate) struct Examined {
+    /// Its manifest; `None` when its tag names nothing.
+    pub(crate) manifest: Option<Manifest>,
+    /// What is known of it.
+    pub(crate) facts: Facts,
+}
+
+/// Finds out what has to be known of a tag.
+///
+/// # Errors
+/// What the store brings. A tag that names nothing is an answer.
+pub(crate) async fn examine(
+    context: &Context,
+    store: &dyn Store,
+    tag: &Tag,
+    wanted: Wanted,
+) -> Result<Examined, OpsError> {
+    let Some(root) = store.resolve(tag).await? else {
+        let unusable = Some(format!("its tag {tag} names nothing"));
+        return Ok(Examined { manifest: None, facts: Facts { unusable, ..Facts::default() } });
+    };
+    let manifest = match fetch(context, store, &root).await {
+        Ok(manifest) => manifest,
+        Err(OpsError::NotFound { .. }) => {
+            let unusable = Some(format!("its manifest {} is gone", root.digest));
+            return Ok(Examined { manifest: None, facts: Facts { unusable, ..Facts::default() } });
+        }
+        Err(error) => return Err(error),
+    };
+    let (facts, marks) = futures_util::future::join(
+        content_facts(context, store, &manifest, wanted),
+        marked(context, store, manifest.digest()),
+    )
+    .await;
+    let (content, marked) = (facts?, marks?);
+    let facts = Facts { platforms: content.platforms, created: content.created, ..marked };
+    Ok(Examined { manifest: Some(manifest), facts })
+}
+
+async fn content_facts(
+    context: &Context,
+    store: &dyn Store,
+    manifest: &Manifest,
+    wanted: Wanted,
+) -> Result<Facts, OpsError> {
+    let mut facts = Facts { created: annotated_time(manifest), ..Facts::default() };
+    let children = manifest.children();
+    let images = || children.iter().filter(|child| !child.is_buildkit_attestation());
+    if manifest.kind() == ManifestKind::Index {
+        let platforms: Vec<Platform> = images().filter_map(|child| child.platform.clone()).collect();
+        facts.platforms = Some(platforms).filter(|platforms| !platforms.is_empty());
+    }
+    let is_single = manifest.kind() == ManifestKind::Image;
+    let needs_config = (wanted.created && facts.created.is_none()) || (wanted.platforms && is_single);
+    if !needs_config {
+        return Ok(facts);
+    }
+    let image = match images().find(|child| child.manifest_kind() == Some(ManifestKind::Image)) {
+        Some(child) if !is_single => Some(fetch(context, store, child).await?),
+        _ => None,
+    };
+    let image = image.as_ref().unwrap_or(manifest);
+    facts.created = facts.created.or_else(|| annotated_time(image));
+    if let Some(config) = config(store, image).await? {
+        facts.created = facts.created.or_else(|| configured_time(&config));
+        if is_single {
+            facts.platforms = config.platform().map(|platform| vec![platform]);
+        }
+    }
+    Ok(facts)
+}
+
+/// Reads the configuration of an image; `None` where there is none that can be read.
+///
+/// # Errors
+/// What the store brings.
+pub(crate) async fn config(store: &dyn Store, image: &Manifest) -> Result<Option<ImageConfig>, OpsError> {
+    let View::Image(view) = image.view() else { return Ok(None) };
+    let Some(descriptor) = view.config.as_ref().filter(|config| config.media_type.is_image_config()) else {
+        return Ok(None);
+    };
+    let limit = oci::limits::CONFIG_MAX_BYTES;
+    if descriptor.size > limit as u64 {
+        return Ok(None);
+    }
+    let bytes = read_blob(store, descriptor, limit).await?;
+    Ok(bytes.and_then(|bytes| ImageConfig::parse(&bytes).ok()))
+}
+
+fn annotated_time(manifest: &Manifest) -> Option<(i64, TimeSource)> {
+    let text = manifest.annotations().get(annotation::CREATED)?;
+    Some((time(text)?, TimeSource::Annotation))
+}
+
+pub(crate) fn configured_time(config: &ImageConfig) -> Option<(i64, TimeSource)> {
+    Some((time(config.created.as_deref()?)?, TimeSource::Configuration))
+}
+
+fn time(text: &str) -> Option<i64> {
+    let seconds = text.parse::<Timestamp>().ok()?.seconds();
+    (seconds >= CREATED_MIN).then_some(seconds)
+}
+
+/// Returns what was said of an image after it was published.
+///
+/// # Errors
+/// What the store brings.
+pub(crate) async fn marked(context: &Context, store: &dyn Store, digest: &Digest) -> Result<Facts, OpsError> {
+    let referrers = match store.referrers(digest, None).await? {
+        Referrers::Listed(list) => list,
+        Referrers::Unsupported => transfer::fallback::read(store, digest).await?,
+    };
+    let mut facts = Facts::default();
+    for referrer in referrers.iter().filter(|referrer| is_mark(referrer)).take(MARKS_MAX) {
+        let artifact = match fetch(context, store, referrer).await {
+            Ok(artifact) => artifact,
+            Err(OpsError::NotFound { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        // A list may name what is about something else.
+        if artifact.subject().is_none_or(|subject| subject.digest != *digest) {
+            continue;
+        }
+        // What cannot be read says nothing.
+        if let Some(mark) = read_mark(store, &artifact).await? {
+            apply(&mark, &mut facts);
+        }
+    }
+    Ok(facts)
+}
+
+fn is_mark(referrer: &Descriptor) -> bool {
+    matches!(referrer.artifact_type.as_deref(), Some(mark::ARTIFACT_TYPE | mark::MICROSOFT_ARTIFACT_TYPE))
+}
+
+async fn read_mark(store: &dyn Store, artifact: &Manifest) -> Result<Option<Mark>, OpsError> {
+    let View::Image(view) = artifact.view() else { return Ok(None) };
+    if view.artifact_type.as_deref() == Some(mark::MICROSOFT_ARTIFACT_TYPE) {
+        return Ok(Mark::from_microsoft(artifact.annotations()).ok());
+    }
+    let limit = oci::limits::MARK_MAX_BYTES;
+    let Some(body) = view.layers.first().filter(|layer| layer.size <= limit as u64) else { return Ok(None) };
+    let bytes = read_blob(store, body, limit).await?;
+    Ok(bytes.and_then(|bytes| Mark::parse(&bytes).ok()))
+}
+
+fn apply(mark: &Mark, facts: &mut Facts) {
+    if mark.yanked {
+        facts.yanked = Some(mark.reason.clone().unwrap_or_default());
+    }
+    if let Some(end) = mark.end_of_life {
+        let end = Timestamp::from(end).seconds();
+        // Of several, the last word is the latest day: life cycles are prolonged.
+        facts.end_of_life = Some(facts.end_of_life.map_or(end, |known| known.max(end)));
+    }
+    if let Some(other) = &mark.superseded_by {
+        facts.superseded_by = Some(other.to_string());
+    }
+}

@@ -1,0 +1,170 @@
+//! Brings the lock up to date, or tells whether it is.
+
+mod entry;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use resolve::lock::{ImageChange, Lock, LockedImage, Stale};
+use resolve::project::MovedTags;
+use resolve::resolution::{Chosen, Question, ResolutionOptions, Update};
+
+use crate::context::Context;
+use crate::error::{OpsError, Told};
+use crate::project::OpenProject;
+use crate::resolving::{Resolved, resolve};
+
+/// How many entries are made at once.
+const ENTRIES_AT_ONCE: usize = 8;
+
+/// How to bring a lock up to date.
+#[derive(Clone, Debug, Default)]
+pub struct LockRequest {
+    /// Which versions are wanted.
+    pub options: ResolutionOptions,
+    /// Whether to write nothing.
+    pub dry_run: bool,
+}
+
+/// What has become of a lock.
+#[derive(Clone, Debug, Default)]
+pub struct LockReport {
+    /// The lock.
+    pub lock: Lock,
+    /// What is different from before.
+    pub changes: Vec<ImageChange>,
+    /// What should be known.
+    pub warnings: Vec<String>,
+    /// Whether the file was written.
+    pub written: bool,
+}
+
+/// Tells every reason why a lock is no answer to what its project asks. Nothing but the two files is looked at.
+pub fn stale(open: &OpenProject) -> Vec<Stale> {
+    open.lock.stale(&open.project)
+}
+
+/// Returns the error of a command that was told not to change the lock.
+pub fn stale_error(open: &OpenProject, reasons: &[Stale]) -> OpsError {
+    let file = open.lock_file();
+    let message = if open.lock_text.is_some() {
+        format!("{} is not up to date", file.display())
+    } else {
+        format!("there is no {}", file.display())
+    };
+    let lines = reasons.iter().map(|reason| format!("   = {reason}")).collect();
+    OpsError::Stale(Told { message, lines, help: Some("supercargo lock".to_owned()) })
+}
+
+/// Brings the lock up to date. Where it is, nothing is asked of any registry, unless an update is wanted.
+///
+/// # Errors
+/// [`OpsError::Unsolved`] when there is no solution, [`OpsError::Integrity`] when a tag has moved and the project forbids that;
+/// what registries and files bring. Then the lock is what it was.
+pub async fn lock(context: &Context, open: &OpenProject, request: &LockRequest) -> Result<LockReport, OpsError> {
+    let options = &request.options;
+    let is_kept = options.update == Update::Needed && options.precise.is_empty() && options.as_of.is_none();
+    if is_kept && open.lock_text.is_some() && stale(open).is_empty() {
+        return Ok(LockReport { lock: (*open.lock).clone(), ..LockReport::default() });
+    }
+    require_names(open, options)?;
+    let resolved = resolve(context, open, options.clone()).await?;
+    finish(context, open, &resolved, request.dry_run).await
+}
+
+/// Makes the lock of what was decided, and writes it.
+pub(crate) async fn finish(
+    context: &Context,
+    open: &OpenProject,
+    resolved: &Resolved,
+    dry_run: bool,
+) -> Result<LockReport, OpsError> {
+    let mut warnings: Vec<String> = resolved.outcome.warnings.iter().map(ToString::to_string).collect();
+    let mut lock = (*open.lock).clone();
+    lock.images.clear();
+    let mut wanted = Vec::new();
+    for (name, chosen) in &resolved.outcome.chosen {
+        match kept(open, resolved, name, chosen, &mut warnings)? {
+            Some(entry) => {
+                lock.images.insert(name.clone(), entry);
+            }
+            None => wanted.push((name, chosen)),
+        }
+    }
+    let entries = wanted.into_iter().map(|(name, chosen)| async move {
+        Ok::<_, OpsError>((name.clone(), entry::entry(context, open, resolved, name, chosen).await?))
+    });
+    let entries: Vec<_> = stream::iter(entries).buffer_unordered(ENTRIES_AT_ONCE).try_collect().await?;
+    lock.images.extend(entries);
+    let changes = open.lock.difference(&lock).images;
+    let written = !dry_run && open.write_lock(&lock)?;
+    Ok(LockReport { lock, changes, warnings, written })
+}
+
+/// Returns the entry that stays as it is: because nothing was to move, or because what was chosen is what is locked.
+fn kept(
+    open: &OpenProject,
+    resolved: &Resolved,
+    name: &str,
+    chosen: &Chosen,
+    warnings: &mut Vec<String>,
+) -> Result<Option<LockedImage>, OpsError> {
+    let Some(locked) = open.lock.images.get(name) else { return Ok(None) };
+    if chosen.is_kept {
+        return Ok(Some(locked.clone()));
+    }
+    let is_same = locked.version == chosen.candidate.version.text()
+        && locked.tag == chosen.candidate.tag
+        && open.project.images.get(name).is_some_and(|image| image.repository == locked.repository);
+    let question = Question { image: name.to_owned(), tag: chosen.candidate.tag.clone() };
+    let manifest = resolved.examined.get(&question).and_then(|examined| examined.manifest.as_ref());
+    let Some(found) = manifest.filter(|_| is_same).map(|manifest| *manifest.digest()) else { return Ok(None) };
+    if found == locked.digest {
+        return Ok(Some(locked.clone()));
+    }
+    // A tag that moves is meant to.
+    if locked.floating {
+        return Ok(None);
+    }
+    let told = format!("`{name}`: the tag {} names {found} now, and is locked as {}", locked.tag, locked.digest);
+    match open.project.policy.moved_tags {
+        MovedTags::Follow => Ok(None),
+        MovedTags::Warn => {
+            warnings.push(told);
+            Ok(Some(locked.clone()))
+        }
+        MovedTags::Error => Err(OpsError::Integrity {
+            location: locked.repository.to_string(),
+            message: format!("the tag {} names {found} now; `{name}` is locked as {}", locked.tag, locked.digest),
+        }),
+    }
+}
+
+/// Checks that the images that are named are there.
+fn require_names(open: &OpenProject, options: &ResolutionOptions) -> Result<(), OpsError> {
+    let mut named: BTreeSet<&String> = options.precise.keys().chain(&options.unbounded).collect();
+    if let Update::Names(names) = &options.update {
+        named.extend(names);
+    }
+    for name in named {
+        require_image(open, name)?;
+    }
+    Ok(())
+}
+
+/// Checks that the project has an image.
+///
+/// # Errors
+/// [`OpsError::NotFound`], which names those that it has.
+pub(crate) fn require_image(open: &OpenProject, name: &str) -> Result<(), OpsError> {
+    if open.project.images.contains_key(name) {
+        return Ok(());
+    }
+    Err(OpsError::NotFound {
+        location: open.file.display().to_string(),
+        name: format!("image `{}`", name.escape_debug()),
+    })
+}
+
+/// The versions that are to be taken, by the names of the images.
+pub type Precise = BTreeMap<String, String>;

@@ -1,0 +1,205 @@
+//! An entry of the lock, from what is in the repository.
+
+use std::collections::BTreeSet;
+
+use graph::{EdgeKind, Graph, NodeId, Space, WalkOptions};
+use oci::{Descriptor, Digest, Manifest, ManifestKind, Selector, Tag, Timestamp, View};
+use resolve::lock::{LockedArtifact, LockedImage, LockedKind, LockedPlatform, UNKNOWN_PLATFORM};
+use resolve::resolution::{Chosen, Question};
+use store::Store;
+use transfer::RootRequest;
+
+use crate::context::Context;
+use crate::error::OpsError;
+use crate::facts;
+use crate::project::OpenProject;
+use crate::resolving::Resolved;
+
+/// Most tags that are asked whether they name the same.
+const ALIASES_ASKED_MAX: usize = 16;
+
+/// Makes the entry of what was chosen.
+///
+/// # Errors
+/// [`OpsError::NotFound`] when it is gone meanwhile, [`OpsError::Integrity`] when part of it is, and what the store brings.
+pub(super) async fn entry(
+    context: &Context,
+    open: &OpenProject,
+    resolved: &Resolved,
+    name: &str,
+    chosen: &Chosen,
+) -> Result<LockedImage, OpsError> {
+    let candidate = &chosen.candidate;
+    let question = Question { image: name.to_owned(), tag: candidate.tag.clone() };
+    let image = open.project.images.get(name);
+    let (Some(store), Some(image)) = (resolved.stores.get(name), image) else {
+        return Err(OpsError::NotFound { location: open.file.display().to_string(), name: format!("image `{name}`") });
+    };
+    let examined = resolved.examined.get(&question).and_then(|examined| examined.manifest.clone());
+    let manifest = examined.ok_or_else(|| OpsError::NotFound {
+        location: store.location().to_owned(),
+        name: format!("tag {}", candidate.tag),
+    })?;
+    let root = NodeId::manifest(*manifest.digest());
+    let selector = Selector { tag: None, digest: Some(root.digest) };
+    let roots = [RootRequest { selector, ..RootRequest::default() }];
+    let cache = context.manifest_cache();
+    let aliases = aliases(&**store, resolved, name, &candidate.tag, &candidate.also, manifest.digest());
+    let closure = transfer::explore::closure_of(&**store, &roots, WalkOptions::default(), &*cache);
+    let (aliases, closure) = futures_util::future::join(aliases, closure).await;
+    let (aliases, closure) = (aliases?, closure?);
+    if let Some(loss) = closure.losses.first() {
+        return Err(OpsError::Integrity {
+            location: store.location().to_owned(),
+            message: format!("{} names {}, which is not there", loss.named_by.digest, loss.node.digest),
+        });
+    }
+    let kind = if manifest.kind() == ManifestKind::Index { LockedKind::Index } else { LockedKind::Image };
+    let mut locked = LockedImage::new(
+        image.repository.clone(),
+        candidate.version.text().to_owned(),
+        candidate.tag.clone(),
+        root.digest,
+        kind,
+    );
+    locked.track = candidate.locked_track(image);
+    locked.aliases = aliases;
+    locked.floating = candidate.is_floating;
+    locked.chosen.clone_from(&chosen.because);
+    locked.requires.clone_from(&chosen.requires);
+    locked.platforms = platforms(&closure.graph, &manifest);
+    locked.artifacts = artifacts(&closure.graph, &root);
+    let first = locked.platforms.first().and_then(|platform| closure.graph.manifest(&platform.digest));
+    let created = match (chosen.facts.as_ref().and_then(|facts| facts.created), first) {
+        (Some(created), _) => Some(created),
+        (None, Some(first)) => facts::config(&**store, first).await?.as_ref().and_then(facts::configured_time),
+        (None, None) => None,
+    };
+    if let Some((seconds, source)) = created {
+        locked.created = Timestamp::from_seconds(seconds).map(|created| created.to_string());
+        locked.created_from = locked.created.as_ref().map(|_| source);
+    }
+    if kind == LockedKind::Image
+        && let ([platform], Some(first)) = (&mut locked.platforms[..], first)
+        && let Some(on) = facts::config(&**store, first).await?.and_then(|config| config.platform())
+    {
+        platform.on = on.to_string();
+    }
+    Ok(locked)
+}
+
+/// Returns the other tags that name the same, of those that may.
+async fn aliases(
+    store: &dyn Store,
+    resolved: &Resolved,
+    name: &str,
+    tag: &Tag,
+    also: &[Tag],
+    digest: &Digest,
+) -> Result<Vec<Tag>, OpsError> {
+    let floating = resolved.resolution.candidates(name).map(|candidates| &candidates.floating[..]).unwrap_or_default();
+    let likely = also.iter().chain(floating.iter().filter(|alias| may_name(alias, tag)));
+    let asked = likely.take(ALIASES_ASKED_MAX).map(|alias| async move {
+        let found = store.resolve(alias).await?;
+        Ok::<_, OpsError>(found.filter(|found| found.digest == *digest).map(|_| alias.clone()))
+    });
+    let found = futures_util::future::try_join_all(asked).await?;
+    let mut aliases: Vec<Tag> = found.into_iter().flatten().filter(|alias| alias != tag).collect();
+    aliases.sort();
+    aliases.dedup();
+    Ok(aliases)
+}
+
+/// Tells whether a tag that moves may name a version: `1` and `1.76` for `1.76.0`, `1.76-alpine` for `1.76.0-alpine3.20`, `latest`.
+fn may_name(floating: &Tag, tag: &Tag) -> bool {
+    fn split(text: &str) -> (&str, &str) {
+        let text = text.strip_prefix('v').unwrap_or(text);
+        text.split_once('-').unwrap_or((text, ""))
+    }
+    let (short, long) = (split(floating.as_str()), split(tag.as_str()));
+    let begins = long.0.strip_prefix(short.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let is_variant = floating.as_str() == long.1;
+    let is_word = matches!(floating.as_str(), "latest" | "stable" | "lts") && long.1.is_empty();
+    is_word || is_variant || (begins && long.1.starts_with(short.1) && (short.1.is_empty() == long.1.is_empty()))
+}
+
+/// Returns the images below the root in the order of their platforms' names.
+fn platforms(graph: &Graph, root: &Manifest) -> Vec<LockedPlatform> {
+    let mut platforms = Vec::new();
+    let mut pending = vec![root.descriptor()];
+    let mut seen = BTreeSet::new();
+    while let Some(descriptor) = pending.pop() {
+        let Some(manifest) = graph.manifest(&descriptor.digest).filter(|_| seen.insert(descriptor.digest)) else {
+            continue;
+        };
+        match manifest.view() {
+            View::Index(index) => {
+                pending.extend(index.manifests.iter().filter(|child| !child.is_buildkit_attestation()).cloned());
+            }
+            View::Image(image) => platforms.push(LockedPlatform {
+                on: descriptor.platform.as_ref().map_or_else(|| UNKNOWN_PLATFORM.to_owned(), ToString::to_string),
+                digest: descriptor.digest,
+                config: image.config.as_ref().map(|config| config.digest),
+                layers: image.layers.iter().map(|layer| layer.digest).collect(),
+                bytes: image.config.iter().chain(&image.layers).map(|part: &Descriptor| part.size).sum(),
+            }),
+        }
+    }
+    platforms.sort_by(|one, other| one.on.cmp(&other.on).then_with(|| one.digest.cmp(&other.digest)));
+    platforms
+}
+
+/// Returns what is attached to the image or to a part of it, at any depth.
+fn artifacts(graph: &Graph, root: &NodeId) -> Vec<LockedArtifact> {
+    let mut artifacts = Vec::new();
+    for (id, node) in graph.nodes().filter(|(id, _)| id.space == Space::Manifest && *id != root) {
+        let Some(manifest) = &node.manifest else { continue };
+        let about = graph.edges_from(id).find(|edge| !edge.kind.is_content() && graph.node(&edge.to).is_some());
+        let subject = match about {
+            Some(edge) => edge.to.digest,
+            None => match attested(graph, id) {
+                Some(digest) => digest,
+                None => continue,
+            },
+        };
+        let artifact_type = manifest.referrer_descriptor().artifact_type;
+        let artifact_type = artifact_type.unwrap_or_else(|| node.descriptor.media_type.to_string());
+        artifacts.push(LockedArtifact {
+            role: role(&artifact_type).to_owned(),
+            artifact_type,
+            subject,
+            digest: id.digest,
+        });
+    }
+    artifacts.sort();
+    artifacts
+}
+
+/// Returns the image that a BuildKit attestation is about, if the manifest is one.
+fn attested(graph: &Graph, id: &NodeId) -> Option<Digest> {
+    graph.edges_to(id).filter(|edge| edge.kind == EdgeKind::Child).find_map(|edge| {
+        let parent = graph.manifest(&edge.from.digest)?;
+        let child =
+            parent.children().iter().find(|child| child.digest == id.digest && child.is_buildkit_attestation())?;
+        child.annotations.get(oci::annotation::BUILDKIT_REFERENCE_DIGEST)?.parse().ok()
+    })
+}
+
+/// Returns what an artifact of a type is for.
+fn role(artifact_type: &str) -> &'static str {
+    const ROLES: [(&str, &str); 12] = [
+        ("lifecycle", "lifecycle"),
+        ("sigstore.bundle", "signature"),
+        ("cosign.artifact.sig", "signature"),
+        ("simplesigning", "signature"),
+        ("cncf.notary.signature", "signature"),
+        ("spdx", "sbom"),
+        ("cyclonedx", "sbom"),
+        ("syft", "sbom"),
+        ("sbom", "sbom"),
+        ("in-toto", "attestation"),
+        ("dsse", "attestation"),
+        ("attestation", "attestation"),
+    ];
+    ROLES.iter().find(|(part, _)| artifact_type.contains(part)).map_or("other", |(_, role)| role)
+}

@@ -1,0 +1,155 @@
+//! What is newer than what is locked.
+
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use oci::{Digest, Timestamp};
+use resolve::lock::LockedImage;
+use resolve::resolution::{Facts, ResolutionOptions, Update};
+
+use crate::context::Context;
+use crate::error::OpsError;
+use crate::facts::marked;
+use crate::project::OpenProject;
+use crate::resolving::{Resolved, resolve_among, stores, tags};
+
+/// How many images are looked at at once.
+const IMAGES_AT_ONCE: usize = 32;
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// What is newer than what is locked.
+#[derive(Clone, Debug, Default)]
+pub struct OutdatedReport {
+    /// The images of the project in the order of their names.
+    pub images: Vec<Freshness>,
+    /// What should be known.
+    pub warnings: Vec<String>,
+}
+
+/// How fresh an image is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// Its name.
+    pub name: String,
+    /// The version that is locked.
+    pub locked: Option<String>,
+    /// The newest that an update would take.
+    pub in_range: Option<String>,
+    /// The newest release there is, whatever is wanted.
+    pub latest: Option<String>,
+    /// How many days ago the locked one was made.
+    pub age_days: Option<i64>,
+    /// What the locked tag names now, where that is something else.
+    pub moved: Option<Digest>,
+    /// Whether the locked tag is gone.
+    pub vanished: bool,
+    /// What there is to know beside that, each a few words.
+    pub notes: Vec<String>,
+}
+
+impl Freshness {
+    /// Tells whether an update would change the image.
+    pub fn is_outdated(&self) -> bool {
+        self.in_range.is_some() && self.in_range != self.locked
+    }
+}
+
+/// Compares what is locked with what there is.
+///
+/// # Errors
+/// [`OpsError::Unsolved`] when an update has no solution, and what the registries bring.
+pub async fn outdated(
+    context: &Context,
+    open: &OpenProject,
+    options: &ResolutionOptions,
+) -> Result<OutdatedReport, OpsError> {
+    let stores = stores(context, open).await?;
+    let now = options.now;
+    let options = ResolutionOptions { update: Update::All, ..options.clone() };
+    let update = async {
+        let tags = tags(open, &stores).await?;
+        resolve_among(context, open, options, stores.clone(), &tags).await
+    };
+    let locked = stream::iter(&open.lock.images)
+        .map(|(name, locked)| {
+            let store = stores.get(name);
+            async move {
+                let Some(store) = store else { return Ok(None) };
+                let (found, facts) =
+                    futures_util::future::join(store.resolve(&locked.tag), marked(context, &**store, &locked.digest))
+                        .await;
+                Ok::<_, OpsError>(Some((name.as_str(), (found?.map(|found| found.digest), facts?))))
+            }
+        })
+        .buffer_unordered(IMAGES_AT_ONCE)
+        .try_filter_map(|found| std::future::ready(Ok(found)))
+        .try_collect::<BTreeMap<&str, (Option<Digest>, Facts)>>();
+    let (update, locked) = futures_util::future::join(update, locked).await;
+    let (update, mut found) = (update?, locked?);
+    let images = open.project.images.keys().map(|name| {
+        let now_there = found.remove(name.as_str());
+        freshness(open, &update, name, now_there, now)
+    });
+    let images = images.collect();
+    Ok(OutdatedReport { images, warnings: update.outcome.warnings.iter().map(ToString::to_string).collect() })
+}
+
+fn freshness(
+    open: &OpenProject,
+    update: &Resolved,
+    name: &str,
+    found: Option<(Option<Digest>, Facts)>,
+    now: i64,
+) -> Freshness {
+    let locked = open.lock.images.get(name);
+    let chosen = update.outcome.chosen.get(name);
+    let mut freshness = Freshness {
+        name: name.to_owned(),
+        locked: locked.map(|locked| locked.version.clone()),
+        in_range: chosen.map(|chosen| chosen.candidate.version.to_string()),
+        latest: latest(update, name),
+        age_days: locked.and_then(|locked| age_days(locked, now)),
+        ..Freshness::default()
+    };
+    let image = open.project.images.get(name);
+    if let Some(followed) = image.and_then(|image| image.follows.as_ref()) {
+        freshness.notes.push(format!("follows {followed}"));
+    }
+    if image.is_some_and(|image| image.hold) {
+        freshness.notes.push("held".to_owned());
+    }
+    let (Some(locked), Some((there, facts))) = (locked, found) else { return freshness };
+    match there {
+        Some(there) if there != locked.digest => freshness.moved = Some(there),
+        Some(_) => {}
+        None => freshness.vanished = true,
+    }
+    if let Some(why) = &facts.yanked {
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        freshness.notes.push(format!("withdrawn{why}"));
+    }
+    if let Some(end) = facts.end_of_life {
+        let day = Timestamp::from_seconds(end).map(|end| end.date().to_string()).unwrap_or_default();
+        freshness.notes.push(if end <= now {
+            format!("unsupported since {day}")
+        } else {
+            format!("supported until {day}")
+        });
+    }
+    if let Some(other) = &facts.superseded_by {
+        freshness.notes.push(format!("superseded by {other}"));
+    }
+    freshness
+}
+
+/// Returns the newest release, whatever is wanted; the newest prerelease where there is nothing else.
+fn latest(update: &Resolved, name: &str) -> Option<String> {
+    let versions = &update.resolution.candidates(name)?.versions;
+    let release = versions.iter().rev().find(|candidate| !candidate.version.is_prerelease());
+    release.or_else(|| versions.last()).map(|candidate| candidate.version.to_string())
+}
+
+fn age_days(locked: &LockedImage, now: i64) -> Option<i64> {
+    let created: Timestamp = locked.created.as_ref()?.parse().ok()?;
+    Some(((now - created.seconds()) / SECONDS_A_DAY).max(0))
+}

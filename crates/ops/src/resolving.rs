@@ -1,0 +1,142 @@
+//! Answers what a resolution asks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use oci::{Reference, Tag};
+use resolve::resolution::{Outcome, Question, Resolution, ResolutionOptions, Step};
+use store::Store;
+
+use crate::context::Context;
+use crate::error::OpsError;
+use crate::facts::{Examined, Wanted, examine};
+use crate::project::OpenProject;
+use crate::unsolved;
+
+/// How many repositories and images are asked about at once.
+const QUESTIONS_AT_ONCE: usize = 32;
+
+/// A resolution and what was learned on the way.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) outcome: Outcome,
+    pub(crate) resolution: Resolution,
+    /// The repositories, by the names of the images.
+    pub(crate) stores: BTreeMap<String, Arc<dyn Store>>,
+    /// What was found of candidates.
+    pub(crate) examined: BTreeMap<Question, Examined>,
+}
+
+/// The tags of the repositories of a project, by the names of the images.
+pub(crate) type Tags = BTreeMap<String, Arc<Vec<Tag>>>;
+
+/// Decides on a version of every image.
+///
+/// # Errors
+/// [`OpsError::Unsolved`] when there is none, and what the registries bring.
+pub(crate) async fn resolve(
+    context: &Context,
+    open: &OpenProject,
+    options: ResolutionOptions,
+) -> Result<Resolved, OpsError> {
+    let stores = stores(context, open).await?;
+    let tags = tags(open, &stores).await?;
+    resolve_among(context, open, options, stores, &tags).await
+}
+
+/// As [`resolve`], with the tags known.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) async fn resolve_among(
+    context: &Context,
+    open: &OpenProject,
+    options: ResolutionOptions,
+    stores: BTreeMap<String, Arc<dyn Store>>,
+    tags: &Tags,
+) -> Result<Resolved, OpsError> {
+    let has_date = options.as_of.is_some();
+    let mut resolution = Resolution::new(Arc::clone(&open.project), Arc::clone(&open.lock), options);
+    for (name, tags) in tags {
+        resolution.tags(name, tags).map_err(|error| unsolved::told(open, &error))?;
+    }
+    let mut examined = BTreeMap::new();
+    loop {
+        match resolution.step().map_err(|error| unsolved::told(open, &error))? {
+            Step::Done(outcome) => return Ok(Resolved { outcome: *outcome, resolution, stores, examined }),
+            Step::Ask(questions) => {
+                let answers = questions.into_iter().map(|question| {
+                    let store = stores.get(&question.image).cloned();
+                    let wanted = wanted(open, &question, has_date);
+                    async move {
+                        let store = store.ok_or_else(|| OpsError::usage("an image has no repository", None))?;
+                        let examined = examine(context, &*store, &question.tag, wanted).await?;
+                        Ok::<_, OpsError>((question, examined))
+                    }
+                });
+                let mut answers = stream::iter(answers).buffer_unordered(QUESTIONS_AT_ONCE);
+                while let Some((question, answer)) = answers.try_next().await? {
+                    resolution.answer(question.clone(), answer.facts.clone());
+                    examined.insert(question, answer);
+                }
+            }
+        }
+    }
+}
+
+fn wanted(open: &OpenProject, question: &Question, has_date: bool) -> Wanted {
+    let Some(image) = open.project.images.get(&question.image) else {
+        return Wanted { platforms: true, created: true };
+    };
+    Wanted {
+        platforms: !open.project.platforms_of(image).is_empty(),
+        created: has_date || image.cooldown.unwrap_or(open.project.policy.cooldown) > 0,
+    }
+}
+
+/// Opens the repositories of a project.
+///
+/// # Errors
+/// When credentials cannot be read.
+pub(crate) async fn stores(
+    context: &Context,
+    open: &OpenProject,
+) -> Result<BTreeMap<String, Arc<dyn Store>>, OpsError> {
+    let mut stores = BTreeMap::new();
+    for (name, image) in &open.project.images {
+        stores.insert(name.clone(), context.open_source(&Reference::Registry(image.repository.clone())).await?);
+    }
+    Ok(stores)
+}
+
+/// Returns the tags of every repository, each asked once.
+///
+/// # Errors
+/// What the registries bring; [`OpsError::NotFound`] for a repository without tags, unless its image is optional.
+pub(crate) async fn tags(open: &OpenProject, stores: &BTreeMap<String, Arc<dyn Store>>) -> Result<Tags, OpsError> {
+    let mut repositories: BTreeMap<String, (Arc<dyn Store>, Vec<&str>)> = BTreeMap::new();
+    for (name, image) in &open.project.images {
+        let Some(store) = stores.get(name) else { continue };
+        let asked = repositories.entry(image.repository.to_string()).or_insert_with(|| (Arc::clone(store), Vec::new()));
+        asked.1.push(name);
+    }
+    let asked = repositories.into_values().map(|(store, names)| async move {
+        let mut tags = store.tags().await?;
+        tags.sort();
+        tags.dedup();
+        let is_needed = names.iter().any(|name| {
+            let is_locked = open.lock.images.contains_key(*name);
+            open.project.images.get(*name).is_some_and(|image| !image.optional) && !is_locked
+        });
+        if tags.is_empty() && is_needed {
+            return Err(OpsError::NotFound { location: store.location().to_owned(), name: "tags".to_owned() });
+        }
+        Ok((names, Arc::new(tags)))
+    });
+    let answers: Vec<_> = stream::iter(asked).buffer_unordered(QUESTIONS_AT_ONCE).try_collect().await?;
+    let pairs = answers
+        .into_iter()
+        .flat_map(|(names, tags)| names.into_iter().map(move |name| (name.to_owned(), Arc::clone(&tags))));
+    Ok(pairs.collect())
+}
