@@ -1,4 +1,4 @@
-//! What the names of images mean: tags as versions. No I/O.
+//! What the names of images mean: tags as versions; and which of many images broke something. No I/O.
 //!
 //! ```text
 //!  tag ─▶ tokens ─▶ outline ─────────────┐
@@ -17,6 +17,7 @@
 //! | [`requirement`] | which values are wanted |
 //! | [`template`] | how tags are made of values |
 //! | [`tag`] | the tags of a repository, read together |
+//! | [`bisect`] | the search for the image, or the set of images, that broke something |
 //!
 //! A tag alone does not say what it is: `1.57` is a release where all have two numbers and moves where others have three,
 //! `-24` counts builds in one repository and names a platform in the next. So all tags of a repository are read together.
@@ -28,6 +29,7 @@ pub mod requirement;
 pub mod resolution;
 pub mod scheme;
 pub mod solve;
+pub mod bisect;
 pub mod tag;
 pub mod template;
 pub mod value;

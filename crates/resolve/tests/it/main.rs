@@ -6,5 +6,7 @@ mod lock;
 mod project;
 mod requirement;
 mod resolution;
+//! How tags are read, against what those who know the repositories say; and how culprits are found.
+mod bisect;
 mod tags;
 mod template;
