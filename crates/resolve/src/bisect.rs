@@ -10,7 +10,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`line`] | the first bad one of ordered candidates |
+//! | [`mod@line`] | the first bad one of ordered candidates |
 //! | [`changes`] | a smallest set of changes that is bad |
 //! | [`repeat`] | several runs of one test, for commands that are not always right |
 //! | [`session`] | the log of a search, from which it goes on after the process is gone |
