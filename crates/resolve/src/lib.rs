@@ -22,6 +22,7 @@
 //! A tag alone does not say what it is: `1.57` is a release where all have two numbers and moves where others have three,
 //! `-24` counts builds in one repository and names a platform in the next. So all tags of a repository are read together.
 
+pub mod bisect;
 pub mod candidates;
 pub mod lock;
 pub mod project;
@@ -29,7 +30,6 @@ pub mod requirement;
 pub mod resolution;
 pub mod scheme;
 pub mod solve;
-pub mod bisect;
 pub mod tag;
 pub mod template;
 pub mod value;

@@ -1,12 +1,11 @@
-//! What the crate says of projects, locks and tags.
+//! What the crate says of projects, locks and tags, and how it finds what broke.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod bisect;
 mod candidates;
 mod lock;
 mod project;
 mod requirement;
 mod resolution;
-//! How tags are read, against what those who know the repositories say; and how culprits are found.
-mod bisect;
 mod tags;
 mod template;
