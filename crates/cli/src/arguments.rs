@@ -33,6 +33,10 @@ pub(crate) struct GlobalArguments {
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub(crate) directory: Option<PathBuf>,
 
+    /// The project's file [default: Supercargo.toml here or in the nearest directory above]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) project: Option<PathBuf>,
+
     /// Only these platforms of an index, as in linux/amd64,linux/arm64
     #[arg(long, value_name = "P[,P]", value_delimiter = ',', global = true)]
     pub(crate) platform: Vec<Platform>,
@@ -159,7 +163,9 @@ fn after_help() -> String {
     text.push_str("\nExit codes:\n");
     let codes = [
         ("0", "done, or yes"),
-        ("2", "usage"),
+        ("1", "the answer is no"),
+        ("2", "usage, or an error in Supercargo.toml"),
+        ("3", "no solution"),
         ("4", "a registry could not be reached, or failed"),
         ("5", "authentication or authorisation"),
         ("6", "integrity: something is damaged or missing"),

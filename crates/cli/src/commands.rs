@@ -1,21 +1,33 @@
 //! One file per command: arguments, one call into `ops`, printing.
 
+mod add;
 mod artifacts;
 mod attach;
+mod candidates;
 mod completions;
 mod copy;
 mod copying;
 mod delete;
 mod describe;
+mod diff;
+mod hold;
+mod init;
 mod inspect;
 mod load;
+mod lock;
+mod locking;
+mod outdated;
 mod pull;
 mod push;
+mod remove;
 mod save;
 mod store;
 mod tag;
 mod tags;
 mod tour;
+mod tree;
+mod update;
+mod why;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -24,9 +36,21 @@ use oci::Reference;
 use crate::session::Session;
 
 /// The command.
-// In the order of `--help`: what moves things, what looks at them, what changes them, the rest.
+// In the order of `--help`: projects, what moves things, what looks at them, what changes them, the rest.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Init(init::InitArguments),
+    Add(add::AddArguments),
+    Remove(remove::RemoveArguments),
+    Hold(hold::HoldArguments),
+    Unhold(hold::UnholdArguments),
+    Lock(lock::LockArguments),
+    Update(update::UpdateArguments),
+    Outdated(outdated::OutdatedArguments),
+    Tree(tree::TreeArguments),
+    Why(why::WhyArguments),
+    Candidates(candidates::CandidatesArguments),
+    Diff(diff::DiffArguments),
     Copy(copy::CopyArguments),
     Save(save::SaveArguments),
     Load(load::LoadArguments),
@@ -47,6 +71,18 @@ impl Command {
     /// Runs the command.
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         match self {
+            Self::Init(arguments) => arguments.run(session),
+            Self::Add(arguments) => arguments.run(session).await,
+            Self::Remove(arguments) => arguments.run(session).await,
+            Self::Hold(arguments) => arguments.run(session).await,
+            Self::Unhold(arguments) => arguments.run(session).await,
+            Self::Lock(arguments) => arguments.run(session).await,
+            Self::Update(arguments) => arguments.run(session).await,
+            Self::Outdated(arguments) => arguments.run(session).await,
+            Self::Tree(arguments) => arguments.run(session),
+            Self::Why(arguments) => arguments.run(session),
+            Self::Candidates(arguments) => arguments.run(session).await,
+            Self::Diff(arguments) => arguments.run(session).await,
             Self::Copy(arguments) => arguments.run(session).await,
             Self::Save(arguments) => arguments.run(session).await,
             Self::Load(arguments) => arguments.run(session).await,

@@ -9,7 +9,7 @@ use oci::Digest;
 use oci::text::printable;
 use ops::OpsError;
 
-use crate::exit::OutputClosed;
+use crate::exit::{AnswerIsNo, OutputClosed};
 
 /// Most missing digests that are listed; the first few are in the message already.
 const LISTED_MAX: usize = 20;
@@ -18,7 +18,7 @@ const LISTED_MAX: usize = 20;
 ///
 /// `typed` is the command line, from which the command that helps is made.
 pub(crate) fn show(error: &Error, typed: &[OsString], color: bool) -> Option<String> {
-    if error.is::<OutputClosed>() {
+    if error.is::<OutputClosed>() || error.is::<AnswerIsNo>() {
         return None;
     }
     let mut lines = vec![format!("{} {}", paint("error:", RED, color), printable(&error.to_string()))];
@@ -31,6 +31,8 @@ pub(crate) fn show(error: &Error, typed: &[OsString], color: bool) -> Option<Str
         }
         told = message;
     }
+    let told = error.chain().find_map(|cause| cause.downcast_ref::<OpsError>()?.told());
+    lines.extend(told.into_iter().flat_map(|told| &told.lines).map(|line| printable(line).into_owned()));
     lines.extend(missing(error));
     if let Some(help) = help::of(error, typed) {
         lines.push(format!("{} {}", paint("help:", GREEN, color), printable(&help)));

@@ -10,8 +10,12 @@ use ops::{ErrorKind, OpsError};
 pub(crate) enum Exit {
     /// Done, or yes.
     Done = 0,
+    /// The answer is no.
+    No = 1,
     /// The arguments, or a file that describes the work, make no sense.
     Usage = 2,
+    /// What a project wants has no solution.
+    NoSolution = 3,
     /// A registry could not be reached, or failed after retries.
     Unreachable = 4,
     /// Authentication or authorisation.
@@ -46,6 +50,11 @@ pub(crate) struct Interrupted;
 #[error("the reader of the output has gone")]
 pub(crate) struct OutputClosed;
 
+/// The answer to what was asked is no. It is on the standard output already.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is no")]
+pub(crate) struct AnswerIsNo;
+
 /// The result could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the result to the standard output")]
@@ -70,6 +79,9 @@ pub(crate) fn of(error: &anyhow::Error) -> Exit {
         if cause.is::<OutputClosed>() {
             return Exit::Done;
         }
+        if cause.is::<AnswerIsNo>() {
+            return Exit::No;
+        }
         if cause.is::<OutputFailed>() {
             return Exit::FileSystem;
         }
@@ -90,6 +102,8 @@ pub(crate) fn of(error: &anyhow::Error) -> Exit {
 pub(crate) const fn of_kind(kind: ErrorKind) -> Exit {
     match kind {
         ErrorKind::Usage => Exit::Usage,
+        ErrorKind::No => Exit::No,
+        ErrorKind::Unsolved => Exit::NoSolution,
         ErrorKind::Unreachable => Exit::Unreachable,
         ErrorKind::Denied => Exit::Denied,
         ErrorKind::Integrity => Exit::Integrity,
@@ -118,7 +132,9 @@ mod tests {
     fn the_numbers_are_the_contract() {
         let all = [
             (Exit::Done, 0),
+            (Exit::No, 1),
             (Exit::Usage, 2),
+            (Exit::NoSolution, 3),
             (Exit::Unreachable, 4),
             (Exit::Denied, 5),
             (Exit::Integrity, 6),

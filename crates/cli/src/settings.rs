@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum as _;
 use oci::Platform;
+use ops::project::ProjectPlace;
 use ops::{ClientOptions, ContextOptions, OpsError};
 
 use crate::arguments::{Format, GlobalArguments, ProgressMode, When};
@@ -28,6 +29,10 @@ pub(crate) struct Settings {
     pub(crate) platforms: Vec<Platform>,
     /// How many blobs move at once.
     pub(crate) jobs: Option<usize>,
+    /// Where the project is.
+    pub(crate) project: ProjectPlace,
+    /// The time, in seconds since 1970.
+    pub(crate) now: i64,
     /// Where operations run.
     pub(crate) context: ContextOptions,
 }
@@ -79,9 +84,17 @@ impl Settings {
             verbose: flags.verbose > 0,
             platforms: flags.platform.clone(),
             jobs: flags.jobs.map(std::num::NonZero::get),
+            project: ProjectPlace { file: flags.project.clone() },
+            now: now(),
             context,
         })
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the edge of the program")]
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn progress(flags: &GlobalArguments, environment: &Environment, terminal: bool) -> Result<ProgressDisplay, OpsError> {

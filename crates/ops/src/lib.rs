@@ -16,8 +16,9 @@
 //! | [`artifacts`](mod@crate::artifacts) | what refers to an image, as a tree |
 //! | [`project`] | `Supercargo.toml` and `Supercargo.lock` in a directory |
 //! | [`lock`](mod@crate::lock) | a version of every image, written down |
-//! | [`edit`] | changes what a project wants |
+//! | [`init`](mod@crate::init), [`edit`] | makes a project, changes what a project wants |
 //! | [`outdated`](mod@crate::outdated), [`candidates`](mod@crate::candidates) | what else there is |
+//! | [`tree`](mod@crate::tree), [`diff`](mod@crate::diff) | what is locked and why, and what is different in another lock |
 //! | [`content`] | the local content store as a whole |
 //! | [`tour`] | two registries in this process, and an application to move between them |
 //! | [`error`] | what went wrong, and of which kind it is |
@@ -34,11 +35,13 @@ pub mod context;
 pub mod copy;
 pub mod delete;
 pub mod destination;
+pub mod diff;
 mod docker_archive;
 pub mod edit;
 pub mod error;
 mod facts;
 pub mod found;
+pub mod init;
 pub mod inspect;
 pub mod lock;
 pub mod outdated;
@@ -49,6 +52,7 @@ mod resolving;
 pub mod tag;
 pub mod tags;
 pub mod tour;
+pub mod tree;
 mod unsolved;
 
 pub use client::ClientOptions;

@@ -11,6 +11,7 @@ mod error;
 mod keys;
 mod read;
 mod schema;
+mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,6 +27,7 @@ pub use edit::{Addition, EditError, ProjectFile};
 pub use error::ProjectError;
 pub(crate) use error::excerpt;
 pub use schema::json_schema;
+pub use text::quoted;
 
 /// Name of the file.
 pub const FILE_NAME: &str = "Supercargo.toml";

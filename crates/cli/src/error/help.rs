@@ -33,6 +33,7 @@ pub(super) fn of_usage(typed: &[OsString]) -> String {
 
 fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
     match error {
+        OpsError::Project(told) | OpsError::Unsolved(told) | OpsError::Stale(told) => told.help.clone(),
         OpsError::Usage { help, .. } => help.clone().or_else(|| Some(of_usage(typed))),
         OpsError::Reference(error) => Some(of_reference(error, typed)),
         OpsError::NotFound { location, .. } => tags_of(location, typed),

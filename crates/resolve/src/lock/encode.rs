@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use super::{LOCK_VERSION, Lock, LockedImage};
+use crate::project::quoted;
 
 const HEAD: &str = "# Written by supercargo; commit it, and let `supercargo lock` change it.\n";
 
@@ -84,22 +85,4 @@ pub(super) fn fields(image: &LockedImage) -> String {
         line("digest", &artifact.digest.to_string());
     }
     text
-}
-
-/// Returns a text as TOML writes it.
-fn quoted(text: &str) -> String {
-    // A basic string always, on one line: the library's own choice of quotes depends on what is inside.
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            character if character.is_control() => {
-                let _ = write!(quoted, "\\u{:04X}", u32::from(character));
-            }
-            character => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
 }

@@ -1,0 +1,121 @@
+//! `outdated`
+
+use anyhow::Result;
+use clap::Args;
+use oci::Digest;
+use ops::outdated::{Freshness, OutdatedReport};
+use ops::project::OpenProject;
+use ops::resolve::resolution::Update;
+use serde::Serialize;
+
+use super::locking::{ChoiceArguments, short};
+use crate::exit::AnswerIsNo;
+use crate::printer::{Document, Table, Text, count, warn};
+use crate::session::Session;
+
+/// Show what is newer than what is locked
+///
+/// IN RANGE is what an update would take, LATEST the newest release there is. A tag that names something else than it did when
+/// it was locked has MOVED.
+///
+/// Example: supercargo outdated --exit-code
+#[derive(Args, Debug)]
+pub(crate) struct OutdatedArguments {
+    /// End with exit code 1 when an update would change something or a tag has moved
+    #[arg(long)]
+    exit_code: bool,
+
+    #[command(flatten)]
+    choice: ChoiceArguments,
+}
+
+impl OutdatedArguments {
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let open = OpenProject::read(&session.settings.project)?;
+        let options = self.choice.options(session, Update::All)?;
+        let OutdatedReport { images, warnings } = ops::outdated::outdated(&session.context, &open, &options).await?;
+        for warning in &warnings {
+            warn(warning);
+        }
+        let document = OutdatedDocument { images: images.iter().map(FreshnessShape::of).collect() };
+        session.print(&document)?;
+        let (in_range, moved) = (document.count(|image| image.outdated), document.count(|image| image.moved.is_some()));
+        let beyond = document.count(|image| !image.outdated && image.latest != image.in_range);
+        session.printer.note(&format!(
+            "{} in range, {beyond} beyond it, {} moved{}",
+            count(in_range, "update"),
+            count(moved, "tag"),
+            if in_range > 0 { ".   run: supercargo update" } else { "" }
+        ));
+        if self.exit_code && in_range + moved > 0 {
+            return Err(AnswerIsNo.into());
+        }
+        Ok(())
+    }
+}
+
+/// How fresh the images of a project are. The names of the fields are a public interface.
+#[derive(Serialize)]
+struct OutdatedDocument {
+    images: Vec<FreshnessShape>,
+}
+
+#[derive(Clone, Serialize)]
+struct FreshnessShape {
+    name: String,
+    locked: Option<String>,
+    in_range: Option<String>,
+    latest: Option<String>,
+    outdated: bool,
+    age_days: Option<i64>,
+    moved: Option<Digest>,
+    vanished: bool,
+    notes: Vec<String>,
+}
+
+impl FreshnessShape {
+    fn of(image: &Freshness) -> Self {
+        let outdated = image.is_outdated();
+        let Freshness { name, locked, in_range, latest, age_days, moved, vanished, notes } = image.clone();
+        Self { name, locked, in_range, latest, outdated, age_days, moved, vanished, notes }
+    }
+
+    fn notes(&self) -> String {
+        let moved = self.moved.as_ref().map(|digest| format!("MOVED: now {}", short(digest)));
+        let vanished = self.vanished.then(|| "its tag is gone".to_owned());
+        moved.into_iter().chain(vanished).chain(self.notes.iter().cloned()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl OutdatedDocument {
+    fn count(&self, is_it: impl Fn(&FreshnessShape) -> bool) -> usize {
+        self.images.iter().filter(|image| is_it(image)).count()
+    }
+}
+
+impl Document for OutdatedDocument {
+    fn command(&self) -> &'static str {
+        "outdated"
+    }
+
+    fn text(&self, text: &mut Text) {
+        let mut table = Table::new(&["IMAGE", "LOCKED", "IN RANGE", "LATEST", "AGE", "NOTES"]).right(4);
+        for image in &self.images {
+            let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+            let age = image.age_days.map_or_else(|| "-".to_owned(), |days| format!("{days}d"));
+            table.row([
+                image.name.clone(),
+                or_dash(&image.locked),
+                or_dash(&image.in_range),
+                or_dash(&image.latest),
+                age,
+                image.notes(),
+            ]);
+        }
+        text.table(&table);
+    }
+
+    fn items(&self) -> Option<Vec<impl Serialize>> {
+        Some(self.images.clone())
+    }
+}

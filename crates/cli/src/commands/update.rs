@@ -1,0 +1,63 @@
+//! `update`
+
+use anyhow::Result;
+use clap::Args;
+use ops::OpsError;
+use ops::lock::LockRequest;
+use ops::project::OpenProject;
+use ops::resolve::resolution::Update;
+
+use super::locking::{self, ChoiceArguments};
+use crate::session::Session;
+
+/// Move images to the newest versions that the project wants
+///
+/// Without names all of them. With names these, and of the others only what they need.
+///
+/// Example: supercargo update query --precise 1.76.0
+#[derive(Args, Debug)]
+pub(crate) struct UpdateArguments {
+    /// The images, as the project calls them
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+
+    /// Take exactly this version, or tag, of the one image that is named
+    #[arg(long, value_name = "VERSION")]
+    precise: Option<String>,
+
+    /// Take the newest there is, and change what the project wants where that excludes it
+    #[arg(long, conflicts_with = "precise")]
+    breaking: bool,
+
+    /// Show what would change and write nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    choice: ChoiceArguments,
+}
+
+impl UpdateArguments {
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let open = OpenProject::read(&session.settings.project)?;
+        let update =
+            if self.names.is_empty() { Update::All } else { Update::Names(self.names.iter().cloned().collect()) };
+        let mut options = self.choice.options(session, update)?;
+        match (&self.precise, &self.names[..]) {
+            (None, _) => {}
+            (Some(version), [name]) => {
+                options.precise.insert(name.clone(), version.clone());
+            }
+            (Some(version), _) => {
+                let help = format!("supercargo update NAME --precise {version}");
+                return Err(OpsError::usage("--precise goes with one image", help).into());
+            }
+        }
+        let report = if self.breaking {
+            ops::edit::update_breaking(&session.context, &open, &self.names, &options, self.dry_run).await?.lock
+        } else {
+            ops::lock::lock(&session.context, &open, &LockRequest { options, dry_run: self.dry_run }).await?
+        };
+        locking::print(session, "update", &report, self.dry_run)
+    }
+}

@@ -1,0 +1,117 @@
+//! `why`
+
+use anyhow::Result;
+use clap::Args;
+use oci::Digest;
+use ops::project::OpenProject;
+use ops::tree::Reason;
+use serde::Serialize;
+
+use crate::printer::{Document, Text};
+use crate::session::Session;
+
+/// Show why an image is locked as it is; no registry is asked
+///
+/// `candidates` shows the versions that were not taken.
+///
+/// Example: supercargo why query
+#[derive(Args, Debug)]
+pub(crate) struct WhyArguments {
+    /// The image, as the project calls it
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+impl WhyArguments {
+    pub(crate) fn run(self, session: &Session) -> Result<()> {
+        let open = OpenProject::read(&session.settings.project)?;
+        let reason = ops::tree::why(&open, &self.name)?;
+        session.print(&WhyDocument::of(&reason, &open.file.display().to_string()))
+    }
+}
+
+/// Why an image is locked as it is. The names of the fields are a public interface.
+#[derive(Serialize)]
+struct WhyDocument {
+    name: String,
+    repository: String,
+    version: String,
+    tag: String,
+    digest: Digest,
+    chosen: String,
+    created: Option<String>,
+    created_from: Option<&'static str>,
+    file: String,
+    asked: Vec<AskedShape>,
+    needed_by: Vec<NeedShape>,
+    needs: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct AskedShape {
+    what: String,
+    line: usize,
+}
+
+#[derive(Serialize)]
+struct NeedShape {
+    name: String,
+    what: String,
+}
+
+impl WhyDocument {
+    fn of(reason: &Reason, file: &str) -> Self {
+        let image = &reason.locked;
+        Self {
+            name: reason.name.clone(),
+            repository: image.repository.to_string(),
+            version: image.version.clone(),
+            tag: image.tag.to_string(),
+            digest: image.digest,
+            chosen: image.chosen.clone(),
+            created: image.created.clone(),
+            created_from: image.created_from.map(|source| source.as_str()),
+            file: file.to_owned(),
+            asked: reason.asked.iter().map(|asked| AskedShape { what: asked.what.clone(), line: asked.line }).collect(),
+            needed_by: reason.needed_by.iter().cloned().map(|(name, what)| NeedShape { name, what }).collect(),
+            needs: image.requires.clone(),
+        }
+    }
+
+    /// Returns what a word for the choice means.
+    fn chosen(&self) -> String {
+        match self.chosen.split_once(':') {
+            Some(("follows", other)) => format!("it has the version of {other}"),
+            Some(("forced-by", other)) => format!("it is the newest that goes with {other}"),
+            _ => match self.chosen.as_str() {
+                "highest" => "it is the newest that is wanted".to_owned(),
+                "lowest" => "it is the oldest that is wanted".to_owned(),
+                "precise" => "it was asked for by `update --precise`".to_owned(),
+                other => other.to_owned(),
+            },
+        }
+    }
+}
+
+impl Document for WhyDocument {
+    fn command(&self) -> &'static str {
+        "why"
+    }
+
+    fn text(&self, text: &mut Text) {
+        text.line(format_args!("{} {}  {}:{}@{}", self.name, self.version, self.repository, self.tag, self.digest));
+        text.line(format_args!("  chosen: {}", self.chosen()));
+        for AskedShape { what, line } in &self.asked {
+            text.line(format_args!("  asked:  {what}  ({}:{line})", self.file));
+        }
+        for NeedShape { name, what } in &self.needed_by {
+            text.line(format_args!("  needed: by {name}, {what}"));
+        }
+        for need in &self.needs {
+            text.line(format_args!("  needs:  {need}"));
+        }
+        if let (Some(created), Some(from)) = (&self.created, self.created_from) {
+            text.line(format_args!("  made:   {created}, says its {from}"));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What a lock holds and why, from the two files of a project alone.
+
+use std::collections::BTreeMap;
+
+use resolve::lock::LockedImage;
+use resolve::project::Needed;
+
+use crate::error::OpsError;
+use crate::lock::require_image;
+use crate::project::OpenProject;
+
+/// What is locked of an image, and why.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    /// Its name.
+    pub name: String,
+    /// What is locked.
+    pub locked: LockedImage,
+    /// What is asked of it, each with the line of the file on which it stands.
+    pub asked: Vec<Asked>,
+    /// The images that need it, with what they need.
+    pub needed_by: Vec<(String, String)>,
+    /// Files of the project into which its reference is written.
+    pub targets: Vec<String>,
+}
+
+/// Something that is asked of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What is asked, as in `version ^1.57`.
+    pub what: String,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+/// Returns why an image is locked as it is.
+///
+/// # Errors
+/// [`OpsError::NotFound`] when the project has no such image, or the lock does not.
+pub fn why(open: &OpenProject, name: &str) -> Result<Reason, OpsError> {
+    require_image(open, name)?;
+    let missing =
+        || OpsError::NotFound { location: open.lock_file().display().to_string(), name: format!("image `{name}`") };
+    let image = open.project.images.get(name).ok_or_else(missing)?;
+    let locked = open.lock.images.get(name).ok_or_else(missing)?;
+    let mut asked = Vec::new();
+    let mut ask = |what: String, place: usize| asked.push(Asked { what, line: line(&open.text, place) });
+    ask(format!("version {}", image.version), image.places.version.start);
+    if let Some(followed) = &image.follows {
+        ask(format!("follows {followed}"), image.places.follows.start);
+    }
+    let name_place = image.places.name.start;
+    if let Some(variant) = &image.variant {
+        ask(format!("variant {variant}"), name_place);
+    }
+    for (axis, wanted) in &image.axes {
+        ask(format!("{axis} {}", wanted.requirement), name_place);
+    }
+    if image.hold {
+        ask("held".to_owned(), name_place);
+    }
+    for edge in &open.project.edges {
+        for (other, needed) in edge.requires.iter().filter(|(other, _)| *other == name) {
+            let needed = if *needed == Needed::Same { "same version".to_owned() } else { needed.to_string() };
+            ask(format!("{} needs {other} {needed}", edge.image), edge.place.start);
+        }
+    }
+    let targets = open.project.targets.iter().flat_map(|target| target.paths.iter().cloned()).collect();
+    let needed_by = needed_by(open, name);
+    Ok(Reason { name: name.to_owned(), locked: locked.clone(), asked, needed_by, targets })
+}
+
+/// Returns the images that need one, each with what it needs.
+pub fn needed_by(open: &OpenProject, name: &str) -> Vec<(String, String)> {
+    let needs = open.lock.images.iter().flat_map(|(other, locked)| {
+        locked.requires.iter().filter_map(move |need| {
+            let (needed, what) = need.split_once(' ')?;
+            (needed == name).then(|| (other.clone(), what.to_owned()))
+        })
+    });
+    needs.collect()
+}
+
+/// Returns what every image needs, by its name: the names of others and what is needed of them.
+pub fn needs(open: &OpenProject) -> BTreeMap<String, Vec<(String, String)>> {
+    let split = |need: &String| need.split_once(' ').map(|(name, what)| (name.to_owned(), what.to_owned()));
+    let images = open.lock.images.iter();
+    images.map(|(name, locked)| (name.clone(), locked.requires.iter().filter_map(split).collect())).collect()
+}
+
+fn line(text: &str, place: usize) -> usize {
+    text.get(..place).map_or(1, |before| before.bytes().filter(|byte| *byte == b'\n').count() + 1)
+}
