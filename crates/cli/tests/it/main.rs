@@ -10,6 +10,8 @@ mod desk;
 mod failures;
 mod look;
 mod progress;
+mod project;
+mod releases;
 mod server;
 mod store;
 mod tour;

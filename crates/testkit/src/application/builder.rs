@@ -26,6 +26,8 @@ pub struct Image {
     pub layers: Vec<Layer>,
     /// Docker schema 2 instead of OCI.
     pub docker: bool,
+    /// When it was made, in the form of RFC 3339.
+    pub created: String,
 }
 
 impl Image {
@@ -34,13 +36,25 @@ impl Image {
     /// # Panics
     /// When `platform` is no platform.
     pub fn new(platform: &str, layers: &[Layer]) -> Self {
-        Self { platform: platform.parse().unwrap(), layers: layers.to_vec(), docker: false }
+        Self {
+            platform: platform.parse().unwrap(),
+            layers: layers.to_vec(),
+            docker: false,
+            created: CREATED.to_owned(),
+        }
     }
 
     /// Returns the same image in docker's format.
     #[must_use]
-    pub const fn docker(mut self) -> Self {
+    pub fn docker(mut self) -> Self {
         self.docker = true;
+        self
+    }
+
+    /// Returns the same image, made at another time.
+    #[must_use]
+    pub fn created(mut self, created: &str) -> Self {
+        created.clone_into(&mut self.created);
         self
     }
 }
@@ -116,7 +130,7 @@ impl ApplicationBuilder {
         let history: Vec<Value> =
             diff_ids.iter().map(|_| json!({"created": CREATED, "created_by": "testkit"})).collect();
         let mut config = json!({
-            "created": CREATED,
+            "created": image.created,
             "architecture": image.platform.architecture,
             "os": image.platform.os,
             "config": {"Cmd": ["/opt/base/run"], "Labels": {"org.opencontainers.image.title": "testkit"}},

@@ -1,0 +1,230 @@
+//! `init`, `add`, `lock`, `update`, `outdated` and what explains them.
+
+use crate::desk::{Desk, Outcome};
+use crate::releases::{Release, publish, release};
+use crate::server::Server;
+
+/// Returns a desk with a project of three images on it, which is not locked yet, and the registry of its images.
+fn project() -> (Desk, Server) {
+    let (desk, server) = (Desk::new(), Server::new());
+    let collector = [
+        release("2025-01-10", &["1.56.0"]),
+        release("2025-02-10", &["1.57.0"]),
+        release("2025-03-10", &["1.58.0", "1.58", "1", "latest"]),
+    ];
+    publish(&desk, &server, "jaeger/collector", &collector);
+    publish(&desk, &server, "jaeger/query", &[release("2025-02-11", &["1.57.0"]), release("2025-03-11", &["1.58.0"])]);
+    let db = [release("2025-01-01", &["4.1.9-bookworm"]), release("2025-01-02", &["4.1.10-bookworm", "4.1.10-trixie"])];
+    publish(&desk, &server, "db", &db);
+    desk.write("Supercargo.toml", &text(&server));
+    (desk, server)
+}
+
+fn text(server: &Server) -> String {
+    format!(
+        "# ours\n[project]\nname = \"jaeger\"\nplatforms = [\"linux/amd64\"]\n\n[registries.up]\nhost = \"{}\"\n\n[images]\n\
+         collector = {{ repo = \"up/jaeger/collector\", version = \"^1.56\" }}\n\
+         query     = {{ repo = \"up/jaeger/query\", version = \"^1.57\", follows = \"collector\" }} # with it\n\
+         storage   = {{ repo = \"up/db\", version = \"~4.1\", tag = \"{{version}}-{{os}}\", axes = {{ os = \"bookworm\" }} }}\n",
+        server.host()
+    )
+}
+
+/// Returns output with what is different in every run taken out.
+fn stable(text: &str, server: &Server) -> String {
+    text.replace(&server.host(), "HOST")
+}
+
+fn read(desk: &Desk, name: &str) -> String {
+    std::fs::read_to_string(desk.path(name)).unwrap()
+}
+
+#[test]
+fn a_project_is_locked_and_stays_as_it_is() {
+    let (desk, server) = project();
+    insta::assert_snapshot!(desk.ok(&["lock"]), @"");
+    let locked = read(&desk, "Supercargo.lock");
+    insta::assert_snapshot!(stable(&locked.lines().take(30).collect::<Vec<_>>().join("\n"), &server), @"");
+    assert_eq!(desk.ok(&["lock"]), "");
+    assert_eq!(read(&desk, "Supercargo.lock"), locked);
+    publish(&desk, &server, "jaeger/collector", &[release("2025-04-10", &["1.59.0"])]);
+    desk.ok(&["lock"]);
+    desk.write("Supercargo.toml", &text(&server).replace("^1.56", "^1"));
+    desk.ok(&["lock"]);
+    assert_eq!(read(&desk, "Supercargo.lock"), locked, "a new release, and a wider range");
+    std::fs::remove_file(desk.path("Supercargo.lock")).unwrap();
+    desk.write("Supercargo.toml", &text(&server).replace("^1.56", "~1.58"));
+    desk.ok(&["lock"]);
+    assert_eq!(read(&desk, "Supercargo.lock"), locked, "made anew");
+}
+
+#[test]
+fn outdated_says_what_an_update_would_take() {
+    let (desk, server) = project();
+    desk.ok(&["lock", "--as-of", "2025-02-28"]);
+    insta::assert_snapshot!(without_age(&desk.ok(&["outdated"])), @"");
+    let json = desk.json(&["outdated"]);
+    assert_eq!(json["images"][0]["outdated"], true);
+    assert_eq!(desk.run(&["outdated", "--exit-code"]).code, 1);
+    insta::assert_snapshot!(desk.ok(&["update"]), @"");
+    assert_eq!(desk.run(&["outdated", "--exit-code"]).code, 0);
+    // The tag of a locked version is pointed elsewhere.
+    publish(&desk, &server, "db", &[release("2025-09-09", &["4.1.10-bookworm"])]);
+    let said = without_age(&desk.ok(&["outdated"]));
+    assert!(said.contains("MOVED: now sha256:"), "{said}");
+    let Outcome { code, stderr, .. } = desk.run(&["update"]);
+    assert_eq!(code, 0);
+    assert!(stderr.contains("warning: `storage`: the tag 4.1.10-bookworm names sha256:"), "{stderr}");
+    desk.write("Supercargo.toml", &format!("{}\n[policy]\nmoved-tags = \"error\"\n", text(&server)));
+    desk.fails(&["update"], 6);
+    desk.write("Supercargo.toml", &format!("{}\n[policy]\nmoved-tags = \"follow\"\n", text(&server)));
+    let moved = desk.ok(&["update"]);
+    assert!(moved.contains("is now sha256:"), "{moved}");
+}
+
+/// Takes the column of ages out, which grow.
+fn without_age(table: &str) -> String {
+    let age = |word: &str| word.ends_with('d') && word[..word.len() - 1].parse::<u64>().is_ok();
+    let line =
+        |line: &str| line.split(' ').map(|word| if age(word) { "#d" } else { word }).collect::<Vec<_>>().join(" ");
+    table.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn updates_move_what_is_named_and_what_it_needs() {
+    let (desk, _server) = project();
+    desk.ok(&["lock", "--as-of", "2025-02-28"]);
+    insta::assert_snapshot!(desk.ok(&["update", "query"]), @"");
+    insta::assert_snapshot!(desk.ok(&["update", "collector", "--precise", "1.57.0"]), @"");
+    desk.ok(&["hold", "collector"]);
+    assert_eq!(desk.ok(&["update"]), "");
+    let said = desk.fails(&["update", "query", "--precise", "1.58.0"], 3);
+    insta::assert_snapshot!(said, @"");
+    desk.ok(&["unhold", "collector"]);
+    assert!(desk.ok(&["update"]).contains("1.58.0"));
+    desk.fails(&["update", "nobody"], 9);
+    desk.fails(&["update", "--precise", "1"], 2);
+}
+
+#[test]
+fn the_lock_is_explained_without_a_registry() {
+    let (desk, server) = project();
+    desk.ok(&["lock"]);
+    let why = stable(&desk.ok(&["why", "query"]), &server);
+    insta::assert_snapshot!(without_digests(&why), @"");
+    insta::assert_snapshot!(without_digests(&desk.ok(&["tree", "--artifacts"])), @"");
+    insta::assert_snapshot!(without_digests(&desk.ok(&["tree", "--invert", "collector"])), @"");
+    drop(server);
+    desk.ok(&["tree"]);
+    desk.ok(&["why", "storage"]);
+    desk.ok(&["lock", "--check"]);
+    desk.ok(&["lock"]);
+    desk.fails(&["candidates", "query"], 4);
+    desk.fails(&["outdated"], 4);
+}
+
+fn without_digests(text: &str) -> String {
+    let mut rest = text;
+    let mut shown = String::new();
+    while let Some((before, after)) = rest.split_once("sha256:") {
+        shown.push_str(before);
+        shown.push_str("sha256:…");
+        rest = after.trim_start_matches(|digit: char| digit.is_ascii_hexdigit());
+    }
+    shown + rest
+}
+
+#[test]
+fn a_stale_lock_is_told_from_a_fresh_one() {
+    let (desk, server) = project();
+    let said = desk.fails(&["lock", "--check"], 1);
+    assert!(said.contains("error: there is no Supercargo.lock"), "{said}");
+    desk.ok(&["lock"]);
+    assert_eq!(desk.ok(&["lock", "--check"]), "");
+    desk.write("Supercargo.toml", &text(&server).replace("^1.56", "~1.57"));
+    insta::assert_snapshot!(desk.fails(&["lock", "--check"], 1), @"");
+    desk.fails(&["tree"], 1);
+    assert!(desk.ok(&["lock"]).contains("1.57.0"));
+}
+
+#[test]
+fn candidates_have_their_reasons() {
+    let (desk, server) = project();
+    let amd64 = Release { tags: &["1.59.0"], day: "2025-05-01", platforms: &["linux/arm64"] };
+    publish(
+        &desk,
+        &server,
+        "jaeger/collector",
+        &[amd64, release("2025-05-02", &["2.0.0"]), release("2025-05-03", &["1.60.0-rc.1"])],
+    );
+    insta::assert_snapshot!(desk.ok(&["candidates", "collector"]), @"");
+    assert_eq!(desk.json(&["candidates", "collector"])["candidates"][2]["code"], "not-on-platform");
+}
+
+#[test]
+fn what_cannot_be_is_explained_with_its_line() {
+    let (desk, server) = project();
+    desk.write("Supercargo.toml", &text(&server).replace("^1.56", "~1.56"));
+    insta::assert_snapshot!(desk.fails(&["lock"], 3), @"");
+    assert!(!desk.path("Supercargo.lock").exists());
+    desk.write("Supercargo.toml", &text(&server).replace("follows", "folows"));
+    insta::assert_snapshot!(desk.fails(&["lock"], 2), @"");
+    desk.write(
+        "Supercargo.toml",
+        &text(&server).replace("tag = \"{version}-{os}\", axes = { os = \"bookworm\" }", "optional = false"),
+    );
+    insta::assert_snapshot!(stable(&desk.fails(&["lock"], 3), &server), @"");
+    desk.write("Supercargo.toml", &text(&server).replace("up/db", "up/absent"));
+    desk.fails(&["lock"], 9);
+}
+
+#[test]
+fn images_are_added_and_taken_out() {
+    let (desk, server) = (Desk::new(), Server::new());
+    let releases = [
+        release("2025-01-10", &["3.12.1", "3.12.1-slim", "3.12", "3.12-slim"]),
+        release("2025-02-10", &["3.13.0", "3.13.0-slim", "3.13", "3", "latest"]),
+    ];
+    publish(&desk, &server, "python", &releases);
+    assert_eq!(desk.ok(&["init", "--name", "app"]), "Supercargo.toml\n");
+    desk.fails(&["init"], 2);
+    let python = server.at("python");
+    insta::assert_snapshot!(desk.ok(&["add", &python]), @"");
+    desk.ok(&["add", &format!("{python}:3.12-slim"), "--as", "old"]);
+    desk.ok(&["add", &format!("{python}@=3.12.1"), "--as", "pinned", "--variant", "slim", "--group", "dev"]);
+    insta::assert_snapshot!(stable(&read(&desk, "Supercargo.toml"), &server), @"");
+    desk.fails(&["add", &python], 2);
+    desk.fails(&["add", &format!("{python}@^4"), "--as", "new"], 3);
+    let before = read(&desk, "Supercargo.toml");
+    assert!(!before.contains("new ="));
+    insta::assert_snapshot!(desk.ok(&["remove", "old", "python"]), @"");
+    desk.fails(&["remove", "old"], 9);
+}
+
+#[test]
+fn locks_are_compared() {
+    let (desk, server) = project();
+    desk.ok(&["lock", "--as-of", "2025-02-28"]);
+    std::fs::copy(desk.path("Supercargo.lock"), desk.path("old.lock")).unwrap();
+    desk.ok(&["update"]);
+    insta::assert_snapshot!(desk.ok(&["diff", "old.lock"]), @"");
+    assert_eq!(desk.run(&["diff", "old.lock", "--exit-code"]).code, 1);
+    assert_eq!(desk.run(&["diff", "old.lock", "old.lock", "--exit-code"]).code, 0);
+    desk.fails(&["diff", "absent.lock"], 9);
+    drop(server);
+}
+
+#[test]
+fn the_state_of_a_day_can_be_had_again() {
+    let (desk, _server) = project();
+    for (day, collector) in [("2025-02-15", "1.57.0"), ("2025-03-10", "1.58.0"), ("2025-03-11", "1.58.0")] {
+        let query = if day == "2025-03-10" { "1.57.0" } else { collector };
+        let collector = query;
+        let changes = desk.json(&["lock", "--as-of", day, "--dry-run"]);
+        assert_eq!(changes["changes"][0]["to"]["version"], collector, "{day}");
+        assert_eq!(changes["changes"][1]["to"]["version"], query, "{day}");
+    }
+    desk.fails(&["lock", "--as-of", "2024-01-01"], 3);
+    let said = desk.fails(&["lock", "--as-of", "yesterday"], 2);
+    assert!(said.contains("--as-of"), "{said}");
+}
