@@ -47,7 +47,7 @@ use order::Order;
 use search::{Failure, Search};
 
 /// How much work [`solve`] does at most, in units of about one comparison.
-pub const MAX_WORK: u64 = 50_000_000;
+pub const MAX_WORK: u64 = 100_000_000;
 
 /// Why there is no solution to return.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -28,7 +28,7 @@ pub(super) struct Run<'a> {
 
 /// All edges of a problem.
 pub(super) struct Edges<'a> {
-    edges: Vec<Edge<'a>>,
+    all: Vec<Edge<'a>>,
     /// Those of candidates of each package, but for what they require of their own package.
     outgoing: PerPackage<Vec<usize>>,
     incoming: PerPackage<Vec<usize>>,
@@ -48,8 +48,8 @@ pub(super) struct Together {
 
 impl<'a> Edges<'a> {
     pub(super) fn of(problem: &'a Problem) -> Self {
-        let mut all = Self {
-            edges: Vec::new(),
+        let mut edges = Self {
+            all: Vec::new(),
             outgoing: PerPackage::of(problem, |_| Vec::new()),
             incoming: PerPackage::of(problem, |_| Vec::new()),
             of_themselves: Vec::new(),
@@ -66,18 +66,18 @@ impl<'a> Edges<'a> {
                     *times = if *last == candidates_seen { *times + 1 } else { 0 };
                     *last = candidates_seen;
                     let edge =
-                        *known.entry((requires.package, *times)).or_insert_with(|| all.add(from, requires.package));
+                        *known.entry((requires.package, *times)).or_insert_with(|| edges.add(from, requires.package));
                     // The edge was added by this function, now or earlier.
-                    all.edges[edge].append(id.0, requires);
+                    edges.all[edge].append(id.0, requires);
                 }
             }
         }
-        all
+        edges
     }
 
     fn add(&mut self, from: PackageId, to: PackageId) -> usize {
-        let edge = self.edges.len();
-        self.edges.push(Edge { from, to, runs: Vec::new() });
+        let edge = self.all.len();
+        self.all.push(Edge { from, to, runs: Vec::new() });
         if from == to {
             self.of_themselves.push(edge);
         } else {
@@ -90,7 +90,7 @@ impl<'a> Edges<'a> {
     /// Returns an edge by the place that another method gave.
     pub(super) fn get(&self, edge: usize) -> &Edge<'a> {
         // Edges are never taken away.
-        &self.edges[edge]
+        &self.all[edge]
     }
 
     /// Returns the edges from the package to others.

@@ -75,13 +75,16 @@ pub enum Because {
 impl Explanation {
     /// Returns what the last node follows from, with it. No node may come before one that it follows from.
     pub(super) fn of(nodes: Vec<Node>) -> Self {
+        // Causes come before what follows from them, so that their numbers are places in both lists.
         let mut needed = vec![false; nodes.len()];
         if let Some(last) = needed.last_mut() {
             *last = true;
         }
         for (place, node) in nodes.iter().enumerate().rev() {
             if let (true, Because::Follows(causes)) = (needed[place], &node.because) {
-                causes.iter().for_each(|cause| needed[cause.0 as usize] = true);
+                for cause in causes {
+                    needed[cause.0 as usize] = true;
+                }
             }
         }
         let mut kept: Vec<Node> = Vec::new();
@@ -93,7 +96,9 @@ impl Explanation {
             let mut place = next;
             if is_needed {
                 if let Because::Follows(causes) = &mut node.because {
-                    causes.iter_mut().for_each(|cause| *cause = places[cause.0 as usize]);
+                    for cause in causes {
+                        *cause = places[cause.0 as usize];
+                    }
                 } else {
                     place = *facts.entry(node.because.clone()).or_insert(next);
                 }

@@ -27,11 +27,9 @@ impl<'a> Labels<'a> {
     /// Returns the name of the package and those of its candidates of which something is said that is of no interest for
     /// candidates that are not open: `query 1.57.0 to 1.76.0`, or `query` if it is said of all others.
     pub(super) fn subject(&self, package: PackageId, candidates: &CandidateSet) -> String {
-        let open = &self.open[package];
-        if !open.is_empty() && open.is_subset(candidates) {
-            return self.name(package).to_owned();
-        }
-        self.named(package, candidates)
+        let (open, count) = (&self.open[package], self.count(package));
+        let is_all = candidates.len() == count || (!open.is_empty() && open.is_subset(candidates));
+        if is_all { self.name(package).to_owned() } else { self.named(package, candidates) }
     }
 
     /// Returns the name of the package and these candidates of it, where those that are not open do not count:
@@ -45,14 +43,17 @@ impl<'a> Labels<'a> {
         self.text(package, candidates, |_| false)
     }
 
+    fn count(&self, package: PackageId) -> usize {
+        self.problem.package(package).map_or(0, |it| it.candidates.len())
+    }
+
     fn text(
         &self,
         package: PackageId,
         candidates: &CandidateSet,
         is_bridged: impl Fn(&CandidateSet) -> bool,
     ) -> String {
-        let name = self.name(package);
-        let count = self.problem.package(package).map_or(0, |it| it.candidates.len());
+        let (name, count) = (self.name(package), self.count(package));
         if candidates.len() == count && count > 1 {
             return format!("all {count} versions of {name}");
         }
@@ -73,7 +74,7 @@ impl<'a> Labels<'a> {
             [only] => format!("{name} {}", range(only)),
             [first, .., last] if ranges.len() > MAX_RANGES => {
                 let (count, first, last) = (candidates.len(), label(first.0), label(last.1 - 1));
-                format!("{count} versions of {name} from {first} to {last}")
+                format!("{name} {first} to {last} ({count} versions)")
             }
             [first @ .., last] => {
                 let first: Vec<String> = first.iter().map(range).collect();

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use super::explanation::{Because, Explanation, Term};
 use super::labels::Labels;
-use super::problem::{Effect, PackageId, Problem, ReasonId, RootId};
+use super::problem::{Effect, Package, PackageId, Problem, ReasonId, RootId};
 use super::set::CandidateSet;
-use super::values::Values;
 
 /// Lines of an explanation at most, but for one that says how many were left out.
 pub const MAX_LINES: usize = 40;
-/// With no more facts than these, nobody needs to be told what follows from which.
-const FACTS_WITHOUT_CONCLUSIONS: usize = 8;
+/// With no more sentences than these, nobody needs to be told what follows from which.
+const LINES_WITHOUT_CONCLUSIONS: usize = 8;
 
 /// A sentence of an explanation, without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,18 +28,20 @@ impl Explanation {
     pub fn lines(&self, problem: &Problem) -> Vec<Line> {
         let labels = Labels::of(problem);
         let targets = self.nodes.iter().filter_map(|node| match &node.because {
-            Because::Requires { of, .. } => Some(*of),
+            Because::Requires { package, of, .. } if package != of => Some(*of),
             _ => None,
         });
         let writer = Writer { problem, labels, targets: targets.collect() };
-        let facts = self.nodes.iter().filter(|node| !matches!(node.because, Because::Follows(_)));
-        let mut lines = if facts.clone().count() <= FACTS_WITHOUT_CONCLUSIONS {
-            writer.facts(facts.map(|node| &node.because))
-        } else {
-            writer.steps(self)
-        };
+        let mut lines = writer.facts(self.nodes.iter().map(|node| &node.because));
+        if lines.len() > LINES_WITHOUT_CONCLUSIONS {
+            let steps = writer.steps(self);
+            // Where each of many candidates fails in its own way, the facts by themselves say more than the first steps.
+            if steps.len() <= MAX_LINES {
+                lines = steps;
+            }
+        }
         if lines.len() > MAX_LINES {
-            let text = format!("and {} more steps", lines.len() - MAX_LINES);
+            let text = format!("and {} more", lines.len() - MAX_LINES);
             lines.truncate(MAX_LINES);
             lines.push(Line { text, root: None });
         }
@@ -62,6 +63,17 @@ enum Fact {
     Refused(ReasonId),
     /// Of which package, the effect, what is said about it, and the lowest candidate if nothing is.
     Requires(PackageId, Effect, Result<Arc<str>, u32>),
+}
+
+impl Fact {
+    /// Returns by what facts about one package are ordered before anything else: what is required of each package last.
+    const fn kind(&self) -> (u8, Option<PackageId>) {
+        match self {
+            Self::Root(_) => (0, None),
+            Self::Refused(_) => (1, None),
+            Self::Requires(of, ..) => (2, Some(*of)),
+        }
+    }
 }
 
 /// What a sentence about facts needs to know.
@@ -103,9 +115,15 @@ impl Writer<'_> {
         }
         let mut lines = Vec::new();
         for package in in_order(&of_packages) {
-            for (fact, about) in of_packages.remove(&package).into_iter().flatten() {
-                let root = if let Fact::Root(root) = fact { Some(root) } else { None };
-                lines.push(Line { text: self.sentence(package, &fact, &about), root });
+            let mut facts: Vec<(Fact, About)> = of_packages.remove(&package).into_iter().flatten().collect();
+            facts.sort_by_key(|(fact, about)| (fact.kind(), about.candidates.first()));
+            let last_refused = facts.iter().rposition(|(fact, _)| matches!(fact, Fact::Refused(_)));
+            for (place, (fact, about)) in facts.iter().enumerate() {
+                let mut text = self.sentence(package, fact, about);
+                if Some(place) == last_refused {
+                    text.extend(self.newest_usable(package, &about.candidates));
+                }
+                lines.push(Line { text, root: if let Fact::Root(root) = fact { Some(*root) } else { None } });
             }
         }
         lines
@@ -134,10 +152,8 @@ impl Writer<'_> {
         match fact {
             Fact::Root(id) => self.root(package, *id),
             Fact::Refused(reason) => {
-                let (subject, text) = (self.labels.exactly(package, &about.candidates), self.problem.reason(*reason));
-                let newest = self.newest_usable(package).filter(|newest| about.candidates.first() > Some(newest.0));
-                let newest = newest.map_or(String::new(), |(_, label)| format!("; {label} is the newest that can"));
-                format!("{subject} cannot be used: {}{newest}", text.map_or("", |reason| &reason.text))
+                let text = self.problem.reason(*reason).map_or("", |reason| &reason.text);
+                format!("{} cannot be used: {text}", self.labels.exactly(package, &about.candidates))
             }
             Fact::Requires(of, effect, why) => {
                 let subject = self.labels.subject(package, &about.candidates);
@@ -145,17 +161,16 @@ impl Writer<'_> {
                     return format!("{subject} needs another version of itself");
                 }
                 let (why, name) = (why.as_deref().unwrap_or_default(), self.labels.name(*of));
+                let excluded = self.all(*of).difference(&about.allowed);
                 match effect {
-                    Effect::Limits => {
-                        let all = CandidateSet::all(self.problem.package(*of).map_or(0, super::Package::count));
-                        format!("{subject} excludes {}", self.labels.subject(*of, &all.difference(&about.allowed)))
-                    }
+                    Effect::Limits => format!("{subject} excludes {}", self.labels.named(*of, &excluded)),
                     Effect::Demands if about.allowed.is_empty() => {
                         format!("{subject} needs {}, {}", spaced(name, why), self.nothing(*of))
                     }
                     Effect::Demands if about.is_same && !why.is_empty() => format!("{subject} needs {name} {why}"),
                     Effect::Demands => {
-                        let allowed = self.labels.named(*of, &about.allowed);
+                        let name = || name.to_owned();
+                        let allowed = if excluded.is_empty() { name() } else { self.labels.named(*of, &about.allowed) };
                         let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
                         format!("{subject} needs {allowed}{why}")
                     }
@@ -166,14 +181,15 @@ impl Writer<'_> {
 
     fn root(&self, package: PackageId, id: RootId) -> String {
         let Some(root) = self.problem.root(id) else { return String::new() };
-        let (name, why) = (self.labels.name(package), &root.why);
-        let count = self.problem.package(package).map_or(0, |it| it.candidates.len());
-        if root.allowed.is_empty() && root.effect == Effect::Demands {
-            format!("{} is required, {}", spaced(name, why), self.nothing(package))
-        } else if root.effect == Effect::Demands && (root.allowed.len() == count || !self.targets.contains(&package)) {
-            format!("{} is required", spaced(name, why))
-        } else {
-            format!("{name} is limited to {why}")
+        let (name, why) = (self.labels.name(package), &*root.why);
+        let is_everything = self.problem.package(package).is_some_and(|it| it.candidates.len() == root.allowed.len());
+        match root.effect {
+            Effect::Demands if root.allowed.is_empty() => {
+                format!("{} is required, {}", spaced(name, why), self.nothing(package))
+            }
+            Effect::Demands if is_everything => format!("{name} is required"),
+            Effect::Demands if !self.targets.contains(&package) => format!("{} is required", spaced(name, why)),
+            _ => format!("{name} is limited to {why}"),
         }
     }
 
@@ -185,10 +201,15 @@ impl Writer<'_> {
         }
     }
 
-    /// Returns the newest candidate that is not refused.
-    fn newest_usable(&self, package: PackageId) -> Option<(super::CandidateId, &str)> {
+    /// Names the newest candidate that is not refused, if some that are refused are newer.
+    fn newest_usable(&self, package: PackageId, refused: &CandidateSet) -> Option<String> {
         let candidates = self.problem.package(package)?.candidates();
-        candidates.filter(|(_, it)| it.refused.is_none()).last().map(|(id, it)| (id, it.label.as_str()))
+        let (newest, it) = candidates.filter(|(_, it)| it.refused.is_none()).last()?;
+        (refused.last()? > newest).then(|| format!("; {} is the newest that can", it.label))
+    }
+
+    fn all(&self, package: PackageId) -> CandidateSet {
+        CandidateSet::all(self.problem.package(package).map_or(0, Package::count))
     }
 
     /// Returns what is concluded; `None` at the end, where everything is excluded.
@@ -199,8 +220,8 @@ impl Writer<'_> {
         let needed: Vec<String> = needed
             .into_iter()
             .map(|term| {
-                let count = self.problem.package(term.package).map_or(0, super::Package::count);
-                self.labels.named(term.package, &Values::all(count).difference(&term.values).candidates)
+                let left = self.all(term.package).difference(&term.values.candidates);
+                self.labels.named(term.package, &left)
             })
             .collect();
         match (&given[..], &needed[..]) {

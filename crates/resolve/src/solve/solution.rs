@@ -50,10 +50,9 @@ impl Solution {
         for (package, candidate) in &decisions {
             chosen[*package] = Some(*candidate);
         }
-        let open = problem.open();
         let standings = Standings::of(problem, &chosen);
         let because = |package: PackageId, candidate: CandidateId| {
-            let best = order.best(package, &open[package]);
+            let best = order.best(package, standings.open(package));
             if best == Some(candidate) {
                 return match problem.package(package) {
                     Some(it) if it.preferred == best => ChosenBecause::Preferred,

@@ -16,17 +16,17 @@ pub enum Standing {
     Refused(ReasonId),
     /// The user requires something else.
     Unmatched(RootId),
+    /// It requires of a package what cannot be chosen there, whatever else is, or what is not chosen.
+    Needs {
+        /// The package, perhaps its own.
+        of: PackageId,
+        /// Its requirement.
+        why: Arc<str>,
+    },
     /// What is chosen of another package requires something else.
     Excluded {
         /// The other package.
         by: PackageId,
-        /// Its requirement.
-        why: Arc<str>,
-    },
-    /// It requires of a package what is not chosen.
-    Needs {
-        /// The package, perhaps its own.
-        of: PackageId,
         /// Its requirement.
         why: Arc<str>,
     },
@@ -39,7 +39,8 @@ pub enum Standing {
 }
 
 /// Returns every candidate of a package and how it stands in the solution of the problem, from the oldest to the newest. Of
-/// several reasons against one it is the first in the order of [`Standing`].
+/// several reasons against one it is the first in the order of [`Standing`], but that what is merely not chosen comes after what
+/// others require.
 pub fn candidates(problem: &Problem, solution: &Solution, package: PackageId) -> Vec<(CandidateId, Standing)> {
     let Some(it) = problem.package(package) else { return Vec::new() };
     let mut standings = Vec::with_capacity(it.candidates.len());
@@ -72,6 +73,7 @@ pub fn candidates(problem: &Problem, solution: &Solution, package: PackageId) ->
 pub(super) struct Standings<'a> {
     problem: &'a Problem,
     chosen: &'a Chosen,
+    open: PerPackage<CandidateSet>,
     required: PerPackage<Vec<(PackageId, &'a Requires)>>,
 }
 
@@ -84,28 +86,47 @@ impl<'a> Standings<'a> {
                 required[requires.package].push((package, requires));
             }
         }
-        Self { problem, chosen, required }
+        Self { problem, chosen, open: problem.open(), required }
+    }
+
+    /// Returns which candidates of a package could be chosen if there were only the user's requirements and the reasons.
+    pub(super) fn open(&self, package: PackageId) -> &CandidateSet {
+        &self.open[package]
     }
 
     /// Returns those of some candidates of a package that do not go with what is chosen of other packages, and why.
     pub(super) fn against(&self, package: PackageId, mut candidates: CandidateSet) -> Vec<(CandidateId, Standing)> {
-        let mut standings = Vec::new();
+        let mut standings = self.in_need(package, &candidates, |requires, _| self.can_be_met(requires));
+        candidates = candidates.difference(&standings.iter().map(|(candidate, _)| *candidate).collect());
         for (by, requires) in self.required[package].iter().filter(|(by, _)| *by != package) {
             let excluded = candidates.difference(&requires.allowed);
             let standing = Standing::Excluded { by: *by, why: Arc::clone(&requires.why) };
             standings.extend(excluded.iter().map(|candidate| (candidate, standing.clone())));
             candidates = candidates.intersection(&requires.allowed);
         }
-        for candidate in candidates.iter() {
-            let requires = self.problem.candidate(package, candidate).into_iter().flat_map(|it| &it.requires);
-            let unmet = requires.into_iter().find(|requires| !self.is_met(requires, package, candidate));
-            standings.extend(
-                unmet.map(|requires| {
-                    (candidate, Standing::Needs { of: requires.package, why: Arc::clone(&requires.why) })
-                }),
-            );
-        }
+        let is_met = |requires: &Requires, candidate| self.is_met(requires, package, candidate);
+        standings.extend(self.in_need(package, &candidates, is_met));
         standings
+    }
+
+    /// Returns those of some candidates that have a requirement that is not met, and which.
+    fn in_need(
+        &self,
+        package: PackageId,
+        candidates: &CandidateSet,
+        is_met: impl Fn(&Requires, CandidateId) -> bool,
+    ) -> Vec<(CandidateId, Standing)> {
+        let unmet = |candidate| {
+            let unmet =
+                self.problem.candidate(package, candidate)?.requires.iter().find(|it| !is_met(it, candidate))?;
+            Some((candidate, Standing::Needs { of: unmet.package, why: Arc::clone(&unmet.why) }))
+        };
+        candidates.iter().filter_map(unmet).collect()
+    }
+
+    /// Tells whether there is a candidate that meets a requirement, were it not for other requirements of candidates.
+    fn can_be_met(&self, requires: &Requires) -> bool {
+        requires.effect == Effect::Limits || !requires.allowed.is_disjoint(&self.open[requires.package])
     }
 
     /// Tells whether what is chosen meets a requirement of a candidate.
