@@ -18,6 +18,7 @@
 //! | [`template`] | how tags are made of values |
 //! | [`tag`] | the tags of a repository, read together |
 //! | [`bisect`] | the search for the image, or the set of images, that broke something |
+//! | [`solve`] | one candidate of every package that is needed, or why there is none |
 //!
 //! A tag alone does not say what it is: `1.57` is a release where all have two numbers and moves where others have three,
 //! `-24` counts builds in one repository and names a platform in the next. So all tags of a repository are read together.

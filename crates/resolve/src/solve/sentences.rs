@@ -24,7 +24,7 @@ pub struct Line {
 
 impl Explanation {
     /// Returns the explanation in short sentences: what the user requires, what follows by which requirements of candidates,
-    /// and what stands in the way, each once. The first one with a `root` is the requirement that cannot be met.
+    /// and what stands in the way, each once.
     pub fn lines(&self, problem: &Problem) -> Vec<Line> {
         let labels = Labels::of(problem);
         let targets = self.nodes.iter().filter_map(|node| match &node.because {
@@ -61,8 +61,8 @@ struct Writer<'a> {
 enum Fact {
     Root(RootId),
     Refused(ReasonId),
-    /// Of which package, the effect, what is said about it, and the lowest candidate if nothing is.
-    Requires(PackageId, Effect, Result<Arc<str>, u32>),
+    /// Of which package, the effect, and what is said about it; or else what is allowed.
+    Requires(PackageId, Effect, Result<Arc<str>, CandidateSet>),
 }
 
 impl Fact {
@@ -77,11 +77,31 @@ impl Fact {
 }
 
 /// What a sentence about facts needs to know.
-#[derive(Default)]
 struct About {
     candidates: CandidateSet,
     allowed: CandidateSet,
+    /// Whether all of the candidates allow the same.
     is_same: bool,
+}
+
+impl About {
+    /// Takes facts together.
+    fn all(facts: &[&Because]) -> Self {
+        let (mut candidates, mut allowed, mut is_same) = (Vec::new(), Vec::new(), true);
+        let mut first: Option<&CandidateSet> = None;
+        for fact in facts {
+            match fact {
+                Because::Refused { candidates: refused, .. } => candidates.extend_from_slice(refused.ranges()),
+                Because::Requires { candidates: requiring, allowed: required, is_same: is_one, .. } => {
+                    candidates.extend_from_slice(requiring.ranges());
+                    allowed.extend_from_slice(required.ranges());
+                    is_same &= *is_one && first.get_or_insert(required) == &required;
+                }
+                Because::Root(_) | Because::Follows(_) => {}
+            }
+        }
+        Self { candidates: CandidateSet::joined(candidates), allowed: CandidateSet::joined(allowed), is_same }
+    }
 }
 
 impl Writer<'_> {
@@ -100,22 +120,16 @@ impl Writer<'_> {
 
     /// Returns the facts among these, those of one package together, and after those of all that require something of it.
     fn facts<'b>(&self, facts: impl Iterator<Item = &'b Because>) -> Vec<Line> {
-        let mut of_packages: BTreeMap<PackageId, BTreeMap<Fact, About>> = BTreeMap::new();
-        for fact in facts {
-            let Some((package, fact, about)) = self.fact(fact) else { continue };
-            let known = of_packages.entry(package).or_default();
-            match known.get_mut(&fact) {
-                None => drop(known.insert(fact, about)),
-                Some(known) => {
-                    known.is_same &= about.is_same && known.allowed == about.allowed;
-                    known.candidates = known.candidates.union(&about.candidates);
-                    known.allowed = known.allowed.union(&about.allowed);
-                }
+        let mut of_packages: BTreeMap<PackageId, BTreeMap<Fact, Vec<&Because>>> = BTreeMap::new();
+        for because in facts {
+            if let Some((package, fact)) = self.fact(because) {
+                of_packages.entry(package).or_default().entry(fact).or_default().push(because);
             }
         }
         let mut lines = Vec::new();
         for package in in_order(&of_packages) {
-            let mut facts: Vec<(Fact, About)> = of_packages.remove(&package).into_iter().flatten().collect();
+            let facts = of_packages.remove(&package).into_iter().flatten();
+            let mut facts: Vec<(Fact, About)> = facts.map(|(fact, all)| (fact, About::all(&all))).collect();
             facts.sort_by_key(|(fact, about)| (fact.kind(), about.candidates.first()));
             let last_refused = facts.iter().rposition(|(fact, _)| matches!(fact, Fact::Refused(_)));
             for (place, (fact, about)) in facts.iter().enumerate() {
@@ -129,20 +143,15 @@ impl Writer<'_> {
         lines
     }
 
-    fn fact(&self, because: &Because) -> Option<(PackageId, Fact, About)> {
+    /// Returns which package a fact is about, and what it is told together with; `None` for what is no fact.
+    fn fact(&self, because: &Because) -> Option<(PackageId, Fact)> {
         match because {
-            Because::Root(id) => {
-                let root = self.problem.root(*id)?;
-                Some((root.package, Fact::Root(*id), About { allowed: root.allowed.clone(), ..About::default() }))
-            }
-            Because::Refused { package, candidates, reason } => {
-                let about = About { candidates: candidates.clone(), ..About::default() };
-                Some((*package, Fact::Refused(*reason), about))
-            }
-            Because::Requires { package, candidates, of, allowed, effect, why, is_same } => {
-                let why = why.clone().ok_or_else(|| candidates.first().map_or(0, |first| first.0));
-                let about = About { candidates: candidates.clone(), allowed: allowed.clone(), is_same: *is_same };
-                Some((*package, Fact::Requires(*of, *effect, why), about))
+            Because::Root(id) => Some((self.problem.root(*id)?.package, Fact::Root(*id))),
+            Because::Refused { package, reason, .. } => Some((*package, Fact::Refused(*reason))),
+            Because::Requires { package, of, allowed, effect, why, .. } => {
+                // What is excluded is named itself, so that it matters whether it is the same.
+                let why = why.clone().filter(|why| *effect == Effect::Demands && !why.is_empty());
+                Some((*package, Fact::Requires(*of, *effect, why.ok_or_else(|| allowed.clone()))))
             }
             Because::Follows(_) => None,
         }
@@ -160,7 +169,7 @@ impl Writer<'_> {
                 if *of == package {
                     return format!("{subject} needs another version of itself");
                 }
-                let (why, name) = (why.as_deref().unwrap_or_default(), self.labels.name(*of));
+                let (why, name) = (why.as_deref().unwrap_or(""), self.labels.name(*of));
                 let excluded = self.all(*of).difference(&about.allowed);
                 match effect {
                     Effect::Limits => format!("{subject} excludes {}", self.labels.named(*of, &excluded)),
@@ -236,7 +245,7 @@ impl Writer<'_> {
 
 /// Returns the packages in the order in which their facts are told: after all packages that require something of them, as far
 /// as those do not require something of each other; each soon after them.
-fn in_order(facts: &BTreeMap<PackageId, BTreeMap<Fact, About>>) -> Vec<PackageId> {
+fn in_order(facts: &BTreeMap<PackageId, BTreeMap<Fact, Vec<&Because>>>) -> Vec<PackageId> {
     let targets = |package: PackageId| {
         let facts = facts.get(&package).into_iter().flat_map(|facts| facts.keys());
         facts.filter_map(|fact| if let Fact::Requires(of, ..) = fact { Some(*of) } else { None })

@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use super::problem::CandidateId;
 
-/// A set of candidates of one package, kept as ranges: versions that are alike stand side by side.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+/// A set of candidates of one package, kept as ranges: versions that are alike stand side by side. Sets are ordered, in no way that
+/// means anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CandidateSet {
     /// First and first one after, in ascending order; between two of them is a gap.
     ranges: Vec<(u32, u32)>,

@@ -205,6 +205,20 @@ fn a_version_excludes_what_is_demanded() {
 }
 
 #[test]
+fn each_version_excludes_another_one() {
+    let tale = jaeger()
+        .demand("query", "^1.60", Which::From("1.60.0"))
+        .demand("collector", "~1.58", Which::Only(&["1.58.0"]))
+        .excludes("query", Which::Only(&["1.60.0"]), "collector", &["1.55.0", "1.58.0"])
+        .excludes("query", Which::Only(&["1.76.0"]), "collector", &["1.58.0", "1.60.0"]);
+    assert_snapshot!(tale.why_not(), @r"
+    query ^1.60 is required (line 20)
+    query excludes collector 1.58.0
+    collector is limited to ~1.58 (line 21)
+    ");
+}
+
+#[test]
 fn a_version_contradicts_itself() {
     let tale = jaeger().demand("query", "=1.60.0", Which::Only(&["1.60.0"])).requires(
         "query",
