@@ -1,4 +1,5 @@
 //! What the names of images mean: tags as versions; and which of many images broke something. No I/O.
+//! What the names of images mean: tags as versions, and which of them are chosen. No I/O.
 //!
 //! ```text
 //!  tag ─▶ tokens ─▶ outline ─────────────┐
