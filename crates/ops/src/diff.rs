@@ -25,7 +25,7 @@ impl LockSource {
     /// Reads what a user has typed: a path that is there is a file, everything else a revision.
     pub fn parse(text: &str) -> Self {
         let path = Path::new(text);
-        if path.exists() || text.ends_with(".lock") {
+        if path.exists() || path.extension().is_some_and(|extension| extension == "lock") {
             return Self::File(path.to_owned());
         }
         Self::Revision(text.to_owned())

@@ -86,7 +86,7 @@ pub async fn remove(
     names: &[String],
     options: &LockRequest,
 ) -> Result<EditReport, OpsError> {
-    change(context, open, names, options, |file, name| file.remove(name)).await
+    change(context, open, names, options, resolve::project::ProjectFile::remove).await
 }
 
 /// Says that images stay as they are locked, or no longer.
@@ -179,7 +179,7 @@ pub(crate) fn propose(repository: &Repository, tag: Option<&Tag>, addition: &mut
     let read = tag.and_then(|tag| Some((tag, repository.reading(tag)?)));
     match read {
         Some((_, reading)) if reading.version.is_some() => {
-            from_reading(reading, reading.kind != Kind::Floating, addition)
+            from_reading(reading, reading.kind != Kind::Floating, addition);
         }
         // A word that moves: `latest` is where the newest release is, another is what it is.
         Some((tag, _)) if *tag != Tag::latest() => addition.template = Some(tag.to_string()),

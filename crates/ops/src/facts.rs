@@ -60,8 +60,8 @@ pub(crate) async fn examine(
         marked(context, store, manifest.digest()),
     )
     .await;
-    let (content, marked) = (facts?, marks?);
-    let facts = Facts { platforms: content.platforms, created: content.created, ..marked };
+    let (found, said) = (facts?, marks?);
+    let facts = Facts { platforms: found.platforms, created: found.created, ..said };
     Ok(Examined { manifest: Some(manifest), facts })
 }
 

@@ -135,11 +135,7 @@ fn directory(file: &Path) -> &Path {
 }
 
 fn lock_file(file: &Path) -> PathBuf {
-    directory(file)
-        .join(lock::FILE_NAME)
-        .strip_prefix("./")
-        .map(Path::to_owned)
-        .unwrap_or_else(|_| directory(file).join(lock::FILE_NAME))
+    file.with_file_name(lock::FILE_NAME)
 }
 
 /// Reads a text file of bounded size; `None` when it is not there.

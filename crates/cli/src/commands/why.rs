@@ -70,7 +70,7 @@ impl WhyDocument {
             digest: image.digest,
             chosen: image.chosen.clone(),
             created: image.created.clone(),
-            created_from: image.created_from.map(|source| source.as_str()),
+            created_from: image.created_from.map(ops::resolve::lock::TimeSource::as_str),
             file: file.to_owned(),
             asked: reason.asked.iter().map(|asked| AskedShape { what: asked.what.clone(), line: asked.line }).collect(),
             needed_by: reason.needed_by.iter().cloned().map(|(name, what)| NeedShape { name, what }).collect(),

@@ -42,9 +42,46 @@ fn read(desk: &Desk, name: &str) -> String {
 #[test]
 fn a_project_is_locked_and_stays_as_it_is() {
     let (desk, server) = project();
-    insta::assert_snapshot!(desk.ok(&["lock"]), @"");
+    insta::assert_snapshot!(desk.ok(&["lock"]), @r#"
+    IMAGE      FROM  TO
+    collector  -     1.58.0
+    query      -     1.58.0  follows:collector
+    storage    -     4.1.10
+    "#);
     let locked = read(&desk, "Supercargo.lock");
-    insta::assert_snapshot!(stable(&locked.lines().take(30).collect::<Vec<_>>().join("\n"), &server), @"");
+    let beginning = locked.lines().take(30).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(without_digests(&stable(&beginning, &server)), @r#"
+    # Written by supercargo; commit it, and let `supercargo lock` change it.
+    lock-version = 1
+
+    [[image]]
+    name = "collector"
+    repo = "HOST/jaeger/collector"
+    version = "1.58.0"
+    tag = "1.58.0"
+    aliases = ["1", "1.58", "latest"]
+    digest = "sha256:…"
+    kind = "index"
+    created = "2025-03-10T10:00:00Z"
+    created-from = "config"
+    chosen = "highest"
+
+    [[image.platform]]
+    on = "linux/amd64"
+    digest = "sha256:…"
+    config = "sha256:…"
+    layers = [
+      "sha256:…",
+      "sha256:…",
+    ]
+    bytes = 15881
+
+    [[image.platform]]
+    on = "linux/arm64"
+    digest = "sha256:…"
+    config = "sha256:…"
+    layers = [
+    "#);
     assert_eq!(desk.ok(&["lock"]), "");
     assert_eq!(read(&desk, "Supercargo.lock"), locked);
     publish(&desk, &server, "jaeger/collector", &[release("2025-04-10", &["1.59.0"])]);
@@ -62,11 +99,20 @@ fn a_project_is_locked_and_stays_as_it_is() {
 fn outdated_says_what_an_update_would_take() {
     let (desk, server) = project();
     desk.ok(&["lock", "--as-of", "2025-02-28"]);
-    insta::assert_snapshot!(without_age(&desk.ok(&["outdated"])), @"");
+    insta::assert_snapshot!(without_age(&desk.ok(&["outdated"])), @r#"
+    IMAGE      LOCKED  IN RANGE  LATEST   AGE  NOTES
+    collector  1.57.0  1.58.0    1.58.0  #d
+    query      1.57.0  1.58.0    1.58.0  #d  follows collector
+    storage    4.1.10  4.1.10    4.1.10  #d
+    "#);
     let json = desk.json(&["outdated"]);
     assert_eq!(json["images"][0]["outdated"], true);
     assert_eq!(desk.run(&["outdated", "--exit-code"]).code, 1);
-    insta::assert_snapshot!(desk.ok(&["update"]), @"");
+    insta::assert_snapshot!(desk.ok(&["update"]), @r#"
+    IMAGE      FROM    TO
+    collector  1.57.0  1.58.0
+    query      1.57.0  1.58.0  follows:collector
+    "#);
     assert_eq!(desk.run(&["outdated", "--exit-code"]).code, 0);
     // The tag of a locked version is pointed elsewhere.
     publish(&desk, &server, "db", &[release("2025-09-09", &["4.1.10-bookworm"])]);
@@ -94,12 +140,29 @@ fn without_age(table: &str) -> String {
 fn updates_move_what_is_named_and_what_it_needs() {
     let (desk, _server) = project();
     desk.ok(&["lock", "--as-of", "2025-02-28"]);
-    insta::assert_snapshot!(desk.ok(&["update", "query"]), @"");
-    insta::assert_snapshot!(desk.ok(&["update", "collector", "--precise", "1.57.0"]), @"");
+    insta::assert_snapshot!(desk.ok(&["update", "query"]), @r#"
+    IMAGE      FROM    TO
+    collector  1.57.0  1.58.0  forced-by:query
+    query      1.57.0  1.58.0  follows:collector
+    "#);
+    insta::assert_snapshot!(desk.ok(&["update", "collector", "--precise", "1.57.0"]), @r#"
+    IMAGE      FROM    TO
+    collector  1.58.0  1.57.0  precise
+    query      1.58.0  1.57.0  follows:collector
+    "#);
     desk.ok(&["hold", "collector"]);
     assert_eq!(desk.ok(&["update"]), "");
     let said = desk.fails(&["update", "query", "--precise", "1.58.0"], 3);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    error: no solution for `query`
+      --> Supercargo.toml:11:51
+       |
+    11 | query     = { repo = "up/jaeger/query", version = "^1.57", follows = "collector" } # with it
+       |                                                   ^^^^^^^ query =1.58.0 (precise) is required
+       = query needs collector same version
+       = collector is limited to =1.57.0 (held) (Supercargo.toml:10)
+    help: supercargo candidates query
+    "#);
     desk.ok(&["unhold", "collector"]);
     assert!(desk.ok(&["update"]).contains("1.58.0"));
     desk.fails(&["update", "nobody"], 9);
@@ -111,9 +174,28 @@ fn the_lock_is_explained_without_a_registry() {
     let (desk, server) = project();
     desk.ok(&["lock"]);
     let why = stable(&desk.ok(&["why", "query"]), &server);
-    insta::assert_snapshot!(without_digests(&why), @"");
-    insta::assert_snapshot!(without_digests(&desk.ok(&["tree", "--artifacts"])), @"");
-    insta::assert_snapshot!(without_digests(&desk.ok(&["tree", "--invert", "collector"])), @"");
+    insta::assert_snapshot!(without_digests(&why), @r#"
+    query 1.58.0  HOST/jaeger/query:1.58.0@sha256:…
+      chosen: it has the version of collector
+      asked:  version ^1.57  (Supercargo.toml:11)
+      asked:  follows collector  (Supercargo.toml:11)
+      needs:  collector =1.58.0
+      made:   2025-03-11T10:00:00Z, says its config
+    "#);
+    insta::assert_snapshot!(without_digests(&desk.ok(&["tree", "--artifacts"])), @r#"
+    collector 1.58.0  sha256:…  2 platforms
+      + sbom application/spdx+json sha256:…
+    query 1.58.0  sha256:…  2 platforms
+      + sbom application/spdx+json sha256:…
+      └ collector 1.58.0  sha256:…  2 platforms (=1.58.0)
+          + sbom application/spdx+json sha256:…
+    storage 4.1.10  sha256:…  2 platforms
+      + sbom application/spdx+json sha256:…
+    "#);
+    insta::assert_snapshot!(without_digests(&desk.ok(&["tree", "--invert", "collector"])), @r#"
+    collector 1.58.0  sha256:…  2 platforms
+      └ query 1.58.0  sha256:…  2 platforms (=1.58.0)
+    "#);
     drop(server);
     desk.ok(&["tree"]);
     desk.ok(&["why", "storage"]);
@@ -142,7 +224,11 @@ fn a_stale_lock_is_told_from_a_fresh_one() {
     desk.ok(&["lock"]);
     assert_eq!(desk.ok(&["lock", "--check"]), "");
     desk.write("Supercargo.toml", &text(&server).replace("^1.56", "~1.57"));
-    insta::assert_snapshot!(desk.fails(&["lock", "--check"], 1), @"");
+    insta::assert_snapshot!(desk.fails(&["lock", "--check"], 1), @r#"
+    error: Supercargo.lock is not up to date
+       = `collector` is locked at 1.58.0, and ~1.57 is wanted
+    help: supercargo lock
+    "#);
     desk.fails(&["tree"], 1);
     assert!(desk.ok(&["lock"]).contains("1.57.0"));
 }
@@ -157,23 +243,56 @@ fn candidates_have_their_reasons() {
         "jaeger/collector",
         &[amd64, release("2025-05-02", &["2.0.0"]), release("2025-05-03", &["1.60.0-rc.1"])],
     );
-    insta::assert_snapshot!(desk.ok(&["candidates", "collector"]), @"");
-    assert_eq!(desk.json(&["candidates", "collector"])["candidates"][2]["code"], "not-on-platform");
+    insta::assert_snapshot!(desk.ok(&["candidates", "collector"]), @r#"
+       VERSION      TAG          REASON
+       2.0.0        2.0.0        ^1.56 is wanted
+       1.60.0-rc.1  1.60.0-rc.1  it is a prerelease
+       1.59.0       1.59.0       query needs same version
+    *  1.58.0       1.58.0       forced-by:query
+       1.57.0       1.57.0       query needs same version
+       1.56.0       1.56.0       query needs same version
+    "#);
+    assert_eq!(desk.json(&["candidates", "collector"])["candidates"][1]["code"], "prerelease");
 }
 
 #[test]
 fn what_cannot_be_is_explained_with_its_line() {
     let (desk, server) = project();
     desk.write("Supercargo.toml", &text(&server).replace("^1.56", "~1.56"));
-    insta::assert_snapshot!(desk.fails(&["lock"], 3), @"");
+    insta::assert_snapshot!(desk.fails(&["lock"], 3), @r#"
+    error: no solution for `query`
+      --> Supercargo.toml:11:51
+       |
+    11 | query     = { repo = "up/jaeger/query", version = "^1.57", follows = "collector" } # with it
+       |                                                   ^^^^^^^ query is required
+       = query needs collector 1.57.0 to 1.58.0 (same version)
+       = collector is limited to ~1.56 (Supercargo.toml:10)
+    help: supercargo candidates query
+    "#);
     assert!(!desk.path("Supercargo.lock").exists());
     desk.write("Supercargo.toml", &text(&server).replace("follows", "folows"));
-    insta::assert_snapshot!(desk.fails(&["lock"], 2), @"");
+    insta::assert_snapshot!(desk.fails(&["lock"], 2), @r#"
+    error: `folows` is not a key that is known here
+      --> Supercargo.toml:11:60
+       |
+    11 | query     = { repo = "up/jaeger/query", version = "^1.57", folows = "collector" } # with it
+       |                                                            ^^^^^^ did you mean `follows`?
+    help: write `follows` in its place
+    "#);
     desk.write(
         "Supercargo.toml",
         &text(&server).replace("tag = \"{version}-{os}\", axes = { os = \"bookworm\" }", "optional = false"),
     );
-    insta::assert_snapshot!(stable(&desk.fails(&["lock"], 3), &server), @"");
+    insta::assert_snapshot!(stable(&desk.fails(&["lock"], 3), &server), @r#"
+    error: `storage` has no versions among the 3 tags of HOST/db
+      --> Supercargo.toml:12:41
+       |
+    12 | storage   = { repo = "up/db", version = "~4.1", optional = false }
+       |                                         ^^^^^^
+       = there is {version}-bookworm (2 versions, newest 4.1.10-bookworm)
+       = there is {version}-trixie (1 versions, newest 4.1.10-trixie)
+    help: set `variant` of `storage`: bookworm
+    "#);
     desk.write("Supercargo.toml", &text(&server).replace("up/db", "up/absent"));
     desk.fails(&["lock"], 9);
 }
@@ -189,15 +308,30 @@ fn images_are_added_and_taken_out() {
     assert_eq!(desk.ok(&["init", "--name", "app"]), "Supercargo.toml\n");
     desk.fails(&["init"], 2);
     let python = server.at("python");
-    insta::assert_snapshot!(desk.ok(&["add", &python]), @"");
+    insta::assert_snapshot!(desk.ok(&["add", &python]), @r#"
+    IMAGE   FROM  TO
+    python  -     3.13.0
+    "#);
     desk.ok(&["add", &format!("{python}:3.12-slim"), "--as", "old"]);
     desk.ok(&["add", &format!("{python}@=3.12.1"), "--as", "pinned", "--variant", "slim", "--group", "dev"]);
-    insta::assert_snapshot!(stable(&read(&desk, "Supercargo.toml"), &server), @"");
+    insta::assert_snapshot!(stable(&read(&desk, "Supercargo.toml"), &server), @r#"
+    [project]
+    name = "app"
+
+    [images]
+    python = { repo = "HOST/python", version = "^3.13" }
+    old = { repo = "HOST/python", version = "~3.12", variant = "slim" }
+    pinned = { repo = "HOST/python", version = "=3.12.1", variant = "slim", groups = ["dev"] }
+    "#);
     desk.fails(&["add", &python], 2);
     desk.fails(&["add", &format!("{python}@^4"), "--as", "new"], 3);
     let before = read(&desk, "Supercargo.toml");
     assert!(!before.contains("new ="));
-    insta::assert_snapshot!(desk.ok(&["remove", "old", "python"]), @"");
+    insta::assert_snapshot!(desk.ok(&["remove", "old", "python"]), @r#"
+    IMAGE   FROM    TO
+    old     3.12.1  -
+    python  3.13.0  -
+    "#);
     desk.fails(&["remove", "old"], 9);
 }
 
@@ -207,7 +341,11 @@ fn locks_are_compared() {
     desk.ok(&["lock", "--as-of", "2025-02-28"]);
     std::fs::copy(desk.path("Supercargo.lock"), desk.path("old.lock")).unwrap();
     desk.ok(&["update"]);
-    insta::assert_snapshot!(desk.ok(&["diff", "old.lock"]), @"");
+    insta::assert_snapshot!(desk.ok(&["diff", "old.lock"]), @r#"
+    IMAGE      FROM    TO
+    collector  1.57.0  1.58.0
+    query      1.57.0  1.58.0  follows:collector
+    "#);
     assert_eq!(desk.run(&["diff", "old.lock", "--exit-code"]).code, 1);
     assert_eq!(desk.run(&["diff", "old.lock", "old.lock", "--exit-code"]).code, 0);
     desk.fails(&["diff", "absent.lock"], 9);

@@ -23,8 +23,10 @@ pub(crate) const fn release<'a>(day: &'a str, tags: &'a [&'a str]) -> Release<'a
 /// Publishes releases to a repository of a server.
 pub(crate) fn publish(desk: &Desk, server: &Server, repository: &str, releases: &[Release<'_>]) {
     for (number, release) in releases.iter().enumerate() {
-        let seed =
-            repository.bytes().chain(release.day.bytes()).fold(number as u64, |seed, byte| seed * 31 + u64::from(byte));
+        let seed = repository
+            .bytes()
+            .chain(release.day.bytes())
+            .fold(number as u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let mut builder = ApplicationBuilder::new(seed);
         let base = builder.layer("base", 300);
         let images: Vec<_> = release

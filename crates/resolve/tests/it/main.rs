@@ -7,7 +7,6 @@ mod lock;
 mod project;
 mod requirement;
 mod resolution;
-//! How tags are read, against what those who know the repositories say; and what is chosen of them, against brute force.
 mod solve;
 mod tags;
 mod template;
