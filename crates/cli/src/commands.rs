@@ -17,6 +17,7 @@ mod load;
 mod lock;
 mod locking;
 mod outdated;
+mod mark;
 mod pull;
 mod push;
 mod remove;
@@ -61,6 +62,7 @@ pub(crate) enum Command {
     Push(push::PushArguments),
     Attach(attach::AttachArguments),
     Tag(tag::TagArguments),
+    Mark(mark::MarkArguments),
     Delete(delete::DeleteArguments),
     Store(store::StoreArguments),
     Tour(tour::TourArguments),
@@ -93,6 +95,7 @@ impl Command {
             Self::Push(arguments) => arguments.run(session).await,
             Self::Attach(arguments) => arguments.run(session).await,
             Self::Tag(arguments) => arguments.run(session).await,
+            Self::Mark(arguments) => arguments.run(session).await,
             Self::Delete(arguments) => arguments.run(session).await,
             Self::Store(arguments) => arguments.run(session).await,
             Self::Tour(arguments) => arguments.run(session).await,

@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::Result;
+use oci::Timestamp;
 use ops::{Context, Progress};
 
 use crate::error;
@@ -35,6 +37,13 @@ impl Session {
             typed: typed.to_vec(),
             settings,
         }
+    }
+
+    /// Returns the time; `None` when the clock stands before 1970 or after 9999.
+    #[expect(clippy::disallowed_methods, reason = "this is the edge of the program")]
+    pub(crate) fn now() -> Option<Timestamp> {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Timestamp::from_seconds(i64::try_from(since.as_secs()).ok()?)
     }
 
     /// Begins to show a copy.

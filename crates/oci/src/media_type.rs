@@ -46,6 +46,8 @@ impl MediaType {
     pub const OCI_LAYER_ZSTD: Self = Self(Cow::Borrowed("application/vnd.oci.image.layer.v1.tar+zstd"));
     /// Bytes of no known type.
     pub const OCTET_STREAM: Self = Self(Cow::Borrowed("application/octet-stream"));
+    /// Any JSON.
+    pub const JSON: Self = Self(Cow::Borrowed("application/json"));
 
     /// The media types of manifests that are asked for, in the order of preference.
     pub const MANIFESTS: [Self; 5] =

@@ -133,8 +133,17 @@ pub struct ArtifactRequest {
 pub(crate) struct PreparedArtifact {
     /// Its manifest.
     pub(crate) manifest: Manifest,
-    /// The files and what the manifest says of them.
-    files: Vec<(FileRequest, Descriptor)>,
+    /// The layers, and where their content is.
+    layers: Vec<(Content, Descriptor)>,
+}
+
+/// The content of a layer.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    /// A file of the user's. Should it change after it was described, its digest is refused where it arrives.
+    File(PathBuf),
+    /// What this program has written.
+    Memory(Bytes),
 }
 
 /// Reads the files once and makes the manifest. Nothing is put anywhere.
@@ -147,30 +156,40 @@ pub(crate) async fn prepare(
     subject: Option<&Descriptor>,
 ) -> Result<PreparedArtifact, OpsError> {
     check(request)?;
-    let mut files = Vec::new();
+    let mut layers = Vec::new();
     for file in &request.files {
-        files.push((file.clone(), file.describe().await?));
+        layers.push((Content::File(file.path.clone()), file.describe().await?));
     }
+    assemble(&request.artifact_type, &request.annotations, layers, subject)
+}
+
+/// Makes the manifest of layers of which everything is known.
+pub(crate) fn assemble(
+    artifact_type: &str,
+    annotations: &Annotations,
+    layers: Vec<(Content, Descriptor)>,
+    subject: Option<&Descriptor>,
+) -> Result<PreparedArtifact, OpsError> {
     let config = Descriptor::empty_json();
-    let layers: Vec<&Descriptor> = files.iter().map(|(_, layer)| layer).collect();
+    let listed: Vec<&Descriptor> = layers.iter().map(|(_, layer)| layer).collect();
     // At least one layer is asked for; the empty object stands for none.
-    let layers = if layers.is_empty() { vec![&config] } else { layers };
+    let listed = if listed.is_empty() { vec![&config] } else { listed };
     let mut document = json!({
         "schemaVersion": 2,
         "mediaType": MediaType::OCI_MANIFEST,
-        "artifactType": request.artifact_type,
+        "artifactType": artifact_type,
         "config": config,
-        "layers": layers,
+        "layers": listed,
     });
     if let Some(subject) = subject {
         document["subject"] = json!(Descriptor::new(subject.media_type.clone(), subject.digest, subject.size));
     }
-    if !request.annotations.is_empty() {
-        document["annotations"] = json!(request.annotations);
+    if !annotations.is_empty() {
+        document["annotations"] = json!(annotations);
     }
     let bytes = serde_json::to_vec(&document).map_err(ManifestError::Json).map_err(TransferError::from)?;
     let manifest = Manifest::from_new(bytes.into(), &MediaType::OCI_MANIFEST, Algorithm::Sha256);
-    Ok(PreparedArtifact { manifest: manifest.map_err(TransferError::from)?, files })
+    Ok(PreparedArtifact { manifest: manifest.map_err(TransferError::from)?, layers })
 }
 
 impl PreparedArtifact {
@@ -179,10 +198,10 @@ impl PreparedArtifact {
     /// # Errors
     /// [`OpsError::Store`] with what the store brings, and when a file has changed since it was read.
     pub(crate) async fn put_blobs(&self, store: &dyn Store, progress: &dyn Progress) -> Result<(), OpsError> {
-        progress.planned(self.files.len(), self.files.iter().map(|(_, layer)| layer.size).sum(), 1);
-        let empty = InMemory(Bytes::from_static(b"{}"));
+        progress.planned(self.layers.len(), self.layers.iter().map(|(_, layer)| layer.size).sum(), 1);
+        let empty = Content::Memory(Bytes::from_static(b"{}"));
         store.put_blob(&Descriptor::empty_json(), &empty, &Meter::default()).await?;
-        let puts = self.files.iter().map(|(file, layer)| put_file(store, file, layer, progress));
+        let puts = self.layers.iter().map(|(content, layer)| put_layer(store, content, layer, progress));
         stream::iter(puts).buffer_unordered(store.concurrency().max(1)).try_collect::<Vec<()>>().await?;
         Ok(())
     }
@@ -201,43 +220,35 @@ fn check(request: &ArtifactRequest) -> Result<(), OpsError> {
     }
 }
 
-async fn put_file(
+async fn put_layer(
     store: &dyn Store,
-    file: &FileRequest,
+    content: &Content,
     layer: &Descriptor,
     progress: &dyn Progress,
 ) -> Result<(), OpsError> {
     let meter = Meter::default();
     progress.blob_started(layer, &meter);
-    let put = store.put_blob(layer, &OnDisk { path: file.path.clone() }, &meter).await?;
+    let put = store.put_blob(layer, content, &meter).await?;
     let outcome = if put == Put::Stored { BlobOutcome::Moved } else { BlobOutcome::Present };
     progress.blob_finished(layer, outcome);
     Ok(())
 }
 
-/// A blob that is in memory.
-pub(crate) struct InMemory(pub(crate) Bytes);
-
 #[async_trait]
-impl BlobSource for InMemory {
+impl BlobSource for Content {
     async fn open(&self, offset: u64) -> Result<BlobBody, StoreError> {
-        let skipped = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
-        Ok(BlobBody::from_bytes(self.0.slice(skipped..)))
-    }
-}
-
-/// A file of the user's. Should it change after it was described, its digest is refused where it arrives.
-struct OnDisk {
-    path: PathBuf,
-}
-
-#[async_trait]
-impl BlobSource for OnDisk {
-    async fn open(&self, offset: u64) -> Result<BlobBody, StoreError> {
-        let failed = |source| StoreError::File { action: "cannot read", path: self.path.clone(), source };
-        let file = File::open(&self.path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        Ok(BlobBody::from_file(file, offset, length.saturating_sub(offset)))
+        match self {
+            Self::File(path) => {
+                let failed = |source| StoreError::File { action: "cannot read", path: path.clone(), source };
+                let file = File::open(path).map_err(failed)?;
+                let length = file.metadata().map_err(failed)?.len();
+                Ok(BlobBody::from_file(file, offset, length.saturating_sub(offset)))
+            }
+            Self::Memory(bytes) => {
+                let skipped = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(BlobBody::from_bytes(bytes.slice(skipped..)))
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use oci::{Descriptor, Digest, Manifest, MediaType, Platform, Reference};
 use store::{Referrers, Store, SubjectIndexed};
 use transfer::{Progress, TransferError};
 
-use crate::artifact::{ArtifactRequest, prepare};
+use crate::artifact::{ArtifactRequest, PreparedArtifact, prepare};
 use crate::context::Context;
 use crate::error::OpsError;
 use crate::found::{find_in, open_to_change};
@@ -48,32 +48,64 @@ pub async fn attach(
     request: &AttachRequest,
     progress: Arc<dyn Progress>,
 ) -> Result<AttachReport, OpsError> {
-    let source = context.open_source(&request.subject).await?;
-    let location = source.location().to_owned();
-    let subject = subject(context, source, request).await?;
-    let artifact = prepare(&request.artifact, Some(&subject)).await?;
+    let about = About::find(context, &request.subject, request.platform.as_ref()).await?;
+    let artifact = prepare(&request.artifact, Some(&about.subject)).await?;
     if !request.dry_run {
-        let store = open_to_change(context, &request.subject).await?;
-        artifact.put_blobs(&*store, &*progress).await?;
-        let indexed = store.put_manifest(&artifact.manifest).await?;
-        progress.manifest_put(artifact.manifest.digest());
-        list(&*store, &subject.digest, &artifact.manifest, indexed).await?;
-        store.finish().await?;
+        about.put(context, &artifact, &*progress).await?;
     }
-    Ok(AttachReport { location, artifact: artifact.manifest.descriptor(), subject })
+    Ok(AttachReport { location: about.location, artifact: artifact.manifest.descriptor(), subject: about.subject })
 }
 
-/// Returns what the artifact is about. A digest that names no manifest may name a layer, of which the type is not known.
-async fn subject(context: &Context, store: Arc<dyn Store>, request: &AttachRequest) -> Result<Descriptor, OpsError> {
-    let missing = match find_in(context, Arc::clone(&store), &request.subject, request.platform.as_ref()).await {
-        Ok(found) => return Ok(found.manifest.descriptor()),
-        Err(error @ OpsError::Transfer(TransferError::NotFound { .. })) => error,
-        Err(error) => return Err(error),
-    };
-    let Some(digest) = request.subject.selector().digest else { return Err(missing) };
-    match store.stat_blob(&digest).await? {
-        Some(size) => Ok(Descriptor::new(MediaType::OCTET_STREAM, digest, size)),
-        None => Err(missing),
+/// What an artifact is to be about, and where it is.
+#[derive(Debug)]
+pub(crate) struct About<'a> {
+    /// As the user names it.
+    reference: &'a Reference,
+    /// Where it is.
+    pub(crate) location: String,
+    /// What it is.
+    pub(crate) subject: Descriptor,
+}
+
+impl<'a> About<'a> {
+    /// Finds what an artifact is to be about. A digest that names no manifest may name a layer, of which the type is not known.
+    ///
+    /// # Errors
+    /// As [`find_in`].
+    pub(crate) async fn find(
+        context: &Context,
+        reference: &'a Reference,
+        platform: Option<&Platform>,
+    ) -> Result<Self, OpsError> {
+        let store = context.open_source(reference).await?;
+        let location = store.location().to_owned();
+        let missing = match find_in(context, Arc::clone(&store), reference, platform).await {
+            Ok(found) => return Ok(Self { reference, location, subject: found.manifest.descriptor() }),
+            Err(error @ OpsError::Transfer(TransferError::NotFound { .. })) => error,
+            Err(error) => return Err(error),
+        };
+        let Some(digest) = reference.selector().digest else { return Err(missing) };
+        let Some(size) = store.stat_blob(&digest).await? else { return Err(missing) };
+        Ok(Self { reference, location, subject: Descriptor::new(MediaType::OCTET_STREAM, digest, size) })
+    }
+
+    /// Puts an artifact, and sees to it that it is listed.
+    ///
+    /// # Errors
+    /// [`OpsError::Usage`] for an archive, [`OpsError::Integrity`] when the store does not list the artifact afterwards, and what the
+    /// store brings.
+    pub(crate) async fn put(
+        &self,
+        context: &Context,
+        artifact: &PreparedArtifact,
+        progress: &dyn Progress,
+    ) -> Result<(), OpsError> {
+        let store = open_to_change(context, self.reference).await?;
+        artifact.put_blobs(&*store, progress).await?;
+        let indexed = store.put_manifest(&artifact.manifest).await?;
+        progress.manifest_put(artifact.manifest.digest());
+        list(&*store, &self.subject.digest, &artifact.manifest, indexed).await?;
+        Ok(store.finish().await?)
     }
 }
 

@@ -20,8 +20,13 @@ pub struct Found {
     pub selector: Selector,
     /// The manifest.
     pub manifest: Manifest,
+    /// What pointed to it, with what is written there.
+    pub descriptor: Descriptor,
     /// Its platform, when it was chosen from an index by it.
     pub platform: Option<Platform>,
+    /// The index that was named, when the manifest was chosen from it, and the one below it that holds the manifest, where that
+    /// is another.
+    pub indexes: Vec<Arc<Manifest>>,
 }
 
 impl Found {
@@ -57,11 +62,14 @@ pub async fn find_in(
     let manifest = fetch(context, &*store, &root).await?;
     match platform {
         Some(platform) if manifest.kind() == ManifestKind::Index => {
-            let (descriptor, manifest) = descend(context, &*store, manifest, platform).await?;
+            let root = Arc::new(manifest);
+            let (parent, descriptor, manifest) = descend(context, &*store, &root, platform).await?;
             let selector = Selector { tag: None, digest: Some(descriptor.digest) };
-            Ok(Found { store, selector, manifest, platform: descriptor.platform })
+            let mut indexes = vec![root, parent];
+            indexes.dedup();
+            Ok(Found { store, selector, manifest, platform: descriptor.platform.clone(), descriptor, indexes })
         }
-        _ => Ok(Found { store, selector, manifest, platform: None }),
+        _ => Ok(Found { store, selector, manifest, descriptor: root, platform: None, indexes: Vec::new() }),
     }
 }
 
@@ -99,27 +107,29 @@ pub(crate) async fn fetch(context: &Context, store: &dyn Store, descriptor: &Des
     })
 }
 
-/// Finds the first image for a platform, in the order of the index and of those nested in it.
+/// Finds the first image for a platform, in the order of the index and of those nested in it. Returns the index that holds it, what
+/// points to it there, and itself.
 async fn descend(
     context: &Context,
     store: &dyn Store,
-    root: Manifest,
+    root: &Arc<Manifest>,
     wanted: &Platform,
-) -> Result<(Descriptor, Manifest), OpsError> {
+) -> Result<(Arc<Manifest>, Descriptor, Manifest), OpsError> {
     let digest = *root.digest();
     let mut available: Vec<String> = Vec::new();
     // Content names its children by digest, so there is no way back to a parent; the depth is bounded all the same.
-    let mut indexes = vec![(root, 0)];
+    let mut indexes = vec![(Arc::clone(root), 0)];
     while let Some((index, depth)) = indexes.pop() {
         let mut nested = Vec::new();
         for child in index.children().iter().filter(|child| !child.is_buildkit_attestation()) {
             match (&child.platform, child.manifest_kind()) {
                 (Some(platform), Some(_)) if platform.satisfies(wanted) => {
-                    return Ok((child.clone(), fetch(context, store, child).await?));
+                    let image = fetch(context, store, child).await?;
+                    return Ok((Arc::clone(&index), child.clone(), image));
                 }
                 (Some(platform), _) => available.push(platform.to_string()),
                 (None, Some(ManifestKind::Index)) if depth < graph::walk::DEPTH_MAX => {
-                    nested.push((fetch(context, store, child).await?, depth + 1));
+                    nested.push((Arc::new(fetch(context, store, child).await?), depth + 1));
                 }
                 (None, _) => {}
             }

@@ -1,16 +1,42 @@
-//! What an image is: what its manifest, its configuration and its registry say.
+//! What an image is: what its manifest, its configuration, its artifacts and its registry say, each with where it is said.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`fact`] | what is said, by whom, and whether they agree |
+//! | `origin` | the keys of annotations and labels |
+//! | [`image`] | the images of an index and their configurations |
+//! | [`base`] | on what an image was built: what it claims against what its layers show |
+//! | [`life`] | the marks about it |
+//! | [`attached`] | what else is attached, by type |
+
+pub mod attached;
+pub mod base;
+pub mod fact;
+pub mod image;
+pub mod life;
+mod origin;
 
 use std::collections::BTreeMap;
 
-use graph::{EdgeKind, Graph, NodeId, Space, WalkOptions};
-use oci::limits::CONFIG_MAX_BYTES;
-use oci::{Descriptor, ImageConfig, Manifest, Platform, Reference, Tag, annotation};
-use store::Store;
+use graph::{NodeId, WalkOptions};
+use oci::{Manifest, ManifestKind, Platform, Reference, Selector, Tag, Timestamp};
 use transfer::RootRequest;
 
 use crate::context::Context;
 use crate::error::OpsError;
-use crate::found::{Found, find, read_blob};
+use crate::found::{Found, find};
+use crate::genealogy::{Memory, SeenImage};
+use base::Bases;
+use image::ReadImage;
+use origin::{Origin, Words};
+
+pub use attached::Attached;
+pub use base::{BaseClaim, BaseProof, BaseReport};
+pub use fact::{Evidence, Fact, Source, Statement};
+/// What is to be thought of a claim, and by what layers were recognised.
+pub use graph::genealogy::{KnownImage, Match, Verdict};
+pub use image::ImageSheet;
+pub use life::{LifeCycle, ReadMark};
 
 /// What to look at.
 #[derive(Clone, Debug)]
@@ -19,6 +45,10 @@ pub struct InspectRequest {
     pub reference: Reference,
     /// Of an index, the image for this platform.
     pub platform: Option<Platform>,
+    /// An image to look at too, as the base that this one may have been built on.
+    pub base: Option<Reference>,
+    /// The time, to tell whether dates are past.
+    pub now: Option<Timestamp>,
 }
 
 /// What an image is.
@@ -30,82 +60,23 @@ pub struct InspectReport {
     pub tag: Option<Tag>,
     /// The manifest or index.
     pub manifest: Manifest,
-    /// What identifies it.
+    /// What identifies it. Of an index of indexes, what is said of the whole.
     pub identity: Vec<Fact>,
+    /// What should identify it, and is said nowhere.
+    pub unstated: Vec<&'static str>,
+    /// What was said of it after it was published.
+    pub life_cycle: LifeCycle,
     /// The images of an index, nested ones among them; of an image, itself. Attestations are not among them.
     pub images: Vec<ImageSheet>,
+    /// How many of them have a configuration that was not read, because there are more than [`image::CONFIGS_READ_MAX`].
+    pub configs_unread: usize,
     /// What is attached, at any depth, by type.
     pub attached: Vec<Attached>,
     /// What a parent or a list of referrers names and the store lacks, as far as it was looked at.
     pub missing: Vec<NodeId>,
+    /// What went wrong beside the matter: what is remembered of other images could not be read or kept.
+    pub notes: Vec<String>,
 }
-
-/// Something that is known of an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
-    /// What it is: `title`, `version` and so on.
-    pub name: &'static str,
-    /// Its value, as it was written.
-    pub value: String,
-    /// Where it was written.
-    pub evidence: Evidence,
-}
-
-/// Where a fact was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Evidence {
-    /// In an annotation of the manifest or index.
-    Annotation,
-    /// In a label of the configuration.
-    Label,
-    /// In a field of the configuration.
-    Configuration,
-}
-
-/// One image.
-#[derive(Clone, Debug)]
-pub struct ImageSheet {
-    /// Its manifest.
-    pub descriptor: Descriptor,
-    /// For what it is, where that is known.
-    pub platform: Option<Platform>,
-    /// Type of the artifact, where it is one.
-    pub artifact_type: Option<String>,
-    /// The configuration.
-    pub config: Option<Descriptor>,
-    /// The layers.
-    pub layers: Vec<Descriptor>,
-}
-
-impl ImageSheet {
-    /// Returns the bytes of configuration and layers together.
-    pub fn bytes(&self) -> u64 {
-        self.config.iter().chain(&self.layers).map(|descriptor| descriptor.size).sum()
-    }
-}
-
-/// What is attached of one type.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Attached {
-    /// The artifact type; a manifest without one is known by the type of its config.
-    pub artifact_type: String,
-    /// How many there are.
-    pub count: usize,
-}
-
-/// The annotation or label of each fact.
-const FACTS: [(&str, &str); 10] = [
-    ("title", annotation::TITLE),
-    ("version", annotation::VERSION),
-    ("description", annotation::DESCRIPTION),
-    ("licenses", annotation::LICENSES),
-    ("vendor", annotation::VENDOR),
-    ("authors", annotation::AUTHORS),
-    ("source", annotation::SOURCE),
-    ("revision", annotation::REVISION),
-    ("created", annotation::CREATED),
-    ("base", annotation::BASE_NAME),
-];
 
 /// Returns the manifest that a reference names.
 ///
@@ -115,131 +86,148 @@ pub async fn manifest(context: &Context, request: &InspectRequest) -> Result<Man
     Ok(find(context, &request.reference, request.platform.as_ref()).await?.manifest)
 }
 
-/// Returns what an image is.
+/// Returns what an image is. A base that it claims is looked for among what is remembered and where the image is: in the same layout, or
+/// in the same registry. Other registries are asked only for the base that the request names.
 ///
 /// # Errors
-/// As [`find`], and what the store brings. Something missing is part of the report.
+/// As [`find`], for the request's base too, and what the store brings. Something missing is part of the report.
 pub async fn inspect(context: &Context, request: &InspectRequest) -> Result<InspectReport, OpsError> {
     let found = find(context, &request.reference, request.platform.as_ref()).await?;
     let root = NodeId::manifest(*found.manifest.digest());
-    let by_digest = oci::Selector { tag: None, digest: Some(root.digest) };
+    let by_digest = Selector { tag: None, digest: Some(root.digest) };
     let roots = [RootRequest { selector: by_digest, ..RootRequest::default() }];
     let cache = context.manifest_cache();
     let closure = transfer::explore::closure_of(&*found.store, &roots, WalkOptions::default(), &*cache).await?;
 
     let mut missing: Vec<NodeId> = closure.losses.iter().map(|loss| loss.node).collect();
-    let mut images = images(&closure.graph, &found);
-    let config = match images.first().and_then(|image| image.config.clone()) {
-        Some(config) if config.media_type.is_image_config() => {
-            read_config(&*found.store, &config, &mut missing).await?
-        }
-        _ => None,
-    };
-    if let [image] = &mut images[..]
-        && image.platform.is_none()
-    {
-        image.platform = config.as_ref().and_then(ImageConfig::platform);
-    }
+    let mut images = image::images(&closure.graph, &found);
+    missing.extend(image::read_configs(&*found.store, &mut images).await?);
+    let life_cycle = life::life_cycle(context, &closure.graph, &found, &images, request.now, &mut missing).await?;
+    let mut notes = Vec::new();
+    let bases = bases(context, request, &found, &images, &mut notes).await?;
+
+    missing.sort();
     missing.dedup();
+    let identity = identity(request, &found, &images);
+    let sheets = images.iter().zip(bases).map(|(image, base)| {
+        let identity = origin::facts(&of_image(image, None), request.now);
+        ImageSheet { identity, base, ..image.sheet() }
+    });
+    let sheets: Vec<ImageSheet> = sheets.collect();
     Ok(InspectReport {
         location: found.store.location().to_owned(),
         tag: found.tag().cloned(),
-        identity: identity(&closure.graph, &found.manifest, &images, config.as_ref()),
-        attached: attached(&closure.graph, &root),
-        images,
+        unstated: unstated(&found.manifest, &identity, &sheets),
+        identity,
+        life_cycle,
+        attached: attached::attached(&closure.graph, &root),
+        images: sheets,
+        configs_unread: images.len().saturating_sub(image::CONFIGS_READ_MAX),
         missing,
         manifest: found.manifest,
+        notes,
     })
 }
 
-/// Lists the images below the root in the order of their indexes.
-fn images(graph: &Graph, found: &Found) -> Vec<ImageSheet> {
-    let mut sheets = Vec::new();
-    let root = found.manifest.descriptor();
-    let mut pending = vec![Descriptor { platform: found.platform.clone(), ..root }];
-    let mut seen = std::collections::BTreeSet::new();
-    while let Some(descriptor) = pending.pop() {
-        let Some(manifest) = graph.manifest(&descriptor.digest) else { continue };
-        if !seen.insert(descriptor.digest) {
-            continue;
+/// Gathers what identifies the root. What is said of the images of one index is said of it; the images of nested indexes are those of
+/// different things.
+fn identity(request: &InspectRequest, found: &Found, images: &[ReadImage]) -> Vec<Fact> {
+    let place = match &request.reference {
+        Reference::Registry(reference) => Some(format!("{}/{}", reference.host, reference.repository)),
+        _ => None,
+    };
+    let tag = found.tag().cloned().or_else(|| request.reference.selector().tag);
+    let version = tag.as_ref().and_then(fact::version_of_tag).map(|version| version.to_string());
+    let origin = |evidence, words| Origin { evidence, words, platform: None };
+    let mut origins = Vec::new();
+    for index in found.indexes.iter().map(|index| &**index).chain([&found.manifest]) {
+        if index.kind() == ManifestKind::Index {
+            origins.push(origin(Evidence::Index, Words::Map(index.annotations())));
         }
-        match manifest.view() {
-            oci::View::Index(index) => {
-                let children = index.manifests.iter().filter(|child| !child.is_buildkit_attestation());
-                pending.extend(children.rev().cloned());
+    }
+    origins.extend(place.iter().map(|name| origin(Evidence::Registry, Words::Fact("name", name))));
+    origins.extend(version.iter().map(|version| origin(Evidence::Tag, Words::Fact("version", version))));
+    let root = *found.manifest.digest();
+    let is_one_thing = images
+        .iter()
+        .all(|image| image.index.is_none_or(|index| index == root) || found.manifest.kind() == ManifestKind::Image);
+    if found.manifest.kind() == ManifestKind::Index {
+        origins.push(origin(Evidence::Descriptor, Words::Map(&found.descriptor.annotations)));
+    }
+    if is_one_thing {
+        let one_of_many = images.len() > 1;
+        for image in images {
+            origins.extend(of_image(image, image.platform.as_ref().filter(|_| one_of_many)));
+        }
+    }
+    origin::facts(&origins, request.now)
+}
+
+/// Lists what should be said of an image and is not. An artifact needs neither licence nor base.
+fn unstated(root: &Manifest, identity: &[Fact], images: &[ImageSheet]) -> Vec<&'static str> {
+    if root.artifact_type().is_some() || images.is_empty() {
+        return Vec::new();
+    }
+    let base = images.iter().all(|image| image.base.is_none()).then_some("base");
+    origin::unstated(identity).into_iter().chain(base).collect()
+}
+
+/// Lists where facts about an image stand, what counts most first.
+fn of_image<'a>(image: &'a ReadImage, platform: Option<&'a Platform>) -> Vec<Origin<'a>> {
+    let origin = |evidence, words| Origin { evidence, words, platform };
+    let mut origins = vec![
+        origin(Evidence::Manifest, Words::Map(image.manifest.annotations())),
+        origin(Evidence::Descriptor, Words::Map(&image.pointer.annotations)),
+    ];
+    if let Some(config) = &image.config {
+        if let Some(labels) = config.config.as_ref().and_then(|execution| execution.labels.as_ref()) {
+            origins.push(origin(Evidence::Label, Words::Map(labels)));
+        }
+        origins.push(origin(Evidence::Configuration, Words::Fields(config)));
+    }
+    origins
+}
+
+/// Judges the bases of images, one for each, and remembers the images.
+async fn bases(
+    context: &Context,
+    request: &InspectRequest,
+    found: &Found,
+    images: &[ReadImage],
+    notes: &mut Vec<String>,
+) -> Result<Vec<Option<BaseReport>>, OpsError> {
+    let memory = Memory::load(context).await;
+    let is_readable = memory.is_ok();
+    let mut memory = memory.unwrap_or_else(|error| {
+        notes.push(format!("what is known of other images cannot be used: {error}"));
+        Memory::default()
+    });
+    let place = &request.reference;
+    let mut bases = Bases { context, place, store: &found.store, memory: &mut memory, unchecked: BTreeMap::new() };
+    if let Some(base) = &request.base {
+        let platforms: Vec<Platform> = images.iter().filter_map(|image| image.platform.clone()).collect();
+        bases.learn(base, &platforms).await?;
+    }
+    let mut reports = Vec::new();
+    for image in images {
+        let mut origins = of_image(image, None);
+        for index in found.indexes.iter().map(|index| &**index).chain([&found.manifest]) {
+            if Some(*index.digest()) == image.index {
+                let words = Words::Map(index.annotations());
+                origins.push(Origin { evidence: Evidence::Index, words, platform: None });
             }
-            oci::View::Image(image) => sheets.push(ImageSheet {
-                platform: descriptor.platform.clone(),
-                descriptor: manifest.descriptor(),
-                artifact_type: image.artifact_type.clone(),
-                config: image.config.clone(),
-                layers: image.layers.clone(),
-            }),
         }
+        reports.push(bases.judge(image, base::claim(&origins)).await);
     }
-    sheets
-}
-
-async fn read_config(
-    store: &dyn Store,
-    descriptor: &Descriptor,
-    missing: &mut Vec<NodeId>,
-) -> Result<Option<ImageConfig>, OpsError> {
-    if descriptor.size > CONFIG_MAX_BYTES as u64 {
-        return Ok(None);
+    let tag = found.tag().cloned().or_else(|| request.reference.selector().tag);
+    let seen = images.iter().filter(|image| image.manifest.artifact_type().is_none()).filter_map(|image| {
+        let config = image.config.as_ref()?;
+        let (index, platform) = (image.index, image.platform.as_ref());
+        SeenImage { place, tag: tag.as_ref(), index, platform, manifest: &image.manifest, config }.known()
+    });
+    memory.learn(seen);
+    if is_readable && let Err(error) = memory.keep().await {
+        notes.push(format!("what was learnt of images cannot be kept: {error}"));
     }
-    let Some(bytes) = read_blob(store, descriptor, CONFIG_MAX_BYTES).await? else {
-        missing.push(NodeId::blob(descriptor.digest));
-        return Ok(None);
-    };
-    // An artifact may call anything a configuration: what cannot be read identifies nothing.
-    Ok(ImageConfig::parse(&bytes).ok())
-}
-
-/// Takes each fact from where it is written closest to the root.
-fn identity(graph: &Graph, root: &Manifest, images: &[ImageSheet], config: Option<&ImageConfig>) -> Vec<Fact> {
-    let image = images.first().and_then(|image| graph.manifest(&image.descriptor.digest));
-    let annotated = |key: &str| {
-        let own = root.annotations().get(key);
-        own.or_else(|| image?.annotations().get(key)).map(|value| (value.clone(), Evidence::Annotation))
-    };
-    let labelled = |key: &str| Some((config?.label(key)?.to_owned(), Evidence::Label));
-    let configured = |name: &str| {
-        let value = match name {
-            "created" => config?.created.clone(),
-            "authors" => config?.author.clone(),
-            _ => None,
-        };
-        Some((value.filter(|value| !value.is_empty())?, Evidence::Configuration))
-    };
-    FACTS
-        .into_iter()
-        .filter_map(|(name, key)| {
-            let (value, evidence) = annotated(key).or_else(|| labelled(key)).or_else(|| configured(name))?;
-            Some(Fact { name, value, evidence })
-        })
-        .collect()
-}
-
-/// Counts what is about something in the graph, by type.
-fn attached(graph: &Graph, root: &NodeId) -> Vec<Attached> {
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for (id, node) in graph.nodes().filter(|(id, _)| id.space == Space::Manifest && *id != root) {
-        let about = graph.edges_from(id).any(|edge| !edge.kind.is_content() && graph.node(&edge.to).is_some());
-        let attests = graph.edges_to(id).any(|edge| edge.kind == EdgeKind::Child) && is_attestation(graph, id);
-        if about || attests {
-            let kind = node.manifest.as_ref().map(Manifest::referrer_descriptor);
-            let kind = kind.and_then(|descriptor| descriptor.artifact_type);
-            *counts.entry(kind.unwrap_or_else(|| node.descriptor.media_type.to_string())).or_default() += 1;
-        }
-    }
-    counts.into_iter().map(|(artifact_type, count)| Attached { artifact_type, count }).collect()
-}
-
-/// Tells whether an index holds a manifest as a BuildKit attestation about another of its children.
-fn is_attestation(graph: &Graph, id: &NodeId) -> bool {
-    let parents = graph.edges_to(id).filter(|edge| edge.kind == EdgeKind::Child);
-    parents.filter_map(|edge| graph.manifest(&edge.from.digest)).any(|parent| {
-        parent.children().iter().any(|child| child.digest == id.digest && child.is_buildkit_attestation())
-    })
+    Ok(reports)
 }

@@ -10,8 +10,10 @@
 //! | [`archive`] | the same into one archive and out of it |
 //! | [`pull`] | an image into the local content store, or an artifact's files into a directory |
 //! | [`push`](mod@crate::push), [`attach`](mod@crate::attach) | files as an artifact, of its own or about an image |
+//! | [`mark`](mod@crate::mark) | what became of an image after it was published |
 //! | [`artifact`] | how files become an artifact |
 //! | [`inspect`](mod@crate::inspect) | what an image is |
+//! | [`genealogy`] | what is remembered of images, so that bases are recognised |
 //! | [`tags`](mod@crate::tags), [`tag`](mod@crate::tag), [`delete`](mod@crate::delete) | names, and taking things away |
 //! | [`artifacts`](mod@crate::artifacts) | what refers to an image, as a tree |
 //! | [`project`] | `Supercargo.toml` and `Supercargo.lock` in a directory |
@@ -46,6 +48,8 @@ pub mod inspect;
 pub mod lock;
 pub mod outdated;
 pub mod project;
+pub mod genealogy;
+pub mod mark;
 pub mod pull;
 pub mod push;
 mod resolving;

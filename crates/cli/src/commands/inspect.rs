@@ -1,5 +1,8 @@
 //! `inspect`
 
+mod base;
+mod identity;
+mod life;
 mod sheet;
 
 use anyhow::Result;
@@ -12,10 +15,19 @@ use super::reference;
 use crate::printer::{self, count};
 use crate::session::Session;
 
-/// Show what an image is: digest, platforms, layers, identity and what is attached
+/// Show what an image is: name, version, licence, origin, base, platforms, what is attached, life cycle
+///
+/// Every fact stands beside where it is written: in an annotation of the index, of the manifest or of the descriptor that points to it,
+/// in a label or a field of the configuration, in the tag, in the registry, in an artifact. Where two of them say different things
+/// both are shown, what counts more first. There is no annotation for the copyright; the keys org.opencontainers.image.copyright and
+/// copyright are looked at.
+///
+/// What an image claims of its base is proven or contradicted by its layers, if the base is known from an earlier look, or lies in
+/// the same layout or registry. Other registries are asked only with --base. Without a claim a known base is recognised by its layers.
 ///
 /// With --platform the image of an index for that platform is shown.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct InspectArguments {
     /// The image
     #[arg(value_name = "REF")]
@@ -24,17 +36,35 @@ pub(crate) struct InspectArguments {
     /// Write the manifest exactly as it is, and nothing else
     #[arg(long)]
     raw: bool,
+
+    /// Look at this image too: the base may be it
+    #[arg(long, value_name = "REF", conflicts_with = "raw")]
+    base: Option<String>,
 }
+
+const EXAMPLES: &str = "Examples:
+  supercargo inspect registry.example/shop:1.0
+  supercargo inspect registry.example/shop:1.0 --base docker.io/library/alpine:3.20";
 
 impl InspectArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let request =
-            InspectRequest { reference: reference(&self.image)?, platform: one_platform(&session.settings.platforms)? };
+        let request = InspectRequest {
+            reference: reference(&self.image)?,
+            platform: one_platform(&session.settings.platforms)?,
+            base: self.base.as_deref().map(reference).transpose()?,
+            now: Session::now(),
+        };
         if self.raw {
             return printer::write(ops::inspect::manifest(&session.context, &request).await?.bytes());
         }
         let report = ops::inspect::inspect(&session.context, &request).await?;
         session.print(&sheet::Sheet::new(&report))?;
+        for note in &report.notes {
+            session.printer.note(note);
+        }
+        if let (Some(base), None) = (base::unchecked(&report.images), &request.base) {
+            session.printer.note(&format!("--base {base} compares the layers with those of the base that is claimed"));
+        }
         match &report.missing[..] {
             [] => Ok(()),
             [first, ..] => Err(OpsError::Integrity {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::{LayoutStore, Meter, Store};
 use transfer::TransferError;
 
-use crate::artifact::InMemory;
+use crate::artifact::Content;
 use crate::error::OpsError;
 
 /// An application in an OCI layout, with files to attach beside it.
@@ -89,7 +89,7 @@ pub async fn write_application(directory: &Path) -> Result<Application, OpsError
 
 async fn put(store: &LayoutStore, media_type: MediaType, content: Bytes) -> Result<Descriptor, OpsError> {
     let descriptor = Descriptor::of(media_type, &content);
-    store.put_blob(&descriptor, &InMemory(content), &Meter::default()).await?;
+    store.put_blob(&descriptor, &Content::Memory(content), &Meter::default()).await?;
     Ok(descriptor)
 }
 

@@ -1,15 +1,18 @@
 //! What is printed of an image.
 
-use oci::{Descriptor, Digest, Platform, Tag, annotation};
-use ops::inspect::{Evidence, ImageSheet, InspectReport};
+use oci::{Descriptor, Digest, ManifestKind, Platform, Tag, annotation};
+use ops::inspect::{ImageSheet, InspectReport};
 use serde::Serialize;
 
+use super::base::{self, BaseShape};
+use super::identity::{self, FactShape};
+use super::life::{self, LifeCycleShape};
 use crate::commands::describe::{Pointer, kind, pinned};
 use crate::printer::{ByteSize, Document, Table, Text};
 
 /// What an image is. The names of the fields are a public interface.
 #[derive(Serialize)]
-pub(super) struct Sheet {
+pub(super) struct Sheet<'a> {
     reference: String,
     repository: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,16 +24,20 @@ pub(super) struct Sheet {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<Pointer>,
     identity: Vec<FactShape>,
+    unstated: Vec<&'static str>,
+    life_cycle: LifeCycleShape,
     images: Vec<ImageShape>,
+    #[serde(skip_serializing_if = "is_zero")]
+    configs_unread: usize,
     attached: Vec<AttachedShape>,
     missing: Vec<Digest>,
+    #[serde(skip)]
+    report: &'a InspectReport,
 }
 
-#[derive(Serialize)]
-struct FactShape {
-    name: &'static str,
-    value: String,
-    evidence: &'static str,
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize)]
@@ -42,6 +49,11 @@ struct ImageShape {
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<Pointer>,
     layers: Vec<LayerShape>,
+    /// What is said of this image alone; of the only image that is the same as what is said of the whole.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    identity: Vec<FactShape>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<BaseShape>,
 }
 
 #[derive(Serialize)]
@@ -58,19 +70,11 @@ struct AttachedShape {
     count: usize,
 }
 
-impl Sheet {
+impl<'a> Sheet<'a> {
     /// Returns what is printed of a report.
-    pub(super) fn new(report: &InspectReport) -> Self {
+    pub(super) fn new(report: &'a InspectReport) -> Self {
         let manifest = &report.manifest;
-        let facts = report.identity.iter().map(|fact| FactShape {
-            name: fact.name,
-            value: fact.value.clone(),
-            evidence: match fact.evidence {
-                Evidence::Annotation => "annotation",
-                Evidence::Label => "label",
-                Evidence::Configuration => "configuration",
-            },
-        });
+        let is_index = manifest.kind() == ManifestKind::Index;
         let attached = report
             .attached
             .iter()
@@ -83,14 +87,18 @@ impl Sheet {
             kind: kind(manifest.media_type()),
             artifact_type: manifest.artifact_type().map(str::to_owned),
             subject: manifest.subject().map(Pointer::from),
-            identity: facts.collect(),
-            images: report.images.iter().map(ImageShape::new).collect(),
+            identity: report.identity.iter().map(FactShape::new).collect(),
+            unstated: report.unstated.clone(),
+            life_cycle: LifeCycleShape::new(&report.life_cycle),
+            images: report.images.iter().map(|image| ImageShape::new(image, is_index)).collect(),
+            configs_unread: report.configs_unread,
             attached: attached.collect(),
             missing: report.missing.iter().map(|node| node.digest).collect(),
+            report,
         }
     }
 
-    fn facts(&self) -> Table {
+    fn manifest(&self) -> Table {
         let mut table = Table::new(&[]);
         let mut row = |name: &str, value: &str| table.row([&format!("  {name}"), value]);
         row("type", &format!("{} ({}, {})", self.manifest.media_type, self.kind, ByteSize(self.manifest.bytes)));
@@ -100,8 +108,21 @@ impl Sheet {
         if let Some(subject) = &self.subject {
             row("subject", &subject.digest.to_string());
         }
-        for fact in &self.identity {
-            row(fact.name, &fact.value);
+        table
+    }
+
+    fn facts(&self) -> Table {
+        let (report, images) = (self.report, self.images.len());
+        let mut table = Table::new(&["FACT", "FROM", "VALUE"]);
+        life::rows(&mut table, &report.life_cycle, images);
+        // What is claimed of the base is shown with what its layers say to that.
+        let judged = report.images.iter().any(|image| image.base.is_some());
+        for fact in report.identity.iter().filter(|fact| !judged || fact.name != "base") {
+            identity::rows(&mut table, fact, images);
+        }
+        base::rows(&mut table, &report.images);
+        if !self.unstated.is_empty() {
+            table.row(["unstated", "", &self.unstated.join(", ")]);
         }
         table
     }
@@ -144,13 +165,15 @@ impl Sheet {
 }
 
 impl ImageShape {
-    fn new(sheet: &ImageSheet) -> Self {
+    fn new(sheet: &ImageSheet, is_one_of_many: bool) -> Self {
         Self {
             platform: sheet.platform.as_ref().map(Platform::to_string),
             manifest: Pointer::from(&sheet.descriptor),
             bytes: sheet.bytes(),
             config: sheet.config.as_ref().map(Pointer::from),
             layers: sheet.layers.iter().map(LayerShape::new).collect(),
+            identity: sheet.identity.iter().filter(|_| is_one_of_many).map(FactShape::new).collect(),
+            base: sheet.base.as_ref().map(BaseShape::new),
         }
     }
 }
@@ -161,15 +184,15 @@ impl LayerShape {
     }
 }
 
-impl Document for Sheet {
+impl Document for Sheet<'_> {
     fn command(&self) -> &'static str {
         "inspect"
     }
 
     fn text(&self, text: &mut Text) {
         text.line(format_args!("{}", self.reference));
-        text.table(&self.facts());
-        let tables = [self.images(), self.layers(), self.attachments()];
+        text.table(&self.manifest());
+        let tables = [self.facts(), self.images(), self.layers(), self.attachments()];
         for table in tables.iter().filter(|table| !table.is_empty()) {
             text.gap();
             text.table(table);

@@ -1,0 +1,154 @@
+//! What is remembered of images that were seen whole, so that the base of another is recognised.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use graph::genealogy::{BaseIndex, History, INDEX_MAX_BYTES};
+use graph::{KnownImage, LayerStack};
+use oci::{Descriptor, Digest, ImageConfig, Manifest, Platform, Reference, Selector, Tag};
+
+use crate::context::Context;
+use crate::error::OpsError;
+
+/// The file in the local content store (docs/formats/chain-index.md).
+const FILE: &str = "chain-index.txt";
+
+/// What is remembered, and where. Where there is no local content store nothing is.
+#[derive(Debug, Default)]
+pub struct Memory {
+    index: BaseIndex,
+    path: Option<PathBuf>,
+    is_changed: bool,
+}
+
+impl Memory {
+    /// Reads what is remembered.
+    ///
+    /// # Errors
+    /// [`OpsError::File`] when the file cannot be read, [`OpsError::Integrity`] when something else stands in it.
+    pub async fn load(context: &Context) -> Result<Self, OpsError> {
+        let Ok(store) = context.content_store() else { return Ok(Self::default()) };
+        let path = store.root().join(FILE);
+        let index = {
+            let path = path.clone();
+            unless_it_panics(tokio::task::spawn_blocking(move || read(&path)).await)?
+        };
+        Ok(Self { index, path: Some(path), is_changed: false })
+    }
+
+    /// Returns the images.
+    pub const fn index(&self) -> &BaseIndex {
+        &self.index
+    }
+
+    /// Learns images; [`Memory::keep`] keeps them for later runs. Returns how many are new.
+    pub fn learn(&mut self, images: impl IntoIterator<Item = KnownImage>) -> usize {
+        let new = images.into_iter().filter(|image| self.index.insert(image.clone())).count();
+        self.is_changed |= new > 0;
+        new
+    }
+
+    /// Keeps what was learnt, if anything was. Of two processes that do this at once the later one wins; what the other has learnt is
+    /// learnt again.
+    ///
+    /// # Errors
+    /// [`OpsError::Store`] when the file cannot be written; it is what it was then.
+    pub async fn keep(&mut self) -> Result<(), OpsError> {
+        if let (Some(path), true) = (&self.path, self.is_changed) {
+            let (path, text) = (path.clone(), self.index.encode());
+            let written = tokio::task::spawn_blocking(move || store::atomic::write(&path, text.as_bytes()));
+            unless_it_panics(written.await)?;
+            self.is_changed = false;
+        }
+        Ok(())
+    }
+}
+
+/// Remembers images for later runs: what an operation does that sees images whole.
+///
+/// # Errors
+/// As [`Memory::load`] and [`Memory::keep`].
+pub async fn remember(context: &Context, images: impl IntoIterator<Item = KnownImage>) -> Result<(), OpsError> {
+    let mut memory = Memory::load(context).await?;
+    memory.learn(images);
+    memory.keep().await
+}
+
+fn unless_it_panics<T>(outcome: Result<T, tokio::task::JoinError>) -> T {
+    match outcome {
+        Ok(value) => value,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+fn read(path: &Path) -> Result<BaseIndex, OpsError> {
+    let failed = |source| OpsError::File { action: "cannot read", path: path.to_owned(), source };
+    let mut text = Vec::new();
+    match File::open(path) {
+        Ok(file) => file.take(INDEX_MAX_BYTES as u64 + 1).read_to_end(&mut text).map_err(failed)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BaseIndex::default()),
+        Err(error) => return Err(failed(error)),
+    };
+    BaseIndex::decode(&text).map_err(|error| OpsError::Integrity {
+        location: oci::text::printable(&path.to_string_lossy()).into_owned(),
+        message: error.to_string(),
+    })
+}
+
+/// An image that was seen whole.
+#[derive(Clone, Copy, Debug)]
+pub struct SeenImage<'a> {
+    /// Where, with or without a selector.
+    pub place: &'a Reference,
+    /// The tag by which it was found, itself or the index that it is in.
+    pub tag: Option<&'a Tag>,
+    /// The index that it is in.
+    pub index: Option<Digest>,
+    /// For what it is.
+    pub platform: Option<&'a Platform>,
+    /// Its manifest.
+    pub manifest: &'a Manifest,
+    /// Its configuration.
+    pub config: &'a ImageConfig,
+}
+
+impl SeenImage<'_> {
+    /// Returns what is to be remembered of the image; `None` for one that nothing could be built on: without layers, or with a
+    /// configuration that does not tell of them.
+    pub fn known(&self) -> Option<KnownImage> {
+        let config = self.manifest.config()?;
+        let layers = layers(self.manifest.layers(), Some(self.config)).top()?;
+        Some(KnownImage {
+            repository: absolute(self.place).with_selector(Selector::default()).to_string(),
+            tag: self.tag.cloned(),
+            manifest: *self.manifest.digest(),
+            index: self.index,
+            config: config.digest,
+            platform: self.platform.cloned().or_else(|| self.config.platform()),
+            created: self.config.created.as_ref().and_then(|created| created.parse().ok()),
+            history: History::new(&self.config.history).trail(self.manifest.layers().len()),
+            layers,
+        })
+    }
+}
+
+/// Returns the layers of an image under both their names.
+pub(crate) fn layers(layers: &[Descriptor], config: Option<&ImageConfig>) -> LayerStack {
+    let diff_ids = config.map_or(&[][..], ImageConfig::diff_ids);
+    LayerStack::new(layers.iter().map(|layer| layer.digest), diff_ids)
+}
+
+/// A path from here would mean another place in the next run.
+fn absolute(place: &Reference) -> Reference {
+    let mut place = place.clone();
+    match &mut place {
+        Reference::Layout { path, .. } | Reference::Archive { path, .. } | Reference::DockerArchive { path, .. } => {
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute;
+            }
+        }
+        Reference::Registry(_) | Reference::Store { .. } => {}
+    }
+    place
+}
