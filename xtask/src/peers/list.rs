@@ -39,6 +39,7 @@ const fn heavy(peer: Peer) -> Peer {
 pub const PEERS: &[Peer] = &[
     debian("skopeo"),
     debian("umoci"),
+    debian("buildah"),
     debian("docker-registry"),
     debian("hyperfine"),
     go("crane", "github.com/google/go-containerregistry/cmd/crane", "0.22.1", "crane"),

@@ -15,7 +15,7 @@ use super::reference;
 use crate::printer::{self, count};
 use crate::session::Session;
 
-/// Show what an image is: name, version, licence, origin, base, platforms, what is attached, life cycle
+/// Show what an image is: identity, origin, base, platforms, artifacts and life cycle
 ///
 /// Every fact stands beside where it is written: in an annotation of the index, of the manifest or of the descriptor that points to it,
 /// in a label or a field of the configuration, in the tag, in the registry, in an artifact. Where two of them say different things

@@ -20,7 +20,7 @@ fn an_index_is_told_from_its_platforms() {
     let names: Vec<(&str, &Descriptor)> =
         ["index", "amd64", "arm64"].iter().map(|name| (*name, application.named(name))).collect();
     let text = named(&desk.ok(&["inspect", "oci:app:1.0"]), &names);
-    let start = "oci:app:1.0@<index>\n  type     application/vnd.oci.image.index.v1+json (index, ";
+    let start = "oci:app:1.0@<index>\n  type  application/vnd.oci.image.index.v1+json (index, ";
     assert!(text.starts_with(start), "{text}");
     let platforms: Vec<(&str, &str)> = text
         .lines()
@@ -97,11 +97,14 @@ fn what_identifies_an_image_is_shown_and_cannot_drive_the_terminal() {
     let text = named(&desk.ok(&["inspect", "oci:app"]), &[("image", &image), ("layer", &layer)]);
     insta::assert_snapshot!(text, @r"
     oci:app:1@<image>
-      type     application/vnd.oci.image.manifest.v1+json (image, 598 B)
-      title    shop\u{a}forged line
-      version  1.0
-      vendor   Example\u{1b}[31m
-      created  2026-01-02T03:04:05Z
+      type  application/vnd.oci.image.manifest.v1+json (image, 598 B)
+
+    FACT      FROM           VALUE
+    title     manifest       shop\u{a}forged line
+    version   manifest, tag  1.0
+    vendor    label          Example\u{1b}[31m
+    created   configuration  2026-01-02T03:04:05Z
+    unstated                 licenses, copyright, source, revision, base
 
     PLATFORM      SIZE  LAYERS  DIGEST
     linux/amd64  192 B       1  <image>

@@ -4,15 +4,18 @@
 
 mod archive;
 mod artifacts;
+mod base;
 mod change;
 mod copy;
 mod desk;
 mod failures;
 mod look;
+mod mark;
 mod progress;
 mod project;
 mod releases;
 mod server;
+mod sheet;
 mod store;
 mod tour;
 mod usage;

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 19] = [
     &[],
     &["copy"],
     &["save"],
@@ -14,6 +14,7 @@ const COMMANDS: [&[&str]; 18] = [
     &["push"],
     &["attach"],
     &["tag"],
+    &["mark"],
     &["delete"],
     &["store"],
     &["store", "size"],
@@ -52,13 +53,14 @@ fn the_help_names_every_command_variable_and_exit_code() {
       copy         Copy images with everything attached to them, and prove that it arrived
       save         Save images with everything attached to them into one archive
       load         Load every image of an archive, with everything attached to them
-      inspect      Show what an image is: digest, platforms, layers, identity and what is attached
+      inspect      Show what an image is: identity, origin, base, platforms, artifacts and life cycle
       tags         List the tags of a repository
       artifacts    Show what refers to an image, at any depth, as a tree
       pull         Bring an image into the local content store, or an artifact's files into a directory
       push         Push an image from this machine, or a file or directory as an artifact
       attach       Attach files to an image, to another artifact, or to a layer by its digest
       tag          Give an image further tags where it is
+      mark         Say what became of an image: yanked, deprecated, at the end of its life, superseded
       delete       Take a tag away, or a manifest by its digest, and say what refers to it
       store        Look after the local content store
       tour         Show the main job on two small registries in this process

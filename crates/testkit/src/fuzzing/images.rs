@@ -71,7 +71,8 @@ fn checked<T>(result: Result<T, OpsError>) -> Option<T> {
 
 async fn look(context: &Context, reference: &Reference) {
     for platform in [None, Some("linux/amd64".parse().unwrap())] {
-        let request = InspectRequest { reference: reference.clone(), platform: platform.clone() };
+        let base = Some(reference.clone());
+        let request = InspectRequest { reference: reference.clone(), platform: platform.clone(), base, now: None };
         checked(inspect(context, &request).await);
         let request = ArtifactsRequest { reference: reference.clone(), platform, artifact_type: None };
         checked(artifacts(context, &request).await);
