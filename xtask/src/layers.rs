@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("oci", &[]),
     ("graph", &["oci"]),
     ("resolve", &["oci"]),
+    ("targets", &["oci"]),
     ("image", &["oci"]),
     ("trust", &["oci"]),
     ("sbom", &["oci", "image"]),
@@ -33,8 +34,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "ops",
         &[
-            "oci", "graph", "resolve", "image", "trust", "sbom", "store", "client", "transfer", "mount", "build",
-            "registry",
+            "oci", "graph", "resolve", "targets", "image", "trust", "sbom", "store", "client", "transfer", "mount",
+            "build", "registry",
         ],
     ),
     // Besides ops only the crates of plain values.
@@ -42,8 +43,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         TESTKIT,
         &[
-            "oci", "graph", "resolve", "image", "trust", "sbom", "store", "client", "transfer", "mount", "build",
-            "registry", "ops",
+            "oci", "graph", "resolve", "targets", "image", "trust", "sbom", "store", "client", "transfer", "mount",
+            "build", "registry", "ops",
         ],
     ),
 ];
@@ -52,7 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const OUTERMOST: &[&str] = &["xtask", "bench", "e2e", "fuzz"];
 
 /// Crates that see no network, no runtime and no system calls …
-const PURE: &[&str] = &["oci", "graph", "resolve", "image", "sbom", "trust"];
+const PURE: &[&str] = &["oci", "graph", "resolve", "targets", "image", "sbom", "trust"];
 
 /// … and therefore none of these.
 const IMPURE: &[&str] = &["tokio", "reqwest", "hyper", "axum", "rustix"];

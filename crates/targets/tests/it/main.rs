@@ -1,0 +1,4 @@
+//! References found in files of every kind, and edits that change nothing else.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod fixtures;
