@@ -40,6 +40,9 @@ fn image(tree: &Tree<'_>, id: Id, drafts: &mut Drafts) -> Result<(), TargetError
     let Some(name) = new_name.filter(|name| !text(Some(*name)).is_empty()).or_else(|| part("name")) else {
         return Ok(());
     };
+    if new_name.is_none() && tag.is_none() && digest.is_none() && !merges(tree, id) {
+        return Ok(());
+    }
     if tag.is_none() && digest.is_none() && new_name == Some(name) {
         // `newName: registry.example/app:1.2`
         return tree.whole(name, 0, true, drafts);

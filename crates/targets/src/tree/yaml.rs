@@ -1,6 +1,8 @@
 //! A tree from the events of a YAML parser.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, options};
 
@@ -63,9 +65,7 @@ impl<'s> Builder<'s> {
                         let inside = range.start + 1..range.end.saturating_sub(1).max(range.start + 1);
                         Scalar { text, span: inside, notation: Notation::Quoted }
                     }
-                    ScalarStyle::Literal | ScalarStyle::Folded => {
-                        Scalar { text, span: range.clone(), notation: Notation::Encoded }
-                    }
+                    ScalarStyle::Literal | ScalarStyle::Folded => block(self.tree.source, text, range.clone()),
                 };
                 self.add(range.start, Value::Scalar(scalar), anchor)?;
             }
@@ -129,6 +129,15 @@ impl<'s> Builder<'s> {
         }
         Ok(id)
     }
+}
+
+/// Returns a block scalar. One line without its end is as good as quoted.
+fn block<'s>(source: &str, text: Cow<'s, str>, range: Range<usize>) -> Scalar<'s> {
+    let line = source.get(range.clone()).unwrap_or_default().trim_end();
+    if line == text {
+        return Scalar { text, span: range.start..range.start + line.len(), notation: Notation::Quoted };
+    }
+    Scalar { text, span: range, notation: Notation::Encoded }
 }
 
 fn is_null(text: &str) -> bool {

@@ -1,4 +1,6 @@
 //! References found in files of every kind, and edits that change nothing else.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod fixtures;
+mod files;
+mod marked;
+mod rewriting;
