@@ -31,7 +31,7 @@ pub(crate) fn find(source: &str, drafts: &mut Drafts) -> Result<(), TargetError>
         if text.trim().is_empty() || block.is_some_and(|block| indent > block) {
             continue;
         }
-        block = opens_block(text).then_some(indent);
+        block = opens_block(text).then(|| block_parent(text, indent));
         let Some(value) = text[indent..].strip_prefix("image:") else { continue };
         let Some(value) = value.strip_prefix([' ', '\t']) else { continue };
         let value = value.trim_start_matches([' ', '\t']);
@@ -66,6 +66,11 @@ fn indent(line: &str) -> usize {
         rest = after.trim_start_matches(' ');
     }
     line.len() - rest.len()
+}
+
+/// Returns how far the owner of a block scalar is indented: the key, or the dash where the item is the scalar itself.
+fn block_parent(line: &str, indent: usize) -> usize {
+    if line[indent..].starts_with(['|', '>']) { line[..indent].rfind('-').unwrap_or(indent) } else { indent }
 }
 
 /// Tells whether a line ends with `key: |`, `- >-` and the like.

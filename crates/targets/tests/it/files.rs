@@ -65,18 +65,3 @@ fn bake_files() {
 fn devcontainers() {
     assert_all(Kind::Devcontainer);
 }
-
-#[test]
-fn the_kind_of_a_file_is_guessed() {
-    for kind in Kind::ALL {
-        for (name, file) in fixtures(kind) {
-            // Values and templates may be called anything.
-            let is_told = kind == Kind::HelmValues && !name.starts_with("values") || name.ends_with(".j2");
-            let is_told =
-                is_told || name.ends_with(".gotmpl") || (kind == Kind::Devcontainer && name != "devcontainer.json");
-            if !is_told {
-                assert_eq!(Kind::guess(&name, file.text.as_bytes()), Some(kind), "{kind}/{name}");
-            }
-        }
-    }
-}

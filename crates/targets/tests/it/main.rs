@@ -2,5 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod files;
+mod generated;
+mod generator;
+mod hostile;
+mod kinds;
 mod marked;
+mod planning;
 mod rewriting;

@@ -164,7 +164,10 @@ impl Marked {
     }
 
     fn is_quoted(&self, mark: &Mark) -> bool {
-        self.text[..mark.span.start].ends_with(['"', '\''])
+        // A block scalar needs no quotes either.
+        let before = &self.text[..mark.span.start];
+        let is_block = [">-", "|-"].iter().any(|header| before.trim_end().ends_with(header));
+        is_block || before.ends_with(['"', '\''])
     }
 
     /// The keys of `features` take no tag beside a digest.
