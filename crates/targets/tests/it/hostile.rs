@@ -188,7 +188,7 @@ fn an_error_points_at_its_line_and_column() {
     ] {
         match find(kind, &Options::default(), text.as_bytes()) {
             Err(TargetError::Syntax { line, column, message }) => {
-                assert_eq!((line, column), place, "{text}: {message}")
+                assert_eq!((line, column), place, "{text}: {message}");
             }
             other => panic!("{text}: {other:?}"),
         }
@@ -200,10 +200,9 @@ fn an_error_points_at_its_line_and_column() {
 fn traps_are_stepped_over() {
     let size = 1 << 18;
     let aliases = |key: &str| {
-        let mut text = format!("x: &x\n{}", "  a: {image: b:1}\n".repeat(1500));
-        text.push_str(&format!("{key}:\n"));
-        (0..5_000).for_each(|at| text.push_str(&format!("  s{at}: {{<<: *x, image: *x}}\n")));
-        text
+        let entries = "  a: {image: b:1}\n".repeat(1500);
+        let users: String = (0..5_000).map(|at| ["  s", &at.to_string(), ": {<<: *x, image: *x}\n"].concat()).collect();
+        format!("x: &x\n{entries}{key}:\n{users}")
     };
     let traps: Vec<String> = vec![
         "[".repeat(size),
