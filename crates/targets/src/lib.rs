@@ -14,6 +14,7 @@
 //! | [`plan`] | what to write at a place |
 //! | [`edit`] | replaced bytes: put together, applied, undone |
 //! | [`mod@rewrite`] | all of it for one file, proven by reading the result again |
+//! | [`import`] | lists of images in the files of other tools |
 //! | [`error`] | why a file cannot be read or changed |
 //!
 //! A file is never printed from what was parsed: the parsers exist to find spans, and only the bytes of spans are
@@ -27,6 +28,7 @@ pub mod edit;
 pub mod error;
 mod find;
 mod helm;
+pub mod import;
 pub mod kind;
 mod kubernetes;
 mod kustomize;

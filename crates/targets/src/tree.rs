@@ -150,6 +150,11 @@ impl<'s> Tree<'s> {
         }
     }
 
+    /// Tells whether a node is a mapping, which may be empty.
+    pub(crate) fn is_mapping(&self, id: Id) -> bool {
+        self.node(id).is_some_and(|node| matches!(node.value, Value::Mapping(_)))
+    }
+
     /// Returns the first value of a key in a mapping itself, merge keys aside.
     pub(crate) fn get(&self, id: Id, key: &str) -> Option<Id> {
         self.entries(id).iter().find(|(known, _)| self.text(*known) == Some(key)).map(|(_, value)| *value)
@@ -161,6 +166,11 @@ impl<'s> Tree<'s> {
             Label::Key(key) => self.text(key),
             _ => None,
         }
+    }
+
+    /// Returns an error that points at a node.
+    pub(crate) fn error(&self, id: Id, message: impl Into<String>) -> TargetError {
+        syntax(self.source, self.node(id).map_or(0, |node| node.start), message)
     }
 
     /// Returns the bytes of a scalar without its quotes; of anything else, where it begins.

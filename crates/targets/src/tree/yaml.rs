@@ -105,8 +105,7 @@ impl<'s> Builder<'s> {
         let parent = self.open.last().map(|(id, _)| *id);
         let waiting = self.open.last().and_then(|(_, key)| *key);
         let siblings = parent.map_or(0, |id| self.tree.items(id).len() + self.tree.entries(id).len());
-        let is_mapping =
-            parent.and_then(|id| self.tree.node(id)).is_some_and(|node| matches!(node.value, Value::Mapping(_)));
+        let is_mapping = parent.is_some_and(|id| self.tree.is_mapping(id));
         let label = match (parent, waiting) {
             (None, _) => Label::Root,
             (_, Some(key)) => Label::Key(key),

@@ -5,6 +5,7 @@ mod files;
 mod generated;
 mod generator;
 mod hostile;
+mod importing;
 mod kinds;
 mod marked;
 mod planning;
