@@ -79,9 +79,9 @@ impl Facts {
         };
         match self.variables.get(name) {
             Some(default) if default.text.starts_with(scheme_in_default) => {
-                default.add(&format!("variable.{name}"), scheme_in_default.len(), drafts)
+                default.add(&format!("variable.{}", text::part_of_path(name)), scheme_in_default.len(), drafts)
             }
-            None if scheme_in_default.is_empty() => drafts.skip(path.to_owned(), span, name, SkipReason::NoDefault),
+            None if scheme_in_default.is_empty() => drafts.skip(path, span, name, SkipReason::NoDefault),
             // A directory, or whatever is no image.
             _ => Ok(()),
         }
@@ -101,7 +101,7 @@ impl Literal {
         });
         let span = slot.as_ref().map_or_else(|_| self.span.clone(), |slot| slot.span.clone());
         let slots = slot.map(|slot| Slots::Whole(Whole { slot, both: true }));
-        drafts.add(path.to_owned(), span, text::whole(written), slots)
+        drafts.add(path, span, text::whole(written), slots)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::find::Drafts;
 use crate::options::Options;
 use crate::place::SkipReason;
 use crate::slot::{Slot, Style};
+use crate::text;
 use instruction::{Instruction, Reader};
 use words::{unquoted, words};
 
@@ -32,7 +33,7 @@ pub(crate) fn find(source: &str, options: &Options, drafts: &mut Drafts) -> Resu
             // Behind the reference may be arguments.
             let reference = directive.value.split([' ', '\t']).next().unwrap_or_default();
             let span = directive.at..directive.at + reference.len();
-            drafts.verbatim("syntax".to_owned(), source, span)?;
+            drafts.verbatim("syntax", source, span)?;
         }
     }
     let mut file = File {
@@ -105,20 +106,21 @@ impl File<'_> {
         let Some(image) = rest.next() else { return Ok(()) };
         let is_named = rest.next().is_some_and(|word| instruction.text[word.clone()].eq_ignore_ascii_case("as"));
         let name = rest.next().filter(|_| is_named).map(|name| instruction.text[name.clone()].to_ascii_lowercase());
-        self.stages.push(name.clone().unwrap_or_else(|| self.stages.len().to_string()));
+        let shown = name.as_deref().map(|name| text::part_of_path(name).to_owned());
+        self.stages.push(shown.unwrap_or_else(|| self.stages.len().to_string()));
         let word = Word::of(instruction, image.clone());
         let path = format!("{}FROM", self.stage());
         let result = match variable(&word.text) {
-            None => self.base(path, word),
+            None => self.base(&path, word),
             Some((name, default)) => match (self.arguments.get(name).cloned(), default) {
-                (Some(Some(argument)), _) => self.base(format!("ARG {name}"), argument),
+                (Some(Some(argument)), _) => self.base(&format!("ARG {}", text::part_of_path(name)), argument),
                 (_, Some(default)) => {
                     // `${BASE:-alpine:3.20}`, and nothing else gives BASE a value.
                     let (text, span) = (word.text[default.clone()].to_owned(), word.span);
                     let span = span.map(|span| span.start + default.start..span.start + default.end);
-                    self.base(path, Word { text, span, at: word.at })
+                    self.base(&path, Word { text, span, at: word.at })
                 }
-                (_, None) => self.drafts.skip(path, word.whereabouts(), &word.text, SkipReason::NoDefault),
+                (_, None) => self.drafts.skip(&path, word.whereabouts(), &word.text, SkipReason::NoDefault),
             },
         };
         // A stage is known from the next one on: `FROM alpine AS alpine` is no circle.
@@ -127,7 +129,7 @@ impl File<'_> {
     }
 
     /// Adds what a stage begins with, if that is an image.
-    fn base(&mut self, path: String, word: Word) -> Result<(), TargetError> {
+    fn base(&mut self, path: &str, word: Word) -> Result<(), TargetError> {
         let name = word.text.to_ascii_lowercase();
         if name.is_empty() || name == SCRATCH || self.names.contains(&name) {
             return Ok(());
@@ -135,7 +137,7 @@ impl File<'_> {
         self.add(path, word)
     }
 
-    fn add(&mut self, path: String, word: Word) -> Result<(), TargetError> {
+    fn add(&mut self, path: &str, word: Word) -> Result<(), TargetError> {
         match word.span {
             Some(span) => self.drafts.whole(path, Slot { span, style: Style::Verbatim, text: word.text }, true),
             None => self.drafts.skip(path, word.at..word.at, &word.text, SkipReason::Encoded),
@@ -153,10 +155,12 @@ impl File<'_> {
             };
             let name = instruction.text[name].to_owned();
             if let Some(value) = value.clone().filter(|_| self.options.is_reference(&name)) {
-                self.base(format!("{}ARG {name}", self.stage()), value)?;
+                self.base(&format!("{}ARG {}", self.stage(), text::part_of_path(&name)), value)?;
             }
             if self.stages.is_empty() {
-                self.arguments.insert(name, value);
+                // Without a default, an argument keeps the one that it was given before.
+                let known = self.arguments.entry(name).or_default();
+                *known = value.or_else(|| known.take());
             }
         }
         Ok(())
@@ -192,7 +196,7 @@ impl File<'_> {
         for (path, word) in std::mem::take(&mut self.uses) {
             let is_number = !word.text.is_empty() && word.text.bytes().all(|byte| byte.is_ascii_digit());
             if !is_number {
-                self.base(path, word)?;
+                self.base(&path, word)?;
             }
         }
         Ok(())

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use oci::text::printable;
+
 use crate::error::TargetError;
 use crate::kind::Kind;
 use crate::limits::{FILE_MAX_BYTES, PLACES_MAX};
@@ -75,14 +77,14 @@ struct Draft {
 
 impl Drafts {
     /// Adds a reference in one piece.
-    pub(crate) fn whole(&mut self, path: String, slot: Slot, both: bool) -> Result<(), TargetError> {
+    pub(crate) fn whole(&mut self, path: &str, slot: Slot, both: bool) -> Result<(), TargetError> {
         let content = text::whole(&slot.text);
         let span = slot.span.clone();
         self.add(path, span, content, Ok(Slots::Whole(Whole { slot, both })))
     }
 
     /// Adds a reference in one piece, in text that stands there as it is.
-    pub(crate) fn verbatim(&mut self, path: String, source: &str, span: Range<usize>) -> Result<(), TargetError> {
+    pub(crate) fn verbatim(&mut self, path: &str, source: &str, span: Range<usize>) -> Result<(), TargetError> {
         let text = source.get(span.clone()).unwrap_or_default().to_owned();
         self.whole(path, Slot { span, style: Style::Verbatim, text }, true)
     }
@@ -90,7 +92,7 @@ impl Drafts {
     /// Adds a place that is left alone.
     pub(crate) fn skip(
         &mut self,
-        path: String,
+        path: &str,
         span: Range<usize>,
         text: &str,
         reason: SkipReason,
@@ -101,7 +103,7 @@ impl Drafts {
     /// Adds a place; one whose bytes are known is ignored. Without slots, a reference is left alone for the reason given.
     pub(crate) fn add(
         &mut self,
-        path: String,
+        path: &str,
         span: Range<usize>,
         content: Content,
         slots: Result<Slots, SkipReason>,
@@ -119,6 +121,8 @@ impl Drafts {
         if self.drafts.len() == PLACES_MAX {
             return Err(TargetError::TooManyPlaces);
         }
+        // Names in it come from the file.
+        let path = printable(path).into_owned();
         self.drafts.push(Draft { path, span, content, slots });
         Ok(())
     }

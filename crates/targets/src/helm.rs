@@ -12,6 +12,8 @@
 //!
 //! Everything else is told by [`Options::paths`](crate::Options).
 
+use oci::Selector;
+
 use crate::error::TargetError;
 use crate::find::Drafts;
 use crate::options::Options;
@@ -41,11 +43,7 @@ pub(crate) fn find(source: &str, options: &Options, drafts: &mut Drafts) -> Resu
             let Some(key) = tree.text(*key).filter(|key| is_image_key(key)) else { continue };
             let is_part = is_image && parts.name == Some(*value);
             let is_reference = || match tree.text(*value).map(text::whole) {
-                Some(Content::Image(image)) => {
-                    key == "image"
-                        || image.reference.selector.tag.is_some()
-                        || image.reference.selector.digest.is_some()
-                }
+                Some(Content::Image(image)) => key == "image" || image.reference.selector != Selector::default(),
                 Some(Content::Skipped { reason, .. }) => {
                     key == "image" && matches!(reason, SkipReason::Template | SkipReason::Variable)
                 }
@@ -147,7 +145,7 @@ impl Parts {
         let Some(name) = self.name else {
             // The name is elsewhere; if it is merged in, what stands here changes another image than it seems.
             let Some(at) = self.tag.or(self.digest).filter(|_| merges(tree, id)) else { return Ok(()) };
-            return drafts.skip(path, tree.span(at), text(Some(at)), SkipReason::Merged);
+            return drafts.skip(&path, tree.span(at), text(Some(at)), SkipReason::Merged);
         };
         // Without a name there is nothing: a chart that is made for a default has `repository: ""`. And the repository of
         // charts or sources is no image.
@@ -155,7 +153,10 @@ impl Parts {
         if repository.is_empty() || repository.contains("://") || repository.starts_with("git@") {
             return Ok(());
         }
-        if self.registry.is_none() && self.tag.is_none() && self.digest.is_none() {
+        let is_alone = self.registry.is_none() && self.tag.is_none() && self.digest.is_none();
+        // `image: nginx:1.27` needs none of the keys beside it.
+        let is_complete = || matches!(text::whole(repository), Content::Image(image) if image.reference.selector != Selector::default());
+        if is_alone || (self.name_key == NameKey::Image && is_complete()) {
             return tree.whole(name, 0, true, drafts);
         }
         let joined = if registry.is_empty() { repository.to_owned() } else { format!("{registry}/{repository}") };
@@ -163,7 +164,7 @@ impl Parts {
         let digest = if self.digest_is_bare && !sha.is_empty() { format!("sha256:{sha}") } else { sha.to_owned() };
         let content = text::split(&joined, text(self.tag), &digest);
         let slots = self.slots(tree).map(|split| Slots::Split(Box::new(split)));
-        drafts.add(path, tree.span(name), content, slots)
+        drafts.add(&path, tree.span(name), content, slots)
     }
 
     fn slots(&self, tree: &Tree<'_>) -> Result<Split, SkipReason> {

@@ -71,8 +71,13 @@ impl Kind {
         if name == "kustomization" || (is_yaml && stem == "kustomization") {
             return Some(Self::Kustomize);
         }
-        if extension == "hcl" || (extension == "json" && stem.starts_with("docker-bake")) {
+        if matches!(extension, "hcl" | "json") && stem.starts_with("docker-bake") {
             return Some(Self::Bake);
+        }
+        let bytes = &bytes[..bytes.len().min(GUESS_MAX_BYTES)];
+        if extension == "hcl" {
+            // Many tools speak HCL; targets are of bake.
+            return bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"target ")).then_some(Self::Bake);
         }
         let is_compose = |stem: &str| stem.starts_with("compose") || stem.starts_with("docker-compose");
         if is_yaml && is_compose(stem) {
@@ -81,7 +86,7 @@ impl Kind {
         if !is_yaml && extension != "json" {
             return None;
         }
-        let by_keys = Top::of(&bytes[..bytes.len().min(GUESS_MAX_BYTES)]).kind();
+        let by_keys = Top::of(bytes).kind();
         let is_values = is_yaml && (stem == "values" || stem.starts_with("values") || stem.ends_with("values"));
         by_keys.or(is_values.then_some(Self::HelmValues))
     }

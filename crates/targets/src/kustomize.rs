@@ -56,5 +56,5 @@ fn image(tree: &Tree<'_>, id: Id, drafts: &mut Drafts) -> Result<(), TargetError
         }
         if merges(tree, id) { Err(SkipReason::Merged) } else { Ok(Slots::Split(Box::new(split))) }
     };
-    drafts.add(tree.path(id), tree.span(name), content, split())
+    drafts.add(&tree.path(id), tree.span(name), content, split())
 }

@@ -15,6 +15,9 @@ pub const PLACES_MAX: usize = 10_000;
 /// Longest readable path of a place, in characters. What is longer loses its beginning.
 pub const PATH_MAX_CHARACTERS: usize = 1024;
 
+/// Longest name in a path: of a key, a stage, a target. What is longer loses its end.
+pub const PATH_PART_MAX_BYTES: usize = 256;
+
 /// Most steps of a pattern.
 pub const PATTERN_STEPS_MAX: usize = 64;
 

@@ -1,6 +1,6 @@
 //! What to write at a place.
 
-use oci::{Algorithm, RegistryReference, Selector};
+use oci::{Algorithm, Digest, RegistryReference, Selector, Tag};
 
 use crate::edit::Edit;
 use crate::error::PlanError;
@@ -47,20 +47,19 @@ impl Place {
     ///
     /// [`PlanError`]: what stands there is left alone, a part is not known, has no key, or cannot be written.
     pub fn plan(&self, locked: &RegistryReference, write: Write) -> Result<Change, PlanError> {
-        let Selector { tag, digest } = &locked.selector;
         let image = match &self.content {
             Content::Image(image) => &**image,
             Content::Skipped { reason, .. } => {
                 return Err(PlanError::Skipped { path: self.path.clone(), reason: reason.clone() });
             }
         };
-        if write == Write::Tag && tag.is_none() {
-            return Err(PlanError::NoTag { path: self.path.clone() });
+        let mut draft = Draft { place: self, image, locked, edits: Vec::new() };
+        if write == Write::Tag && locked.selector.tag.is_none() {
+            return Err(draft.no_tag());
         }
-        if write != Write::Tag && digest.is_none() {
+        if write != Write::Tag && locked.selector.digest.is_none() {
             return Err(PlanError::NoDigest { path: self.path.clone() });
         }
-        let mut draft = Draft { place: self, image, locked, edits: Vec::new() };
         let after = match &self.slots {
             Slots::Whole(whole) => draft.whole(whole, write)?,
             Slots::Split(split) => draft.split(split, write)?,
@@ -91,6 +90,10 @@ impl Draft<'_> {
 
     fn no_key(&self, part: &'static str) -> PlanError {
         PlanError::NoKey { path: self.place.path.clone(), part }
+    }
+
+    fn no_tag(&self) -> PlanError {
+        PlanError::NoTag { path: self.place.path.clone() }
     }
 
     fn is_same_name(&self) -> bool {
@@ -130,62 +133,44 @@ impl Draft<'_> {
                 None => self.put(name, &self.full_name())?,
             }
         }
-        let selector = match (&split.tag, &split.digest) {
-            (tag_slot, Some(slot)) if write != Write::Tag => {
-                self.beside_digest(tag_slot.as_ref(), slot, split, write)?
+        let Selector { tag, digest } = self.locked.selector.clone();
+        let selector = match (write, digest, &split.digest) {
+            (Write::Digest | Write::TagAndDigest, Some(digest), Some(slot)) => {
+                if split.digest_is_bare && digest.algorithm() != Algorithm::Sha256 {
+                    return Err(self.unwritable(&digest.to_string(), "only a sha256 digest is taken"));
+                }
+                self.put(slot, &if split.digest_is_bare { digest.encoded() } else { digest.to_string() })?;
+                Selector { tag: self.tag_beside_digest(split, tag, write)?, digest: Some(digest) }
             }
-            (Some(slot), digest_slot) => {
-                if write == Write::Digest {
-                    return Err(self.no_key("digest"));
-                }
-                let Selector { tag, digest } = self.locked.selector.clone();
-                let Some(tag) = tag else { return Err(PlanError::NoTag { path: self.place.path.clone() }) };
-                let digest = digest.filter(|_| write == Write::TagAndDigest);
-                match &digest {
-                    Some(digest) => self.put(slot, &format!("{tag}@{digest}"))?,
-                    None => self.put(slot, tag.as_str())?,
-                }
-                if let Some(slot) = digest_slot.as_ref().filter(|slot| !slot.text.is_empty()) {
-                    self.put(slot, "")?;
-                }
-                Selector { tag: Some(tag), digest }
-            }
-            (None, _) => return Err(self.no_key(if write == Write::Digest { "digest" } else { "tag" })),
+            (Write::Digest, ..) => return Err(self.no_key("digest")),
+            (Write::Tag, ..) => self.tag_alone(split, tag, None)?,
+            (Write::TagAndDigest, digest, _) => self.tag_alone(split, tag, digest)?,
         };
         Ok(self.after(selector))
     }
 
-    /// Writes the digest to its own key, and the tag to its own where there is one.
-    fn beside_digest(
-        &mut self,
-        tag_slot: Option<&Slot>,
-        digest_slot: &Slot,
-        split: &Split,
-        write: Write,
-    ) -> Result<Selector, PlanError> {
-        let Selector { tag, digest } = self.locked.selector.clone();
-        let Some(digest) = digest else { return Err(PlanError::NoDigest { path: self.place.path.clone() }) };
-        if split.digest_is_bare && digest.algorithm() != Algorithm::Sha256 {
-            return Err(self.unwritable(&digest.to_string(), "only a sha256 digest is taken"));
-        }
-        let text = if split.digest_is_bare { digest.encoded() } else { digest.to_string() };
-        self.put(digest_slot, &text)?;
-        let mut written = None;
-        if let Some(slot) = tag_slot {
+    /// Writes the tag to its key, where there is one. Returns what stands there then.
+    fn tag_beside_digest(&mut self, split: &Split, tag: Option<Tag>, write: Write) -> Result<Option<Tag>, PlanError> {
+        let Some(slot) = &split.tag else { return Ok(None) };
+        match tag {
             // An empty tag stands for what the chart is made for; by digest alone there is no reason to fill it.
-            let is_kept_empty = write == Write::Digest && slot.text.is_empty();
-            match tag {
-                Some(tag) if !is_kept_empty => {
-                    self.put(slot, tag.as_str())?;
-                    written = Some(tag);
-                }
-                // An old tag beside a new digest would tell a version that is not there.
-                None if !slot.text.is_empty() => {
-                    return Err(PlanError::NoTag { path: self.place.path.clone() });
-                }
-                _ => {}
-            }
+            _ if write == Write::Digest && slot.text.is_empty() => Ok(None),
+            Some(tag) => self.put(slot, tag.as_str()).map(|()| Some(tag)),
+            None if slot.text.is_empty() => Ok(None),
+            // An old tag beside a new digest would tell a version that is not there.
+            None => Err(self.no_tag()),
         }
-        Ok(Selector { tag: written, digest: Some(digest) })
+    }
+
+    /// Writes the tag, and the digest behind it if there is one, to the key of the tag.
+    fn tag_alone(&mut self, split: &Split, tag: Option<Tag>, digest: Option<Digest>) -> Result<Selector, PlanError> {
+        let slot = split.tag.as_ref().ok_or_else(|| self.no_key("tag"))?;
+        let selector = Selector { tag: Some(tag.ok_or_else(|| self.no_tag())?), digest };
+        // It begins with the colon that stands between name and tag.
+        self.put(slot, selector.to_string().trim_start_matches(':'))?;
+        if let Some(slot) = split.digest.as_ref().filter(|slot| !slot.text.is_empty()) {
+            self.put(slot, "")?;
+        }
+        Ok(selector)
     }
 }

@@ -40,10 +40,10 @@ pub(crate) fn find(source: &str, drafts: &mut Drafts) -> Result<(), TargetError>
             let from = at + text.len() - value.len() + quote;
             let written = &value[quote..quote + length];
             let slot = Slot { span: from..from + length, style, text: written.to_owned() };
-            drafts.whole("image".to_owned(), slot, true)?;
+            drafts.whole("image", slot, true)?;
         } else if value.contains("{{") {
             let from = at + text.len() - value.len();
-            drafts.skip("image".to_owned(), from..from + value.len(), value, SkipReason::Template)?;
+            drafts.skip("image", from..from + value.len(), value, SkipReason::Template)?;
         }
     }
     Ok(())

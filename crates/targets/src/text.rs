@@ -2,7 +2,7 @@
 
 use oci::{ReferenceError, RegistryReference};
 
-use crate::limits::SHOWN_MAX_CHARACTERS;
+use crate::limits::{PATH_PART_MAX_BYTES, SHOWN_MAX_CHARACTERS};
 use crate::place::{Content, Image, SkipReason};
 
 /// The registry that tools mean by a name without one.
@@ -36,6 +36,11 @@ pub(crate) fn split(name: &str, tag: &str, digest: &str) -> Content {
 /// Returns what stands at a place that is left alone.
 pub(crate) fn skipped(text: &str, reason: SkipReason) -> Content {
     Content::Skipped { text: text.chars().take(SHOWN_MAX_CHARACTERS).collect(), reason }
+}
+
+/// Returns the beginning of a name that is no longer than it may be in a path.
+pub(crate) fn part_of_path(name: &str) -> &str {
+    &name[..name.floor_char_boundary(PATH_PART_MAX_BYTES)]
 }
 
 /// Returns why a text is not even tried: something else decides what it becomes.

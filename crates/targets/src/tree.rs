@@ -238,7 +238,7 @@ impl<'s> Tree<'s> {
         let Some(id) = self.resolve(id) else { return Ok(()) };
         if let Some(line) = self.template(id) {
             let start = self.span(id).start;
-            return drafts.skip(self.path(id), start..start + line.len(), line, SkipReason::Template);
+            return drafts.skip(&self.path(id), start..start + line.len(), line, SkipReason::Template);
         }
         let written = self.text(id).and_then(|text| text.get(skip..)).unwrap_or_default();
         if written.is_empty() {
@@ -246,7 +246,7 @@ impl<'s> Tree<'s> {
         }
         let slots = self.slot(id, skip).map(|slot| Slots::Whole(Whole { slot, both }));
         let span = slots.as_ref().ok().and_then(|slots| slots.spans().pop()).unwrap_or_else(|| self.span(id));
-        drafts.add(self.path(id), span, text::whole(written), slots)
+        drafts.add(&self.path(id), span, text::whole(written), slots)
     }
 
     /// Returns what is left of the line where a template action stands in place of a scalar: `image: {{ .Values.image }}`,
@@ -288,7 +288,7 @@ impl<'s> Tree<'s> {
 
 /// Writes a key as it would be written in a pattern.
 fn shown_key(key: &str) -> String {
-    let key: String = key.chars().take(PATH_MAX_CHARACTERS).collect();
+    let key = text::part_of_path(key);
     let is_bare = !key.is_empty() && !key.contains(['.', '[', '"', '*', ' ']);
-    if is_bare { key } else { format!("\"{key}\"") }
+    if is_bare { key.to_owned() } else { format!("\"{key}\"") }
 }

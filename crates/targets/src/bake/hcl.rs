@@ -7,6 +7,7 @@ use crate::limits::DEPTH_MAX;
 use crate::place::SkipReason;
 use crate::position::syntax;
 use crate::slot::{Slot, Style};
+use crate::text;
 
 /// Reads a file.
 pub(super) fn facts(source: &str) -> Result<Facts, TargetError> {
@@ -92,6 +93,7 @@ impl<'a> Reader<'a> {
     }
 
     fn attribute(&mut self, block: &str, label: &str, name: &str, expression: std::ops::Range<usize>) {
+        let shown = text::part_of_path(label);
         match (block, name) {
             ("variable", "default") if expression.len() == 1 && self.kind(expression.start) == Some(Kind::String) => {
                 let literal = self.literal(expression.start);
@@ -99,14 +101,14 @@ impl<'a> Reader<'a> {
             }
             ("target", "contexts") => {
                 for (key, at) in self.values(expression) {
-                    let path = format!("target.{label}.contexts.{key}");
+                    let path = format!("target.{shown}.contexts.{}", text::part_of_path(key));
                     let value = self.value(at);
                     self.facts.contexts.push((path, value));
                 }
             }
             ("target", "args") => {
                 for (key, at) in self.values(expression) {
-                    let path = format!("target.{label}.args.{key}");
+                    let path = format!("target.{shown}.args.{}", text::part_of_path(key));
                     let value = self.value(at);
                     self.facts.arguments.push((path, key.to_owned(), value));
                 }

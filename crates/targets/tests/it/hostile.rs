@@ -227,6 +227,19 @@ fn traps_are_stepped_over() {
         "{{ x }}\n- image: a:1\n".repeat(5000),
         format!("services: {{a: {{image: '{}'}}}}", "a/".repeat(size / 2)),
         format!("\"{}\": {{image: a:1}}\n", "k".repeat(1000)).repeat(1000),
+        format!("FROM a AS {}\n{}", "s".repeat(size), "COPY --from=x:1 a b\n".repeat(5000)),
+        format!("ARG {}=a:1\nFROM $A\n", "A".repeat(size)),
+        format!(
+            "target \"{}\" {{\n contexts = {{\n{} }}\n}}\n",
+            "t".repeat(size),
+            "a = \"docker-image://x:1\"\n".repeat(5000)
+        ),
+        format!("{{\"features\": {{{}}}}}", "\"ghcr.io/a/b:1\": 1,".repeat(5000)),
+        format!(
+            "{{\"target\": {{\"{}\": {{\"contexts\": {{{}}}}}}}}}",
+            "t".repeat(size),
+            "\"a\": \"docker-image://a:1\",".repeat(5000)
+        ),
         aliases("services"),
         aliases("containers"),
         format!("a: &a [{}]\nservices: *a\nimages: *a\n", "*b,".repeat(size / 3)),
@@ -250,4 +263,11 @@ fn nesting_is_limited_and_what_is_below_the_limit_is_read() {
         let refused = find(kind, &Options::default(), nested(depth + 1).as_bytes());
         assert!(matches!(refused, Err(TargetError::Syntax { .. })), "{kind}: {refused:?}");
     }
+}
+
+#[test]
+fn a_path_can_be_shown() {
+    let text = "services:\n  \"a\\e[31m\": {image: nginx:1}\n";
+    let places = find(Kind::Compose, &Options::default(), text.as_bytes()).unwrap();
+    assert_eq!(places[0].path, "services.\"a\\u{1b}[31m\".image");
 }

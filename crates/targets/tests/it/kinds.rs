@@ -54,6 +54,8 @@ fn other_files_are_told_by_the_keys_at_their_top() {
         ("web.yaml", nested, None),
         ("web.txt", kubernetes, None),
         ("values.yaml", kubernetes, Some(Kind::Kubernetes)),
+        ("override.hcl", "# mine\ntarget \"app\" {\n}\n", Some(Kind::Bake)),
+        ("main.hcl", "resource \"a\" \"b\" {}\n", None),
     ] {
         assert_eq!(Kind::guess(name, text.as_bytes()), kind, "{name}: {text}");
     }
