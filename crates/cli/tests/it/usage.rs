@@ -50,6 +50,18 @@ fn the_help_names_every_command_variable_and_exit_code() {
     Usage: supercargo [OPTIONS] <COMMAND>
 
     Commands:
+      init         Make a project in this directory
+      add          Add an image to the project and lock it
+      remove       Take images out of the project and its lock
+      hold         Keep images as they are locked, whatever is updated
+      unhold       Let images move again
+      lock         Choose a version of every image of the project and write Supercargo.lock
+      update       Move images to the newest versions that the project wants
+      outdated     Show what is newer than what is locked
+      tree         Show what is locked and what needs what; no registry is asked
+      why          Show why an image is locked as it is; no registry is asked
+      candidates   Show every version of an image and why an update would take it or not
+      diff         Show what is different between two locks
       copy         Copy images with everything attached to them, and prove that it arrived
       save         Save images with everything attached to them into one archive
       load         Load every image of an archive, with everything attached to them
@@ -76,6 +88,9 @@ fn the_help_names_every_command_variable_and_exit_code() {
     Global options:
       -C <DIR>
               Change to this directory before anything else
+
+          --project <FILE>
+              The project's file [default: Supercargo.toml here or in the nearest directory above]
 
           --platform <P[,P]>
               Only these platforms of an index, as in linux/amd64,linux/arm64
@@ -151,7 +166,9 @@ fn the_help_names_every_command_variable_and_exit_code() {
 
     Exit codes:
       0    done, or yes
-      2    usage
+      1    the answer is no
+      2    usage, or an error in Supercargo.toml
+      3    no solution
       4    a registry could not be reached, or failed
       5    authentication or authorisation
       6    integrity: something is damaged or missing
