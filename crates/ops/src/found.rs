@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use oci::{Descriptor, Manifest, ManifestKind, Platform, Reference, Selector, Tag};
+use oci::limits::CONFIG_MAX_BYTES;
+use oci::{Descriptor, ImageConfig, Manifest, ManifestKind, Platform, Reference, Selector, Tag};
 use store::{Store, StoreError};
 use transfer::{RootRequest, TransferError};
 
@@ -153,5 +154,25 @@ pub(crate) async fn read_blob(
     match store.open_blob(descriptor, 0).await? {
         Some(body) => body.into_bytes(descriptor, store.location(), limit).await.map(Some),
         None => Ok(None),
+    }
+}
+
+/// What came of reading a configuration.
+#[derive(Default)]
+pub(crate) struct ConfigRead {
+    /// The configuration, where it is one of an image that can be read.
+    pub(crate) config: Option<ImageConfig>,
+    /// Whether the store lacks it.
+    pub(crate) is_missing: bool,
+}
+
+/// Reads the configuration of an image. An artifact may call anything a configuration: what cannot be read says nothing.
+pub(crate) async fn read_config(store: &dyn Store, descriptor: &Descriptor) -> Result<ConfigRead, OpsError> {
+    if !descriptor.media_type.is_image_config() || descriptor.size > CONFIG_MAX_BYTES as u64 {
+        return Ok(ConfigRead::default());
+    }
+    match read_blob(store, descriptor, CONFIG_MAX_BYTES).await? {
+        Some(bytes) => Ok(ConfigRead { config: ImageConfig::parse(&bytes).ok(), is_missing: false }),
+        None => Ok(ConfigRead { config: None, is_missing: true }),
     }
 }

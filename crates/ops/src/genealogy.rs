@@ -6,13 +6,19 @@ use std::path::{Path, PathBuf};
 
 use graph::genealogy::{BaseIndex, History, INDEX_MAX_BYTES};
 use graph::{KnownImage, LayerStack};
-use oci::{Descriptor, Digest, ImageConfig, Manifest, Platform, Reference, Selector, Tag};
+use oci::{Descriptor, Digest, ImageConfig, Manifest, ManifestKind, Platform, Reference, Selector, Tag};
+use store::Store;
+use transfer::RootRequest;
 
 use crate::context::Context;
 use crate::error::OpsError;
+use crate::found::{fetch, read_config};
 
 /// The file in the local content store (docs/formats/chain-index.md).
 const FILE: &str = "chain-index.txt";
+
+/// Most images of one index that are read to be remembered.
+pub const IMAGES_READ_MAX: usize = 64;
 
 /// What is remembered, and where. Where there is no local content store nothing is.
 #[derive(Debug, Default)]
@@ -130,6 +136,65 @@ impl SeenImage<'_> {
             history: History::new(&self.config.history).trail(self.manifest.layers().len()),
             layers,
         })
+    }
+}
+
+/// Reads from a store the image that `place` selects, or those of an index that are for one of some platforms; without platforms, the
+/// first [`IMAGES_READ_MAX`]. One that is not there, or of which the configuration is not, is left out. They are known under the name of
+/// `place`, from where the store may have been filled.
+///
+/// # Errors
+/// [`OpsError::Transfer`] when the root is not there, and what the store brings.
+pub async fn whole_images(
+    context: &Context,
+    store: &dyn Store,
+    place: &Reference,
+    platforms: &[Platform],
+) -> Result<Vec<KnownImage>, OpsError> {
+    let request = RootRequest { selector: place.selector(), ..RootRequest::default() };
+    let root = transfer::explore::find_root(store, &request).await?;
+    let manifest = fetch(context, store, &root).await?;
+    let selector = place.selector();
+    // The tag beside a digest is what somebody says; nobody has looked where it points to.
+    let tag = if selector.digest.is_none() { selector.tag.or_else(|| Some(Tag::latest())) } else { None };
+    let whole = Whole { place, tag: tag.as_ref(), index: None };
+    if manifest.kind() == ManifestKind::Image {
+        return Ok(whole.image(store, &manifest, None).await?.into_iter().collect());
+    }
+    let whole = Whole { index: Some(root.digest), ..whole };
+    let fits = |child: &&Descriptor| {
+        let is_wanted = |platform: &Platform| platforms.iter().any(|wanted| platform.satisfies(wanted));
+        let fits = platforms.is_empty() || child.platform.as_ref().is_some_and(is_wanted);
+        fits && !child.is_buildkit_attestation() && child.manifest_kind() == Some(ManifestKind::Image)
+    };
+    let mut images = Vec::new();
+    for child in manifest.children().iter().filter(fits).take(IMAGES_READ_MAX) {
+        let cache = context.manifest_cache();
+        let Some(manifest) = transfer::explore::fetch_manifest(store, child, &*cache).await? else { continue };
+        images.extend(whole.image(store, &manifest, child.platform.as_ref()).await?);
+    }
+    Ok(images)
+}
+
+/// Where whole images were found.
+#[derive(Clone, Copy)]
+struct Whole<'a> {
+    place: &'a Reference,
+    tag: Option<&'a Tag>,
+    index: Option<Digest>,
+}
+
+impl Whole<'_> {
+    async fn image(
+        &self,
+        store: &dyn Store,
+        manifest: &Manifest,
+        platform: Option<&Platform>,
+    ) -> Result<Option<KnownImage>, OpsError> {
+        let Some(config) = manifest.config() else { return Ok(None) };
+        let Some(config) = read_config(store, config).await?.config else { return Ok(None) };
+        let Self { place, tag, index } = *self;
+        Ok(SeenImage { place, tag, index, platform, manifest, config: &config }.known())
     }
 }
 

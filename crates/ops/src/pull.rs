@@ -5,9 +5,11 @@ mod place;
 
 use oci::{Reference, ReferenceError, RepositoryName, Selector};
 
+use crate::context::Context;
 use crate::copy::CopyRequest;
 use crate::destination::Destination;
-use crate::error::OpsError;
+use crate::error::{ErrorKind, OpsError};
+use crate::genealogy;
 
 pub use files::{PullFilesRequest, PulledFile, PulledFiles, pull_files};
 
@@ -21,6 +23,19 @@ pub fn into_content_store(source: Reference) -> Result<CopyRequest, OpsError> {
     // What is pulled by a digest alone gets no tag.
     let destination = Reference::Store { name, selector: Selector::default() };
     Ok(CopyRequest { pairs: vec![(source, Destination::Exactly(destination))], ..CopyRequest::default() })
+}
+
+/// Remembers what was pulled under the name of its source, so that it is recognised as the base of others.
+///
+/// # Errors
+/// What the content store brings. What is not there under the name of the source, because it was narrowed perhaps, is not remembered.
+pub async fn remember(context: &Context, source: &Reference) -> Result<(), OpsError> {
+    let store = context.content_store()?.name(name_in_content_store(source)?);
+    match genealogy::whole_images(context, &store, source, &[]).await {
+        Ok(images) => genealogy::remember(context, images).await,
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns the name under which the local content store keeps an image from elsewhere: registry and repository, with `__` for the

@@ -7,6 +7,7 @@
 //! names/<repository>/_name.json                  what the tags of a name point to, and its roots without a tag
 //! referrers/<algorithm>/<encoded>/<algorithm>-<encoded>    an empty file for each manifest about a subject
 //! .supercargo/<random>                           files in the making
+//! chain-index.txt                                what operations remember of images; no part of the content, and not looked at here
 //! ```
 //!
 //! Kept manifests lie apart from the others because a manifest among the blobs promises that what it is made of is here too.

@@ -36,7 +36,13 @@ impl PullArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let image = reference(&self.image)?;
         let Some(directory) = self.output else {
-            return copying::run("pull", session, &self.switches, into_content_store(image)?).await;
+            copying::run("pull", session, &self.switches, into_content_store(image.clone())?).await?;
+            if !self.switches.dry_run
+                && let Err(error) = ops::pull::remember(&session.context, &image).await
+            {
+                session.printer.note(&format!("what was learnt of the image cannot be kept: {error}"));
+            }
+            return Ok(());
         };
         let request = PullFilesRequest {
             reference: image,

@@ -212,3 +212,21 @@ fn what_is_remembered_and_cannot_be_read_is_left_alone_and_told() {
     desk.ok(&["store", "verify"]);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), good);
 }
+
+#[test]
+fn what_was_pulled_is_recognised_under_the_name_of_its_source() {
+    let server = Server::new();
+    let mut builder = ApplicationBuilder::new(1);
+    let (base, image) = family(&mut builder, |_| json!({}));
+    builder.tag("base", &base);
+    builder.tag("1", &image);
+    let desk = Desk::new();
+    builder.build().write_layout(&desk.path("app"));
+    desk.ok(&["push", "oci:app:base", &server.at("base:3.20")]);
+    desk.ok(&["pull", &server.at("base:3.20"), "--dry-run"]);
+    assert!(verdict(&desk, &["oci:app:1"]).is_null());
+    desk.ok(&["pull", &server.at("base:3.20")]);
+    let found = verdict(&desk, &["oci:app:1"]);
+    let reference = format!("{}@{}", server.at("base:3.20"), base.digest);
+    assert_eq!((&found["proof"]["rung"], &found["proof"]["images"][0]["reference"]), (&json!(4), &json!(reference)));
+}

@@ -5,19 +5,15 @@ use std::sync::Arc;
 
 use graph::KnownImage;
 use graph::genealogy::{Claim, History, Match, Subject, Verdict, judge};
-use oci::{
-    Descriptor, Digest, Manifest, ManifestKind, Platform, Reference, RegistryReference, Selector, Tag, annotation,
-};
+use oci::{Digest, Platform, Reference, RegistryReference, Selector, annotation};
 use store::Store;
-use transfer::RootRequest;
 
 use super::fact::Evidence;
-use super::image::{CONFIGS_READ_MAX, ReadImage, read_config};
+use super::image::ReadImage;
 use super::origin::{Origin, Words};
 use crate::context::Context;
 use crate::error::{ErrorKind, OpsError};
-use crate::found::fetch;
-use crate::genealogy::{Memory, SeenImage, layers};
+use crate::genealogy::{Memory, layers, whole_images};
 
 /// On what an image was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,62 +169,5 @@ impl Bases<'_> {
                 None => Err("nothing says which image had that name".to_owned()),
             },
         }
-    }
-}
-
-/// Reads an image, or those of an index that are for one of some platforms; without platforms, all of them. One that is not there, or of which
-/// the configuration is not, is left out.
-///
-/// # Errors
-/// [`OpsError::NotFound`] and [`transfer::TransferError::NotFound`] when the root is not there, and what the store brings.
-async fn whole_images(
-    context: &Context,
-    store: &dyn Store,
-    place: &Reference,
-    platforms: &[Platform],
-) -> Result<Vec<KnownImage>, OpsError> {
-    let request = RootRequest { selector: place.selector(), ..RootRequest::default() };
-    let root = transfer::explore::find_root(store, &request).await?;
-    let manifest = fetch(context, store, &root).await?;
-    // A digest was asked for by its own name; the tag beside it is what somebody says.
-    let tag = place.selector().tag.filter(|_| place.selector().digest.is_none());
-    let whole = Whole { place, tag: tag.as_ref(), index: None };
-    if manifest.kind() == ManifestKind::Image {
-        return Ok(whole.image(store, &manifest, None).await?.into_iter().collect());
-    }
-    let whole = Whole { index: Some(root.digest), ..whole };
-    let fits = |child: &&Descriptor| {
-        let is_wanted = |platform: &Platform| platforms.iter().any(|wanted| platform.satisfies(wanted));
-        let fits = platforms.is_empty() || child.platform.as_ref().is_some_and(is_wanted);
-        fits && !child.is_buildkit_attestation() && child.manifest_kind() == Some(ManifestKind::Image)
-    };
-    let mut images = Vec::new();
-    for child in manifest.children().iter().filter(fits).take(CONFIGS_READ_MAX) {
-        let cache = context.manifest_cache();
-        let Some(manifest) = transfer::explore::fetch_manifest(store, child, &*cache).await? else { continue };
-        images.extend(whole.image(store, &manifest, child.platform.as_ref()).await?);
-    }
-    Ok(images)
-}
-
-/// Where whole images were found.
-#[derive(Clone, Copy)]
-struct Whole<'a> {
-    place: &'a Reference,
-    tag: Option<&'a Tag>,
-    index: Option<Digest>,
-}
-
-impl Whole<'_> {
-    async fn image(
-        &self,
-        store: &dyn Store,
-        manifest: &Manifest,
-        platform: Option<&Platform>,
-    ) -> Result<Option<KnownImage>, OpsError> {
-        let Some(config) = manifest.config() else { return Ok(None) };
-        let Some(config) = read_config(store, config).await?.config else { return Ok(None) };
-        let Self { place, tag, index } = *self;
-        Ok(SeenImage { place, tag, index, platform, manifest, config: &config }.known())
     }
 }

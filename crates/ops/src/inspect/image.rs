@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use graph::{Graph, NodeId};
-use oci::limits::CONFIG_MAX_BYTES;
 use oci::{Descriptor, Digest, ImageConfig, Manifest, Platform, View};
 use store::Store;
 
 use super::base::BaseReport;
 use super::fact::Fact;
 use crate::error::OpsError;
-use crate::found::{Found, read_blob};
+use crate::found::{Found, read_config};
 
 /// Most configurations that are read for one report.
 pub const CONFIGS_READ_MAX: usize = 64;
@@ -113,21 +112,4 @@ pub(super) async fn read_configs(store: &dyn Store, images: &mut [ReadImage]) ->
     let at_once = store.concurrency().clamp(1, CONFIGS_AT_ONCE);
     let missing: Vec<_> = stream::iter(reads).buffered(at_once).try_collect().await?;
     Ok(missing.into_iter().flatten().collect())
-}
-
-#[derive(Default)]
-pub(super) struct ConfigRead {
-    pub(super) config: Option<ImageConfig>,
-    pub(super) is_missing: bool,
-}
-
-/// Reads the configuration of an image. An artifact may call anything a configuration: what cannot be read says nothing.
-pub(super) async fn read_config(store: &dyn Store, descriptor: &Descriptor) -> Result<ConfigRead, OpsError> {
-    if !descriptor.media_type.is_image_config() || descriptor.size > CONFIG_MAX_BYTES as u64 {
-        return Ok(ConfigRead::default());
-    }
-    match read_blob(store, descriptor, CONFIG_MAX_BYTES).await? {
-        Some(bytes) => Ok(ConfigRead { config: ImageConfig::parse(&bytes).ok(), is_missing: false }),
-        None => Ok(ConfigRead { config: None, is_missing: true }),
-    }
 }
