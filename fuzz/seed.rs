@@ -24,6 +24,7 @@ fn main() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let targets = [
         ("archive", archives::archive()),
+        ("chain_index", values::chain_index()),
         ("chunked", answers::chunked()),
         ("complaint", answers::complaint()),
         ("content_store", graphs::content_store()),
@@ -34,6 +35,7 @@ fn main() {
         ("image", graphs::image()),
         ("layout", graphs::layout()),
         ("manifest", values::manifest()),
+        ("mark", values::mark()),
         ("names", values::names()),
         ("narrow", graphs::graphs()),
         ("plan", graphs::graphs()),

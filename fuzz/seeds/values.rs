@@ -1,4 +1,4 @@
-//! Manifests, names, auth files, lists.
+//! Manifests, names, marks, what is remembered of images, auth files, lists.
 
 use oci::{MediaType, Tag};
 use testkit::application::WholeGraph;
@@ -38,6 +38,47 @@ pub fn manifest() -> Seeds {
             .to_owned(),
     ];
     numbered(good.into_iter().chain(hostile.map(String::into_bytes)))
+}
+
+pub fn mark() -> Seeds {
+    let body = |rest: &str| format!("{{\"schema\":\"supercargo.lifecycle.v1\"{rest}}}");
+    numbered([
+        body(",\"yanked\":true,\"reason\":\"because\""),
+        body(",\"deprecated\":true,\"end_of_life\":\"2027-01-31\",\"superseded_by\":\"registry.example/shop:2.0\""),
+        body(""),
+        body(",\"end_of_life\":\"2027-02-29\""),
+        body(",\"superseded_by\":\"shop\""),
+        body(",\"yanked\":true,\"yanked\":true"),
+        "{\"schema\":\"\\u001b[31m\",\"yanked\":true}".to_owned(),
+        "[\"supercargo.lifecycle.v1\",true]".to_owned(),
+        "2024-02-29".to_owned(),
+        "2024-02-29T23:59:60.5+23:59".to_owned(),
+        "9999-12-31T23:59:59-00:01".to_owned(),
+        "0000-01-01t00:00:00z".to_owned(),
+    ])
+}
+
+pub fn chain_index() -> Seeds {
+    let first = "supercargo.chain-index.v1\n";
+    let digest = format!("sha256:{HEX}");
+    let line = |layers: &str, history: &str, rest: &str| {
+        format!("{digest}\t{digest}\t{layers}\t{digest}\t-\t{digest}\t{history}\t{rest}\n")
+    };
+    let untold = "-\t-\t-";
+    let told = format!("3\t{digest}\t{digest}");
+    let whole = line("2", &told, "linux/arm64/v8\t2026-01-02T03:04:05Z\t1.0\tregistry.example/base");
+    let bare = line("1", untold, "-\t-\t-\toci:/a b");
+    numbered([
+        first.to_owned(),
+        format!("{first}{whole}{bare}{whole}"),
+        format!("{first}{}", bare.trim_end()),
+        format!("{first}{}", line("0", untold, "-\t-\t-\tx")),
+        format!("{first}{}", line("18446744073709551616", untold, "-\t-\t-\tx")),
+        format!("{first}{}", line("1", "-\t1\t-", "-\t-\t-\tx")),
+        format!("{first}{}", line("1", untold, "-\t-\t-\ta\tb")),
+        format!("{first}\n"),
+        whole,
+    ])
 }
 
 pub fn names() -> Seeds {

@@ -5,7 +5,7 @@
 //!
 //! | module | parses |
 //! |---|---|
-//! | `values` | manifests, image configurations, names |
+//! | `values` | manifests, image configurations, names, marks, what is remembered of images |
 //! | `graphs` | graphs of hostile manifests: walks, plans, proofs, collections |
 //! | `answers` | what registries answer: header fields, heads, chunks, complaints |
 //! | `exchange` | the same through the whole client, over a socket |
@@ -36,7 +36,7 @@ pub use images::image;
 pub use layouts::{content_store, layout};
 pub use requests::{registry, request};
 pub use users::{copy_list, credentials};
-pub use values::{manifest, names};
+pub use values::{chain_index, manifest, mark, names};
 
 /// What is done with one input.
 pub type Target = fn(&[u8]);
@@ -44,6 +44,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name, as it is called in `fuzz/Cargo.toml`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("archive", archive),
+    ("chain_index", chain_index),
     ("chunked", chunked),
     ("complaint", complaint),
     ("content_store", content_store),
@@ -54,6 +55,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("image", image),
     ("layout", layout),
     ("manifest", manifest),
+    ("mark", mark),
     ("names", names),
     ("narrow", narrow),
     ("plan", plan),

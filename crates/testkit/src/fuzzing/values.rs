@@ -1,7 +1,11 @@
-//! Manifests, image configurations and names.
+//! Manifests, image configurations, names, marks and what is remembered of images.
 
 use bytes::Bytes;
-use oci::{Descriptor, Digest, Host, ImageConfig, Manifest, MediaType, Platform, Reference, RepositoryName, Tag};
+use graph::BaseIndex;
+use oci::{
+    Date, Descriptor, Digest, Host, ImageConfig, Manifest, Mark, MediaType, Platform, Reference, RepositoryName, Tag,
+    Timestamp,
+};
 
 use super::assert_printable;
 
@@ -30,6 +34,34 @@ pub fn manifest(data: &[u8]) {
                 assert_eq!(bytes.len() as u64, descriptor.size);
             }
         }
+    }
+}
+
+/// Reads the body of a life cycle mark, and the dates that it may hold. What is accepted is written as text that reads as the same.
+pub fn mark(data: &[u8]) {
+    match Mark::parse(data) {
+        Ok(mark) => assert_eq!(Mark::parse(&mark.to_json().unwrap()).unwrap(), mark),
+        Err(error) => assert_printable(&error),
+    }
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match text.parse::<Date>() {
+        Ok(date) => assert_eq!(date.to_string(), text),
+        Err(error) => assert_printable(&error),
+    }
+    match text.parse::<Timestamp>() {
+        Ok(moment) => assert_eq!(moment.to_string().parse(), Ok(moment)),
+        Err(error) => assert_printable(&error),
+    }
+}
+
+/// Reads what is remembered of images. What is accepted is written as text that reads as the same.
+pub fn chain_index(data: &[u8]) {
+    match BaseIndex::decode(data) {
+        Ok(index) => {
+            let text = index.encode();
+            assert_eq!(BaseIndex::decode(text.as_bytes()).unwrap().encode(), text);
+        }
+        Err(error) => assert_printable(&error),
     }
 }
 
