@@ -11,6 +11,8 @@ mod archives;
 mod graphs;
 #[path = "seeds/requests.rs"]
 mod requests;
+#[path = "seeds/resolving.rs"]
+mod resolving;
 #[path = "seeds/values.rs"]
 mod values;
 
@@ -24,6 +26,7 @@ fn main() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let targets = [
         ("archive", archives::archive()),
+        ("bisection", resolving::bisection()),
         ("chain_index", values::chain_index()),
         ("chunked", answers::chunked()),
         ("complaint", answers::complaint()),
@@ -34,14 +37,19 @@ fn main() {
         ("header", answers::header()),
         ("image", graphs::image()),
         ("layout", graphs::layout()),
+        ("lock", resolving::lock()),
         ("manifest", values::manifest()),
         ("mark", values::mark()),
         ("names", values::names()),
         ("narrow", graphs::graphs()),
         ("plan", graphs::graphs()),
+        ("project", resolving::project()),
         ("registry", requests::registry()),
         ("request", requests::request()),
+        ("requirement", resolving::requirement()),
         ("response_head", answers::response_head()),
+        ("solve", resolving::solve()),
+        ("tags", resolving::tags()),
         ("walk", graphs::graphs()),
     ];
     for (target, seeds) in targets {

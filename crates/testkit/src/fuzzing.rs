@@ -14,27 +14,44 @@
 //! | `archives` | tars of layouts and what `docker save` writes |
 //! | `users` | auth files, lists of copies, arguments |
 //! | `images` | whole operations on an image from a stranger |
+//! | `tags` | tags as versions, and as candidates of images |
+//! | `requirements` | schemes, requirements, values, templates |
+//! | `projects`, `locks` | the files of a project: reading, changing, merging |
+//! | `bisections` | the files of bisections, and searches that go on from them |
+//! | `problems` | problems of the solver |
 
 mod answers;
 mod archives;
+mod bisections;
 mod exchange;
 mod graphs;
 mod images;
 mod layouts;
+mod locks;
 mod look;
 mod pieces;
 mod place;
+mod problems;
+mod projects;
 mod requests;
+mod requirements;
+mod tags;
 mod users;
 mod values;
 
 pub use answers::{chunked, complaint, header, response_head};
 pub use archives::archive;
+pub use bisections::bisection;
 pub use exchange::exchange;
 pub use graphs::{narrow, plan, walk};
 pub use images::image;
 pub use layouts::{content_store, layout};
+pub use locks::lock;
+pub use problems::solve;
+pub use projects::project;
 pub use requests::{registry, request};
+pub use requirements::requirement;
+pub use tags::tags;
 pub use users::{copy_list, credentials};
 pub use values::{chain_index, manifest, mark, names};
 
@@ -44,6 +61,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name, as it is called in `fuzz/Cargo.toml`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("archive", archive),
+    ("bisection", bisection),
     ("chain_index", chain_index),
     ("chunked", chunked),
     ("complaint", complaint),
@@ -54,14 +72,19 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("header", header),
     ("image", image),
     ("layout", layout),
+    ("lock", lock),
     ("manifest", manifest),
     ("mark", mark),
     ("names", names),
     ("narrow", narrow),
     ("plan", plan),
+    ("project", project),
     ("registry", registry),
     ("request", request),
+    ("requirement", requirement),
     ("response_head", response_head),
+    ("solve", solve),
+    ("tags", tags),
     ("walk", walk),
 ];
 
