@@ -8,6 +8,7 @@ mod decode;
 mod diff;
 mod encode;
 mod merge;
+mod sections;
 mod stale;
 
 use std::collections::BTreeMap;
@@ -37,8 +38,8 @@ pub const UNKNOWN_PLATFORM: &str = "unknown";
 pub struct Lock {
     /// The images by their names in the project.
     pub images: BTreeMap<String, LockedImage>,
-    /// Tables of the file that this version of the program does not know, kept as they are.
-    unknown: String,
+    /// What of the file this version of the program does not know, kept as it is.
+    unknown: sections::Unknown,
 }
 
 /// An image as it is locked.

@@ -8,6 +8,7 @@ use toml_edit::{Document, Item, Table};
 
 use super::{
     FILE_MAX_BYTES, FILE_NAME, LOCK_VERSION, Lock, LockedArtifact, LockedImage, LockedKind, LockedPlatform, TimeSource,
+    sections,
 };
 use crate::project::excerpt;
 
@@ -69,8 +70,12 @@ pub(super) fn lock(text: &str) -> Result<Lock> {
         None => return Err(LockError::new("`lock-version` is missing", 0..0)),
     }
     let mut images = BTreeMap::new();
-    let (sources, unknown) = sections(text);
-    let tables: Vec<&Table> = root.get("image").and_then(Item::as_array_of_tables).into_iter().flatten().collect();
+    let (sources, unknown) = sections::split(text, root);
+    let tables: Vec<&Table> = match root.get("image") {
+        Some(Item::ArrayOfTables(tables)) => tables.iter().collect(),
+        Some(item) => return Err(LockError::new("`image` is not a list of tables", item.span().unwrap_or(0..0))),
+        None => Vec::new(),
+    };
     let has_sources = sources.len() == tables.len();
     for (place, table) in tables.into_iter().enumerate() {
         let entry = Entry { table };
@@ -82,32 +87,6 @@ pub(super) fn lock(text: &str) -> Result<Lock> {
         }
     }
     Ok(Lock { images, unknown })
-}
-
-/// Splits the text at its headers: the entries as they stand there, and all tables that are none.
-fn sections(text: &str) -> (Vec<&str>, String) {
-    let mut starts: Vec<(usize, bool)> = Vec::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let is_image = line.trim_end() == "[[image]]";
-        if is_image || (line.starts_with('[') && !line.starts_with("[[image.") && !line.starts_with("[image.")) {
-            starts.push((at, is_image));
-        }
-        at += line.len();
-    }
-    let ends = starts.iter().skip(1).map(|(start, _)| *start).chain([text.len()]);
-    let mut entries = Vec::new();
-    let mut unknown = String::new();
-    for ((start, is_image), end) in starts.iter().zip(ends) {
-        let section = &text[*start..end];
-        if *is_image {
-            // Without the blank line before what comes next.
-            entries.push(section.strip_suffix("\n\n").map_or(section, |_| &section[..section.len() - 1]));
-        } else {
-            unknown.push_str(section);
-        }
-    }
-    (entries, unknown)
 }
 
 fn image(entry: &Entry<'_>) -> Result<LockedImage> {

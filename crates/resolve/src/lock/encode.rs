@@ -8,7 +8,7 @@ use crate::project::quoted;
 const HEAD: &str = "# Written by supercargo; commit it, and let `supercargo lock` change it.\n";
 
 pub(super) fn lock(lock: &Lock) -> String {
-    let mut text = format!("{HEAD}lock-version = {LOCK_VERSION}\n");
+    let mut text = format!("{HEAD}lock-version = {LOCK_VERSION}\n{}", lock.unknown.keys);
     for (name, image) in &lock.images {
         text.push('\n');
         match &image.source {
@@ -16,9 +16,9 @@ pub(super) fn lock(lock: &Lock) -> String {
             None => text.push_str(&entry(name, image)),
         }
     }
-    if !lock.unknown.is_empty() {
+    if !lock.unknown.tables.is_empty() {
         text.push('\n');
-        text.push_str(&lock.unknown);
+        text.push_str(&lock.unknown.tables);
     }
     text
 }

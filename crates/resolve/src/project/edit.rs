@@ -8,6 +8,8 @@ use super::{Project, ProjectError};
 #[derive(Clone, Debug)]
 pub struct ProjectFile {
     document: DocumentMut,
+    /// Whether the text ends without a line end, which the document does not know.
+    is_open_ended: bool,
 }
 
 /// An image to add.
@@ -63,12 +65,16 @@ impl ProjectFile {
     pub fn parse(text: &str) -> Result<Self, ProjectError> {
         Project::parse(text)?;
         let document = text.parse().map_err(|error: toml_edit::TomlError| ProjectError::new(error.message(), 0..0))?;
-        Ok(Self { document })
+        Ok(Self { document, is_open_ended: !text.is_empty() && !text.ends_with('\n') })
     }
 
     /// Returns the text of the file.
     pub fn text(&self) -> String {
-        self.document.to_string()
+        let mut text = self.document.to_string();
+        if self.is_open_ended && text.ends_with('\n') {
+            text.pop();
+        }
+        text
     }
 
     /// Adds an image, after the others.

@@ -222,3 +222,18 @@ proptest! {
         let _ = resolve::Project::parse(&text);
     }
 }
+
+#[test]
+fn what_looks_like_an_entry_inside_of_a_string_is_none() {
+    let digest = oci::Digest::sha256(b"db");
+    let text = format!(
+        "lock-version = 1\nmade-by = \"a newer one\"\n\n[[image]]\nname = \"db\"\nrepo = \"registry.example/db\"\nversion = \"1.0\"\n\
+         tag = \"1.0\"\ndigest = \"{digest}\"\nkind = \"index\"\nchosen = \"highest\"\n\n[more]\ny = \"\"\"\n[[image]]\n\"\"\"\n"
+    );
+    let written = Lock::parse(&text).unwrap().text();
+    let again = Lock::parse(&written).unwrap();
+    assert_eq!(again.text(), written);
+    assert!(written.contains("made-by = \"a newer one\"\n"), "{written}");
+    assert!(written.ends_with("[more]\ny = \"\"\"\n[[image]]\n\"\"\"\n"), "{written}");
+    assert!(Lock::parse("lock-version = 1\nimage = 1\n").is_err());
+}
