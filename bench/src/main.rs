@@ -19,6 +19,7 @@ mod machine;
 mod measure;
 mod peers;
 mod registry;
+mod releases;
 mod report;
 mod runner;
 mod scenarios;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::discard::Discarded;
 
@@ -97,6 +97,25 @@ impl Registry {
         }
     }
 
+    /// Puts a small blob.
+    pub fn put_blob(&self, repository: &str, digest: &str, bytes: &[u8]) -> Result<()> {
+        let started = exchange(self.address, "POST", &format!("/v2/{repository}/blobs/uploads/"), "", &[])?;
+        let location = started.lines().find_map(|line| line.strip_prefix("Location: ")).context("no session")?;
+        let path = location.strip_prefix(&format!("http://{}", self.address)).unwrap_or(location);
+        self.put(&format!("{path}&digest={digest}"), "application/octet-stream", bytes)
+    }
+
+    /// Puts a manifest under a tag or a digest.
+    pub fn put_manifest(&self, repository: &str, name: &str, media_type: &str, bytes: &[u8]) -> Result<()> {
+        self.put(&format!("/v2/{repository}/manifests/{name}"), media_type, bytes)
+    }
+
+    fn put(&self, path: &str, media_type: &str, bytes: &[u8]) -> Result<()> {
+        let head = exchange(self.address, "PUT", path, media_type, bytes)?;
+        ensure!(head.starts_with("HTTP/1.1 201"), "PUT {path}: {}", head.lines().next().unwrap_or_default());
+        Ok(())
+    }
+
     fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             // Fails only when it has ended by itself.
@@ -109,6 +128,27 @@ impl Registry {
 /// Returns a loopback address that is free now. Distribution cannot say which port it was given if it asks for any.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+/// Sends a request and returns the head of the answer.
+fn exchange(address: SocketAddr, method: &str, path: &str, media_type: &str, bytes: &[u8]) -> Result<String> {
+    let mut socket = TcpStream::connect(address)?;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(START_TIMEOUT))?;
+    let length = bytes.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    socket.write_all(&[head.as_bytes(), bytes].concat())?;
+    let mut answer = String::new();
+    for line in BufReader::new(socket).lines() {
+        match line? {
+            end if end.is_empty() => break,
+            line => answer.extend([line.as_str(), "\n"]),
+        }
+    }
+    Ok(answer)
 }
 
 fn status(address: SocketAddr, method: &str, path: &str) -> io::Result<u16> {

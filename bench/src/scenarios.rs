@@ -6,9 +6,12 @@
 //! | `small-images` | thirty images of eight small layers, registry to registry, cold |
 //! | `application-delayed` | an application of twenty images with its artifacts through a delay, cold |
 //! | `unchanged-one`, `unchanged-twenty` | images that are at the destination already |
+//! | `outdated-warm`, `outdated-cold` | what is newer than what a project has locked, through a delay |
+//! | `offline-tree`, `offline-why` | what reads only the lock |
 //! | `start-version`, `start-inspect` | commands that need no network |
 
 mod delayed;
+mod fresh;
 mod large;
 mod many;
 mod start;
@@ -71,7 +74,7 @@ impl Scenario {
 pub type Make = fn(&mut World) -> Result<Scenario>;
 
 /// Every scenario by its name, in the order in which they run.
-pub const ALL: [(&str, Make); 9] = [
+pub const ALL: [(&str, Make); 13] = [
     ("large-registry-to-registry", large::registry_to_registry),
     ("large-layout-to-registry", large::layout_to_registry),
     ("large-registry-to-layout", large::registry_to_layout),
@@ -79,6 +82,10 @@ pub const ALL: [(&str, Make); 9] = [
     ("application-delayed", delayed::application),
     ("unchanged-one", unchanged::one),
     ("unchanged-twenty", unchanged::twenty),
+    ("outdated-warm", fresh::warm),
+    ("outdated-cold", fresh::cold),
+    ("offline-tree", fresh::tree),
+    ("offline-why", fresh::why),
     ("start-version", start::version),
     ("start-inspect", start::inspect),
 ];

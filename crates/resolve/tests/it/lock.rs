@@ -225,7 +225,7 @@ proptest! {
 
 #[test]
 fn what_looks_like_an_entry_inside_of_a_string_is_none() {
-    let digest = oci::Digest::sha256(b"db");
+    let digest = Digest::sha256(b"db");
     let text = format!(
         "lock-version = 1\nmade-by = \"a newer one\"\n\n[[image]]\nname = \"db\"\nrepo = \"registry.example/db\"\nversion = \"1.0\"\n\
          tag = \"1.0\"\ndigest = \"{digest}\"\nkind = \"index\"\nchosen = \"highest\"\n\n[more]\ny = \"\"\"\n[[image]]\n\"\"\"\n"
