@@ -11,6 +11,10 @@ use transfer::{CopyOptions, ManifestCache, UrlSource};
 
 use crate::error::OpsError;
 
+/// Most requests under way to one registry where only small questions are asked: of twenty images, three each. Without them
+/// the last to be asked waits for one more round trip.
+const QUESTIONS_PER_HOST: usize = 64;
+
 /// What an operation needs to know about where it runs.
 #[derive(Clone, Debug, Default)]
 pub struct ContextOptions {
@@ -35,6 +39,12 @@ impl Context {
     /// Returns a context. Nothing is opened yet.
     pub const fn new(options: ContextOptions) -> Self {
         Self { options, client: OnceLock::new(), content_store: OnceLock::new() }
+    }
+
+    /// Returns a context for an operation that asks much and moves no blobs.
+    pub fn for_questions(mut options: ContextOptions) -> Self {
+        options.client.concurrency_per_host = QUESTIONS_PER_HOST;
+        Self::new(options)
     }
 
     /// Returns the registry client.

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use oci::Digest;
+use ops::Context;
 use ops::outdated::{Freshness, OutdatedReport};
 use ops::project::OpenProject;
 use ops::resolve::resolution::Update;
@@ -33,7 +34,8 @@ impl OutdatedArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let open = OpenProject::read(&session.settings.project)?;
         let options = self.choice.options(session, Update::All)?;
-        let OutdatedReport { images, warnings } = ops::outdated::outdated(&session.context, &open, &options).await?;
+        let context = Context::for_questions(session.settings.context.clone());
+        let OutdatedReport { images, warnings } = ops::outdated::outdated(&context, &open, &options).await?;
         for warning in &warnings {
             warn(warning);
         }

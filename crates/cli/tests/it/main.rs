@@ -4,6 +4,7 @@
 
 mod archive;
 mod artifacts;
+mod asked;
 mod base;
 mod change;
 mod copy;
