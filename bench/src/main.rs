@@ -5,6 +5,7 @@
 //! | `copy` | runs the scenarios of [`scenarios`] and holds the figures against their targets |
 //! | `generate` | writes the small images and the application as OCI layouts, the same bytes in every run |
 //! | `measure` | runs one program and says what it used; a process of its own, so that nothing else is counted |
+//! | `solve` | decides on versions of fifty images, in this process |
 //! | `hash` | hashes files, to know what of a copy is hashing |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal is all this program talks to")]
 #![expect(unreachable_pub, reason = "in a program, pub says: for the other modules")]
@@ -23,6 +24,7 @@ mod releases;
 mod report;
 mod runner;
 mod scenarios;
+mod solve;
 mod statistics;
 mod table;
 mod target;
@@ -55,6 +57,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<String>,
     },
+    /// Measures how long a decision on many versions takes.
+    Solve,
     /// Hashes files with sha256 as supercargo does.
     Hash { files: Vec<PathBuf> },
 }
@@ -93,6 +97,7 @@ fn main() -> ExitCode {
         Command::Copy(arguments) => runner::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Generate { directory } => generate::generate(&directory).map(|()| ExitCode::SUCCESS),
         Command::Measure { command } => measure::run_and_print(&command),
+        Command::Solve => solve::run().map(|()| ExitCode::SUCCESS),
         Command::Hash { files } => hash::hash(&files).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {

@@ -39,6 +39,11 @@ pub fn copy(options: &[&str]) -> Result<()> {
     process::run(command.args(options))
 }
 
+/// `cargo xtask bench solve`.
+pub fn solve() -> Result<()> {
+    process::run(&mut cargo("run --quiet --release --locked --package bench -- solve"))
+}
+
 fn tool(name: &str, version: &str, path: &Path) -> String {
     format!("{name}={version}={}", path.display())
 }

@@ -6,6 +6,7 @@
 //! | `peers [--all]` | only sets up the peers, and prints where they are |
 //! | `corpus` | makes the images that benchmarks copy, and prints where they are |
 //! | `bench copy` | measures supercargo and its peers side by side |
+//! | `bench solve` | measures how long a decision on many versions takes |
 //! | `check-layers` | holds the crates' dependencies against the table in [`layers`] |
 //!
 //! A *peer* is a program of somebody else (crane, skopeo, a registry) that the tests compare with or talk to. `--all` adds
@@ -34,6 +35,7 @@ usage: cargo xtask COMMAND
   test [--all]    set up the peers, then run every check and every test
   peers [--all]   set up the peers and print where they are
   corpus          make the images that benchmarks copy; needs root
+  bench solve
   bench copy [--quick] [--scenario NAME]
                   measure supercargo and its peers side by side
   check-layers    check which crate depends on which
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         ["peers"] => peers::run(peers::Selection::Usual),
         ["peers", "--all"] => peers::run(peers::Selection::All),
         ["corpus"] => corpus::run(),
+        ["bench", "solve"] => bench::solve(),
         ["bench", "copy", ref options @ ..] => bench::copy(options),
         ["check-layers"] => layers::run(),
         ["help" | "--help" | "-h"] => {

@@ -1,6 +1,7 @@
 //! What is asked of registries to know what is newer.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use testkit::proxy::HttpProxy;
 
@@ -21,7 +22,7 @@ fn what_is_known_is_not_fetched_again() {
     for image in 0..IMAGES {
         let repository = format!("app-{image}");
         publish(&desk, &server, &repository, &[release("2026-01-05", &["1.0.0"]), release("2026-02-05", &["1.1.0"])]);
-        project += &format!("app-{image} = {{ repo = \"{}/{repository}\", version = \"^1\" }}\n", proxy.address());
+        writeln!(project, "app-{image} = {{ repo = \"{}/{repository}\", version = \"^1\" }}", proxy.address()).unwrap();
     }
     desk.write("Supercargo.toml", &project);
     desk.ok(&["lock"]);
