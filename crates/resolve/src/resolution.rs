@@ -107,6 +107,9 @@ pub struct Resolution {
     options: ResolutionOptions,
     candidates: BTreeMap<String, Candidates>,
     facts: BTreeMap<Question, Facts>,
+    /// The problem of all images as the step before left it, and what was answered since.
+    built: Option<Built>,
+    answered: BTreeSet<Question>,
     rounds: usize,
 }
 
@@ -158,7 +161,16 @@ pub enum ResolutionError {
 impl Resolution {
     /// Begins a resolution. The tags of every image that [`Resolution::images`] returns are to be given before the first step.
     pub fn new(project: Arc<Project>, lock: Arc<Lock>, options: ResolutionOptions) -> Self {
-        Self { project, lock, options, candidates: BTreeMap::new(), facts: BTreeMap::new(), rounds: 0 }
+        Self {
+            project,
+            lock,
+            options,
+            candidates: BTreeMap::new(),
+            facts: BTreeMap::new(),
+            built: None,
+            answered: BTreeSet::new(),
+            rounds: 0,
+        }
     }
 
     /// Returns the images whose tags are needed.
@@ -184,6 +196,7 @@ impl Resolution {
             });
         }
         self.candidates.insert(name.to_owned(), candidates);
+        self.built = None;
         Ok(())
     }
 
@@ -231,9 +244,12 @@ impl Resolution {
         self.facts.get(question)
     }
 
-    /// Answers a question.
+    /// Answers a question. The first answer counts.
     pub fn answer(&mut self, question: Question, facts: Facts) {
-        self.facts.insert(question, facts);
+        if !self.facts.contains_key(&question) {
+            self.answered.insert(question.clone());
+            self.facts.insert(question, facts);
+        }
     }
 
     /// Returns what comes next.
@@ -251,15 +267,24 @@ impl Resolution {
             questions.extend(self.questions(&built, choice.package, choice.candidate));
         }
         if !questions.is_empty() {
+            self.built = Some(built).filter(|built| built.names.len() == self.candidates.len());
             return Ok(Step::Ask(questions.into_iter().collect()));
         }
         Ok(Step::Done(Box::new(Outcome::of(self, built, solution))))
     }
 
     /// Solves with every image, or without those optional ones that have no solution.
-    fn solve(&self) -> Result<(Built, Solution), ResolutionError> {
+    fn solve(&mut self) -> Result<(Built, Solution), ResolutionError> {
+        let (before, answered) = (self.built.take(), std::mem::take(&mut self.answered));
         let all: BTreeSet<&str> = self.candidates.keys().map(String::as_str).collect();
-        let (built, error) = match self.try_solve(&all)? {
+        let built = match before {
+            Some(mut built) => {
+                built.learn(self, answered.iter());
+                built
+            }
+            None => Built::of(self, &all)?,
+        };
+        let (built, error) = match Self::try_solve(built)? {
             (built, Ok(solution)) => return Ok((built, solution)),
             (built, Err(error)) => (built, error),
         };
@@ -269,13 +294,13 @@ impl Resolution {
         }
         // First those that cannot be left out, then the others as long as they go with what is there.
         let mut wanted: BTreeSet<&str> = all.iter().copied().filter(|name| !optional.contains(name)).collect();
-        let mut best = match self.try_solve(&wanted)? {
+        let mut best = match Self::try_solve(Built::of(self, &wanted)?)? {
             (built, Ok(solution)) => (built, solution),
             (built, Err(error)) => return Err(built.error(self, error)),
         };
         for name in optional {
             wanted.insert(name);
-            match self.try_solve(&wanted)? {
+            match Self::try_solve(Built::of(self, &wanted)?)? {
                 (built, Ok(solution)) => best = (built, solution),
                 (_, Err(_)) => {
                     wanted.remove(name);
@@ -285,8 +310,7 @@ impl Resolution {
         Ok(best)
     }
 
-    fn try_solve(&self, wanted: &BTreeSet<&str>) -> Result<(Built, Result<Solution, Explanation>), ResolutionError> {
-        let built = Built::of(self, wanted)?;
+    fn try_solve(built: Built) -> Result<(Built, Result<Solution, Explanation>), ResolutionError> {
         match crate::solve::solve(&built.problem) {
             Ok(solution) => Ok((built, Ok(solution))),
             Err(SolveError::NoSolution(explanation)) => Ok((built, Err(explanation))),

@@ -25,24 +25,57 @@ pub(super) struct Built {
     pub(super) names: Vec<String>,
     /// The candidates that are kept as they are locked.
     kept: BTreeMap<PackageId, CandidateId>,
+    reasons: Reasons,
 }
 
 impl Built {
-    /// Builds the problem of some images.
+    /// Builds the problem of some images, with everything that is known of their candidates.
     pub(super) fn of(resolution: &Resolution, wanted: &BTreeSet<&str>) -> Result<Self, ResolutionError> {
         let names: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
         let mut built = Self {
             problem: Problem { strategy: resolution.options.strategy, ..Problem::default() },
             names,
             kept: BTreeMap::new(),
+            reasons: Reasons::default(),
         };
-        let mut reasons = Reasons::default();
         for number in 0..built.names.len() {
-            built.add_package(resolution, number, &mut reasons)?;
+            built.add_package(resolution, number)?;
         }
         built.add_edges(resolution);
-        built.problem.reasons = reasons.list;
+        built.learn(resolution, resolution.facts.keys());
         Ok(built)
+    }
+
+    /// Takes in what is known of candidates. What was taken in before must not be given again.
+    pub(super) fn learn<'a>(&mut self, resolution: &'a Resolution, known: impl Iterator<Item = &'a Question>) {
+        for question in known {
+            let Some(package) = self.package(&question.image) else { continue };
+            let (image, facts) = (&resolution.project.images[&question.image], &resolution.facts[question]);
+            let versions = &resolution.candidates[&question.image].versions;
+            let Some(place) = versions.iter().position(|candidate| candidate.tag == question.tag) else { continue };
+            let candidate = CandidateId(u32::try_from(place).unwrap_or(u32::MAX));
+            if !self.is_kept(package, candidate)
+                && let Some(reason) = refuse(resolution, image, facts)
+            {
+                self.refuse(package, candidate, reason);
+            }
+            for (repository, text) in &facts.requires {
+                for (other, needed) in required_images(resolution, repository, text) {
+                    if let Some((other, allowed)) = self.allowed(resolution, &other, |it| is_wanted(&needed, it)) {
+                        self.require(resolution, package, place, other, allowed, &Arc::from(text.as_str()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Refuses a candidate, unless there is a reason against it already.
+    fn refuse(&mut self, package: PackageId, candidate: CandidateId, reason: Reason) {
+        let number = self.reasons.number(&mut self.problem.reasons, reason);
+        let package = self.problem.packages.get_mut(package.0 as usize);
+        if let Some(candidate) = package.and_then(|package| package.candidates.get_mut(candidate.0 as usize)) {
+            candidate.refused.get_or_insert(number);
+        }
     }
 
     /// Tells whether a candidate is the one that is locked and stays.
@@ -84,12 +117,7 @@ impl Built {
         }
     }
 
-    fn add_package(
-        &mut self,
-        resolution: &Resolution,
-        number: usize,
-        reasons: &mut Reasons,
-    ) -> Result<(), ResolutionError> {
+    fn add_package(&mut self, resolution: &Resolution, number: usize) -> Result<(), ResolutionError> {
         let name = self.names[number].clone();
         // Both are there: the names are those of the candidates, which are of images of the project.
         let (image, candidates) = (&resolution.project.images[&name], &resolution.candidates[&name].versions);
@@ -113,19 +141,14 @@ impl Built {
             name: name.clone(),
             priority: priority(resolution, &name, kept),
             preferred: kept,
-            candidates: Vec::new(),
+            candidates: Vec::with_capacity(candidates.len()),
         };
         for (place, candidate) in (0..).map(CandidateId).zip(candidates) {
-            let refused = if kept == Some(place) {
-                None
-            } else {
-                let facts = resolution.facts.get(&Question { image: name.clone(), tag: candidate.tag.clone() });
-                refuse_prerelease(image, mode, has_release, candidate)
-                    .or_else(|| facts.and_then(|facts| refuse(resolution, image, facts)))
-            };
+            let refused =
+                if kept == Some(place) { None } else { refuse_prerelease(image, mode, has_release, candidate) };
             package.candidates.push(crate::solve::Candidate {
                 label: candidate.version.to_string(),
-                refused: refused.map(|reason| reasons.number(reason)),
+                refused: refused.map(|reason| self.reasons.number(&mut self.problem.reasons, reason)),
                 requires: Vec::new(),
             });
         }
@@ -151,7 +174,7 @@ impl Built {
         Ok(())
     }
 
-    /// Adds what images need of each other: by following, by the project's edges, and by what their publishers declare.
+    /// Adds what images need of each other: by following, and by the project's edges.
     fn add_edges(&mut self, resolution: &Resolution) {
         let project = &resolution.project;
         for number in 0..self.names.len() {
@@ -164,19 +187,6 @@ impl Built {
                 for (other, needed) in &edge.requires {
                     let why = if *needed == Needed::Same { "same version".to_owned() } else { needed.to_string() };
                     self.add_edge(resolution, number, other, &edge.version, needed, &why);
-                }
-            }
-            let candidates = &resolution.candidates[&name].versions;
-            for (place, candidate) in candidates.iter().enumerate() {
-                let question = Question { image: name.clone(), tag: candidate.tag.clone() };
-                let Some(facts) = resolution.facts.get(&question) else { continue };
-                for (repository, text) in &facts.requires {
-                    for (other, needed) in required_images(resolution, repository, text) {
-                        if let Some((package, allowed)) = self.allowed(resolution, &other, |it| is_wanted(&needed, it))
-                        {
-                            self.require(resolution, number, place, package, allowed, &Arc::from(text.as_str()));
-                        }
-                    }
                 }
             }
         }
@@ -192,6 +202,7 @@ impl Built {
         why: &str,
     ) {
         let why: Arc<str> = Arc::from(why);
+        let from = PackageId(u32::try_from(number).unwrap_or(u32::MAX));
         let candidates = &resolution.candidates[&self.names[number]].versions;
         match needed {
             Needed::Version(requirement) => {
@@ -200,7 +211,7 @@ impl Built {
                 };
                 for (place, candidate) in candidates.iter().enumerate() {
                     if of_versions.matches(&candidate.version) {
-                        self.require(resolution, number, place, package, allowed.clone(), &why);
+                        self.require(resolution, from, place, package, allowed.clone(), &why);
                     }
                 }
             }
@@ -220,7 +231,7 @@ impl Built {
                         end += 1;
                     }
                     if of_versions.matches(&candidate.version) {
-                        self.require(resolution, number, place, package, CandidateSet::between(at, end), &why);
+                        self.require(resolution, from, place, package, CandidateSet::between(at, end), &why);
                     }
                 }
             }
@@ -243,7 +254,7 @@ impl Built {
     fn require(
         &mut self,
         resolution: &Resolution,
-        number: usize,
+        from: PackageId,
         place: usize,
         package: PackageId,
         allowed: CandidateSet,
@@ -254,7 +265,7 @@ impl Built {
             self.names.get(package.0 as usize).is_some_and(|name| resolution.project.images[name].optional);
         let effect = if is_optional { Effect::Limits } else { Effect::Demands };
         if let Some(candidate) =
-            self.problem.packages.get_mut(number).and_then(|package| package.candidates.get_mut(place))
+            self.problem.packages.get_mut(from.0 as usize).and_then(|package| package.candidates.get_mut(place))
         {
             candidate.requires.push(Requires { package, allowed, effect, why: Arc::clone(why) });
         }
@@ -370,22 +381,16 @@ fn no_such_version(name: &str, version: &str, candidates: &[Candidate]) -> Resol
     }
 }
 
-/// The reasons against candidates, each once.
-#[derive(Default)]
-struct Reasons {
-    list: Vec<Reason>,
-    numbers: BTreeMap<(ReasonKind, String), ReasonId>,
-}
+/// The numbers of the reasons against candidates, each of which is there once.
+#[derive(Debug, Default)]
+struct Reasons(BTreeMap<(ReasonKind, String), ReasonId>);
 
 impl Reasons {
-    fn number(&mut self, reason: Reason) -> ReasonId {
+    fn number(&mut self, reasons: &mut Vec<Reason>, reason: Reason) -> ReasonId {
         let key = (reason.kind, reason.text.clone());
-        if let Some(known) = self.numbers.get(&key) {
-            return *known;
-        }
-        let number = ReasonId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
-        self.list.push(reason);
-        self.numbers.insert(key, number);
-        number
+        *self.0.entry(key).or_insert_with(|| {
+            reasons.push(reason);
+            ReasonId(u32::try_from(reasons.len() - 1).unwrap_or(u32::MAX))
+        })
     }
 }
