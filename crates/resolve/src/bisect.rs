@@ -83,7 +83,7 @@ pub enum Ends {
     /// They are what the user says.
     #[default]
     Given,
-    /// They are tested before anything else. An end that cannot be tested stays what the user says.
+    /// They are tested, the good one before anything else. An end that cannot be tested stays what the user says.
     Tested,
 }
 

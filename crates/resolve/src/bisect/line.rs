@@ -10,7 +10,9 @@ use super::{Contradiction, Ends, Finding, MAX_CANDIDATES, MAX_PREFETCH, Round, S
 /// Candidates in order, of which the first is known to be good and the last to be bad.
 ///
 /// With `n` candidates of which all from some place on are bad, none skipped, and `jobs` tests at once, the culprit is found in
-/// `⌈log(n - 1) / log(jobs + 1)⌉` rounds; testing the ends first takes one more, or two with a single job.
+/// `⌈log(n - 1) / log(jobs + 1)⌉` rounds. Testing the ends takes one more: both are in the first round where there are several
+/// jobs. A single job tests the good end first, and the bad one when nothing else was found to be bad, as the last of the
+/// candidates: `1 + ⌈log₂ n⌉` tests.
 ///
 /// Candidates with one identity (the digest of the platform's image) are one thing: they are tested once, the verdict holds for
 /// all of them, and where they are neighbours they count as one place.
@@ -86,8 +88,13 @@ impl Line {
     /// longer true can be stopped.
     pub fn is_open(&self, candidate: usize) -> bool {
         let Ok(identity) = self.identity(candidate) else { return false };
-        let Ok(gap) = self.gap() else { return false };
-        self.untested_ends().contains(&identity)
+        let (good, bad) = self.ends();
+        let gap = self.gap();
+        if identity == bad && self.rests_on_bad_end(&gap) {
+            return true;
+        }
+        let Ok(gap) = gap else { return false };
+        identity == good && self.is_in_doubt(good)
             || gap.untested.iter().any(|&place| self.places[place].identity == identity)
     }
 
@@ -113,14 +120,23 @@ impl Line {
         }
     }
 
-    /// Returns the identities of the ends that are yet to be tested.
-    fn untested_ends(&self) -> Vec<usize> {
-        let (good, bad) = self.ends();
-        let is_untested = |identity: &usize| self.verdicts[*identity].is_none() && !self.absent[*identity];
-        if self.ends == Ends::Given { Vec::new() } else { [good, bad].into_iter().filter(is_untested).collect() }
+    /// Tells whether an end has to be tested, because all that is known of it is what was said.
+    fn is_in_doubt(&self, end: usize) -> bool {
+        self.ends == Ends::Tested && self.verdicts[end].is_none() && !self.absent[end]
     }
 
-    /// Returns what is left to search, as positions in `places`, or why there is nothing.
+    /// Tells whether what is left to search, or what was found, rests on the bad end, of which all that is known is what was said.
+    fn rests_on_bad_end(&self, gap: &Result<Gap, Finding>) -> bool {
+        let (_, end) = self.ends();
+        let bad = match gap {
+            Ok(gap) => self.places[gap.first_bad].identity,
+            Err(Finding::NotMonotone { bad, .. }) => self.identities[*bad],
+            Err(_) => return false,
+        };
+        bad == end && self.is_in_doubt(end)
+    }
+
+    /// Returns what is left to search, as positions in `places`, or why there is nothing. Ends that are in doubt are believed.
     fn gap(&self) -> Result<Gap, Finding> {
         let (good, bad) = self.ends();
         if good == bad {
@@ -178,17 +194,32 @@ impl Search for Line {
     type Test = usize;
 
     fn step(&self, jobs: NonZeroUsize) -> Step<usize> {
-        let gap = match self.gap() {
-            Ok(gap) => gap,
-            Err(finding) => return Step::Done(finding),
+        let gap = self.gap();
+        let bad_end = self.rests_on_bad_end(&gap).then(|| self.places.len() - 1);
+        let mut gap = match (gap, bad_end) {
+            (Ok(gap), _) => gap,
+            (Err(finding), None) => return Step::Done(finding),
+            (Err(_), Some(end)) => {
+                let test = self.candidates([end], &mut HashSet::new());
+                return Step::Test(Round { test, prefetch: Vec::new() });
+            }
         };
-        let ends = self.untested_ends();
+        let mut ends = Vec::new();
+        ends.extend(self.is_in_doubt(self.ends().0).then_some(0));
+        match bad_end {
+            // Several jobs have one to spare for it.
+            Some(end) if jobs.get() > 1 => ends.push(end),
+            Some(_) => {
+                gap.untested.push(gap.first_bad);
+                gap.first_bad += 1;
+            }
+            None => {}
+        }
         if ends.is_empty() && gap.untested.is_empty() {
             return Step::Done(self.found(&gap));
         }
         let mut taken = HashSet::new();
-        let ends = [0, self.places.len() - 1].into_iter().filter(|&place| ends.contains(&self.places[place].identity));
-        let mut test = self.candidates(ends.take(jobs.get()), &mut taken);
+        let mut test = self.candidates(ends, &mut taken);
         let spare = jobs.get() - test.len();
         let cuts = if spare > 0 { gap.cuts(spare) } else { Vec::new() };
         let after = gap.cuts_after(&cuts, jobs.get());
