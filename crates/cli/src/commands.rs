@@ -3,6 +3,7 @@
 mod add;
 mod artifacts;
 mod attach;
+mod bisect;
 mod candidates;
 mod completions;
 mod copy;
@@ -52,6 +53,7 @@ pub(crate) enum Command {
     Why(why::WhyArguments),
     Candidates(candidates::CandidatesArguments),
     Diff(diff::DiffArguments),
+    Bisect(bisect::BisectArguments),
     Copy(copy::CopyArguments),
     Save(save::SaveArguments),
     Load(load::LoadArguments),
@@ -85,6 +87,7 @@ impl Command {
             Self::Why(arguments) => arguments.run(session),
             Self::Candidates(arguments) => arguments.run(session).await,
             Self::Diff(arguments) => arguments.run(session).await,
+            Self::Bisect(arguments) => arguments.run(session).await,
             Self::Copy(arguments) => arguments.run(session).await,
             Self::Save(arguments) => arguments.run(session).await,
             Self::Load(arguments) => arguments.run(session).await,
@@ -105,7 +108,16 @@ impl Command {
 
     /// Tells whether the command moves content, which is worth threads of its own.
     pub(crate) const fn moves_content(&self) -> bool {
-        matches!(self, Self::Copy(_) | Self::Save(_) | Self::Load(_) | Self::Pull(_) | Self::Push(_) | Self::Tour(_))
+        matches!(
+            self,
+            Self::Bisect(_)
+                | Self::Copy(_)
+                | Self::Save(_)
+                | Self::Load(_)
+                | Self::Pull(_)
+                | Self::Push(_)
+                | Self::Tour(_)
+        )
     }
 }
 

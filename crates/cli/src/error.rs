@@ -10,6 +10,7 @@ use oci::text::printable;
 use ops::OpsError;
 
 use crate::exit::{AnswerIsNo, OutputClosed};
+pub(crate) use help::shell_line;
 
 /// Most missing digests that are listed; the first few are in the message already.
 const LISTED_MAX: usize = 20;

@@ -21,6 +21,7 @@
 //! | [`init`](mod@crate::init), [`edit`] | makes a project, changes what a project wants |
 //! | [`outdated`](mod@crate::outdated), [`candidates`](mod@crate::candidates) | what else there is |
 //! | [`tree`](mod@crate::tree), [`diff`](mod@crate::diff) | what is locked and why, and what is different in another lock |
+//! | [`bisect`](mod@crate::bisect) | the search for the image that broke something |
 //! | [`content`] | the local content store as a whole |
 //! | [`tour`] | two registries in this process, and an application to move between them |
 //! | [`error`] | what went wrong, and of which kind it is |
@@ -31,6 +32,7 @@ pub mod archive;
 pub mod artifact;
 pub mod artifacts;
 pub mod attach;
+pub mod bisect;
 pub mod candidates;
 pub mod content;
 pub mod context;

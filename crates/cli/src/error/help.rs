@@ -168,8 +168,13 @@ fn replaced(typed: &[OsString], given: &str, instead: &str) -> Vec<OsString> {
 
 /// Returns a command line as it is typed to a shell. The program is called by its name, wherever it lies.
 fn line(typed: &[OsString]) -> String {
-    let words = typed.iter().skip(1).map(|word| quote(&word.to_string_lossy()));
-    std::iter::once("supercargo".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    let words: Vec<_> = typed.iter().skip(1).map(|word| word.to_string_lossy()).collect();
+    shell_line(&[&["supercargo".into()], &words[..]].concat())
+}
+
+/// Returns words as they are typed to a shell.
+pub(crate) fn shell_line(words: &[impl AsRef<str>]) -> String {
+    words.iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
 /// Quotes a word for a shell where it needs it.

@@ -6,6 +6,7 @@ mod archive;
 mod artifacts;
 mod asked;
 mod base;
+mod bisect;
 mod change;
 mod copy;
 mod desk;

@@ -2,8 +2,16 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 27] = [
     &[],
+    &["bisect"],
+    &["bisect", "start"],
+    &["bisect", "run"],
+    &["bisect", "good"],
+    &["bisect", "bad"],
+    &["bisect", "skip"],
+    &["bisect", "log"],
+    &["bisect", "reset"],
     &["copy"],
     &["save"],
     &["load"],
@@ -62,6 +70,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       why          Show why an image is locked as it is; no registry is asked
       candidates   Show every version of an image and why an update would take it or not
       diff         Show what is different between two locks
+      bisect       Find the version, digest, lock change or layer that broke something
       copy         Copy images with everything attached to them, and prove that it arrived
       save         Save images with everything attached to them into one archive
       load         Load every image of an archive, with everything attached to them
