@@ -73,7 +73,7 @@ fn requires(next: &mut impl FnMut(u8) -> u8, packages: u8) -> Requires {
     Requires {
         package,
         allowed: CandidateSet::matching(CANDIDATES_MAX.into(), |candidate| allowed >> candidate.0 & 1 == 1),
-        effect: if kind % 2 == 0 { Effect::Demands } else { Effect::Limits },
+        effect: if kind.is_multiple_of(2) { Effect::Demands } else { Effect::Limits },
         why: if kind < 2 { format!("#{allowed}").into() } else { "".into() },
     }
 }
@@ -143,5 +143,7 @@ fn check_explanation(problem: &Problem, explanation: &Explanation) {
     }
     let lines = explanation.lines(problem);
     assert!(!lines.is_empty() && lines.len() <= MAX_LINES + 1, "{} lines", lines.len());
-    lines.iter().for_each(|line| assert_printable(&line.text));
+    for line in &lines {
+        assert_printable(&line.text);
+    }
 }

@@ -58,7 +58,7 @@ fn check_value(value: &Value, scheme: &Scheme) {
     }
     for (operator, is_met) in [("=", true), (">=", true), ("<=", true), (">", false), ("<", false)] {
         // `1.x` is any that begins with 1, though there may be a value that is written like that.
-        if value.text().ends_with(".x") {
+        if value.text().strip_suffix("x").is_some_and(|text| text.ends_with('.')) {
             continue;
         }
         if let Ok(requirement) = Requirement::parse(&format!("{operator}{value}"), scheme) {

@@ -45,7 +45,7 @@ pub fn mark(data: &[u8]) {
     }
     let Ok(text) = std::str::from_utf8(data) else { return };
     match text.parse::<Date>() {
-        Ok(date) => assert_eq!(date.to_string(), text),
+        Ok(day) => assert_eq!(day.to_string(), text),
         Err(error) => assert_printable(&error),
     }
     match text.parse::<Timestamp>() {
