@@ -267,6 +267,8 @@ impl Built {
         if let Some(candidate) =
             self.problem.packages.get_mut(from.0 as usize).and_then(|package| package.candidates.get_mut(place))
         {
+            // Most candidates require one thing; a growing list would make room for four.
+            candidate.requires.reserve_exact(1);
             candidate.requires.push(Requires { package, allowed, effect, why: Arc::clone(why) });
         }
     }
