@@ -51,8 +51,13 @@ pub struct Project {
     pub source: Option<String>,
     /// The platforms that every image must be there for. None means: whatever each image is there for.
     pub platforms: Vec<Platform>,
+    /// The directory in which the locked images are kept with the project, where it is not the usual one.
+    pub vendor: Option<String>,
     /// The hosts of registries by the short names with which a repository may begin.
     pub registries: BTreeMap<String, String>,
+    /// By the hosts of registries: where their repositories are found too, as `HOST` or `HOST/PREFIX`, the first before the
+    /// others.
+    pub mirrors: BTreeMap<String, Vec<String>>,
     /// What is asked of all images.
     pub policy: Policy,
     /// The images by their names.
@@ -243,6 +248,13 @@ impl Project {
     /// [`ProjectError`] with the place in the text.
     pub fn parse(text: &str) -> Result<Self, ProjectError> {
         read::project(text)
+    }
+
+    /// Returns the copies of a repository that are asked before it, in their order.
+    pub fn mirrors_of(&self, repository: &RegistryReference) -> Vec<RegistryReference> {
+        let mirrors = self.mirrors.get(repository.host.as_str()).into_iter().flatten();
+        // That each is the beginning of a reference was seen when the project was read.
+        mirrors.filter_map(|mirror| format!("{mirror}/{}", repository.repository).parse().ok()).collect()
     }
 
     /// Returns the platforms that an image must be there for; none means whatever it is there for.

@@ -76,9 +76,13 @@ const PROJECT: &[Key] = &[
         Shape::Texts,
         "Platforms that every image must be there for. Without it: whatever each is there for.",
     ),
+    key("vendor", Shape::Text, "The directory that `vendor` fills and the others read first; `vendor`."),
 ];
 
-const REGISTRY: &[Key] = &[required("host", Shape::Text, "The registry's host, with a port where it needs one.")];
+const REGISTRY: &[Key] = &[
+    required("host", Shape::Text, "The registry's host, with a port where it needs one."),
+    key("mirrors", Shape::Texts, "Copies of the registry that are asked before it: `HOST`, or `HOST/PREFIX`."),
+];
 
 const POLICY: &[Key] = &[
     key(

@@ -37,6 +37,7 @@ pub(super) fn project(text: &str) -> Result<Project> {
         project.supplier = table.owned_text("supplier");
         project.source = table.owned_text("source");
         project.platforms = platforms(&table)?.unwrap_or_default();
+        project.vendor = table.owned_text("vendor");
     }
     if let Some(table) = root.table("policy", below("policy"))? {
         project.policy = policy(&table)?;
@@ -52,6 +53,11 @@ pub(super) fn project(text: &str) -> Result<Project> {
     }
     project.registries =
         registries.iter().filter_map(|(name, table)| Some((name.text.to_owned(), table.owned_text("host")?))).collect();
+    for (_, table) in &registries {
+        if let Some(host) = table.owned_text("host") {
+            project.mirrors.entry(host).or_default().extend(mirrors(table)?);
+        }
+    }
     for (name, table) in &images {
         if let Some(followed) = table.text("follows") {
             check_follows(&project, name.text, &followed)?;
@@ -213,6 +219,19 @@ fn repository(table: &Table<'_>, hosts: &BTreeMap<&str, &str>) -> Result<oci::Re
     let bare = oci::RegistryReference { selector: oci::Selector::default(), ..reference };
     Err(ProjectError::new("`repo` names an image, not a repository", text.place)
         .help(format!("repo = \"{bare}\"   # and what is wanted of it in `version`")))
+}
+
+fn mirrors(table: &Table<'_>) -> Result<Vec<String>> {
+    let texts = table.texts("mirrors").unwrap_or_default();
+    let read = |text: Text<'_>| {
+        let is_place = format!("{}/image", text.text).parse::<oci::RegistryReference>().is_ok();
+        if is_place {
+            return Ok(text.text.to_owned());
+        }
+        Err(ProjectError::new(format!("`{}` is no place for a mirror", text.text.escape_debug()), text.place)
+            .help("mirrors = [\"mirror.example:5000\"]   # or mirror.example/prefix"))
+    };
+    texts.into_iter().map(read).collect()
 }
 
 fn scheme(text: &Text<'_>) -> Result<Scheme> {

@@ -32,6 +32,26 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn mirrors_are_found_by_the_host_that_they_copy() {
+    let project = Project::parse(JAEGER).unwrap();
+    let mirrors: Vec<String> =
+        project.mirrors_of(&project.images["query"].repository).iter().map(ToString::to_string).collect();
+    let query = "jaegertracing/jaeger-query";
+    assert_eq!(mirrors, [format!("mirror.example:5000/{query}"), format!("other.example/up/{query}")]);
+    assert_eq!(project.vendor.as_deref(), Some("third-party"));
+    let other = "elsewhere.example/app".parse().unwrap();
+    assert!(project.mirrors_of(&other).is_empty());
+    insta::assert_snapshot!(shown("[registries.up]\nhost = \"h.example\"\nmirrors = [\"https://m.example\"]\n"), @r#"
+    error: `https://m.example` is no place for a mirror
+     --> Supercargo.toml:3:12
+      |
+    3 | mirrors = ["https://m.example"]
+      |            ^^^^^^^^^^^^^^^^^^^
+    help: mirrors = ["mirror.example:5000"]   # or mirror.example/prefix
+    "#);
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
     insta::assert_snapshot!(shown("[images]\nweb = { repo = \"h.example/web\", verison = \"^1\" }\n"), @r#"
     error: `verison` is not a key that is known here
