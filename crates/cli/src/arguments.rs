@@ -37,6 +37,18 @@ pub(crate) struct GlobalArguments {
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) project: Option<PathBuf>,
 
+    /// Fail with exit code 1 where the lock would change
+    #[arg(long, global = true, conflicts_with = "frozen")]
+    pub(crate) locked: bool,
+
+    /// Use the lock as it is, and do not look whether it is up to date
+    #[arg(long, global = true)]
+    pub(crate) frozen: bool,
+
+    /// Ask no registry: read only layouts, archives, the local content store and what was vendored
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
+
     /// Only these platforms of an index, as in linux/amd64,linux/arm64
     #[arg(long, value_name = "P[,P]", value_delimiter = ',', global = true)]
     pub(crate) platform: Vec<Platform>,

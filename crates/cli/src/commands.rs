@@ -29,6 +29,8 @@ mod tags;
 mod tour;
 mod tree;
 mod update;
+mod vendor;
+mod verify;
 mod why;
 
 use anyhow::Result;
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Copy(copy::CopyArguments),
     Save(save::SaveArguments),
     Load(load::LoadArguments),
+    Vendor(vendor::VendorArguments),
+    Verify(verify::VerifyArguments),
     Inspect(inspect::InspectArguments),
     Tags(tags::TagsArguments),
     Artifacts(artifacts::ArtifactsArguments),
@@ -83,14 +87,16 @@ impl Command {
             Self::Lock(arguments) => arguments.run(session).await,
             Self::Update(arguments) => arguments.run(session).await,
             Self::Outdated(arguments) => arguments.run(session).await,
-            Self::Tree(arguments) => arguments.run(session),
-            Self::Why(arguments) => arguments.run(session),
+            Self::Tree(arguments) => arguments.run(session).await,
+            Self::Why(arguments) => arguments.run(session).await,
             Self::Candidates(arguments) => arguments.run(session).await,
             Self::Diff(arguments) => arguments.run(session).await,
             Self::Bisect(arguments) => arguments.run(session).await,
             Self::Copy(arguments) => arguments.run(session).await,
             Self::Save(arguments) => arguments.run(session).await,
             Self::Load(arguments) => arguments.run(session).await,
+            Self::Vendor(arguments) => arguments.run(session).await,
+            Self::Verify(arguments) => arguments.run(session).await,
             Self::Inspect(arguments) => arguments.run(session).await,
             Self::Tags(arguments) => arguments.run(session).await,
             Self::Artifacts(arguments) => arguments.run(session).await,
@@ -114,6 +120,8 @@ impl Command {
                 | Self::Copy(_)
                 | Self::Save(_)
                 | Self::Load(_)
+                | Self::Vendor(_)
+                | Self::Verify(_)
                 | Self::Pull(_)
                 | Self::Push(_)
                 | Self::Tour(_)

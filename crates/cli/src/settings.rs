@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum as _;
 use oci::Platform;
+use ops::context::LockUse;
 use ops::project::ProjectPlace;
 use ops::{ClientOptions, ContextOptions, OpsError};
 
@@ -75,6 +76,12 @@ impl Settings {
             content_store: content_store(environment),
             client,
             auth_files: auth_files(flags, environment),
+            offline: flags.offline,
+            lock_use: match (flags.frozen, flags.locked) {
+                (true, _) => LockUse::Frozen,
+                (false, true) => LockUse::Locked,
+                (false, false) => LockUse::Refresh,
+            },
         };
         Ok(Self {
             format: flags.format.unwrap_or_default(),

@@ -24,6 +24,22 @@ pub struct ContextOptions {
     pub client: ClientOptions,
     /// Files with credentials, the first before the others. They are read when a registry is first named.
     pub auth_files: Vec<PathBuf>,
+    /// Whether no registry is asked.
+    pub offline: bool,
+    /// What may become of the lock of a project.
+    pub lock_use: LockUse,
+}
+
+/// What may become of the lock of a project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LockUse {
+    /// It is brought up to date where it is not.
+    #[default]
+    Refresh,
+    /// It has to be up to date.
+    Locked,
+    /// It is used as it is, up to date or not.
+    Frozen,
 }
 
 /// What operations share: connections, credentials, the local content store. Opened on first use, so that a command which
@@ -47,11 +63,24 @@ impl Context {
         Self::new(options)
     }
 
+    /// Tells whether no registry is asked.
+    pub const fn is_offline(&self) -> bool {
+        self.options.offline
+    }
+
+    /// Returns what may become of the lock of a project.
+    pub const fn lock_use(&self) -> LockUse {
+        self.options.lock_use
+    }
+
     /// Returns the registry client.
     ///
     /// # Errors
-    /// When a file with credentials cannot be read.
+    /// [`OpsError::Offline`] when no registry may be asked; when a file with credentials cannot be read.
     pub fn client(&self) -> Result<&Client, OpsError> {
+        if self.options.offline {
+            return Err(OpsError::Offline { host: "a registry".to_owned(), wanted: "this".to_owned(), help: None });
+        }
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
@@ -83,10 +112,15 @@ impl Context {
     /// Opens the place that a reference names, to read from it.
     ///
     /// # Errors
-    /// When it does not exist or is not what the reference says. A registry is not asked yet.
+    /// When it does not exist or is not what the reference says. A registry is not asked yet; [`OpsError::Offline`] when none
+    /// may be.
     pub async fn open_source(&self, reference: &Reference) -> Result<Arc<dyn Store>, OpsError> {
         Ok(match reference {
             Reference::Registry(reference) => {
+                if self.options.offline {
+                    let (host, wanted) = (reference.host.to_string(), reference.to_string());
+                    return Err(OpsError::Offline { host, wanted, help: None });
+                }
                 Arc::new(self.client()?.repository(&reference.host, &reference.repository))
             }
             Reference::Layout { path, .. } => Arc::new(LayoutStore::open(path)?),

@@ -55,11 +55,20 @@ pub fn read_list(text: &str) -> Result<Vec<Line>, OpsError> {
 /// As [`copy`].
 pub async fn plan(context: &Context, request: &CopyRequest) -> Result<CopyReport, OpsError> {
     let routes = routes(context, request, Opening::ToLook).await?;
+    plan_routes(context, routes, &request.options).await
+}
+
+/// Says what a copy of routes would do.
+pub(crate) async fn plan_routes(
+    context: &Context,
+    routes: Vec<Route>,
+    options: &CopyOptions,
+) -> Result<CopyReport, OpsError> {
     let cache = context.manifest_cache();
     let mut outcomes: Vec<RouteOutcome> = Vec::new();
-    for outcome in transfer::plan(routes, &request.options, &*cache).await {
+    for outcome in transfer::plan(routes, options, &*cache).await {
         match outcome {
-            Err(error) if !request.options.keep_going => return Err(error.into()),
+            Err(error) if !options.keep_going => return Err(error.into()),
             outcome => outcomes.push(outcome),
         }
     }
@@ -81,14 +90,14 @@ pub async fn copy(
 
 /// Whether a destination may be made.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Opening {
+pub(crate) enum Opening {
     ToLook,
     ToWrite,
 }
 
 /// Groups the pairs into routes, one for each source and destination repository.
 async fn routes(context: &Context, request: &CopyRequest, opening: Opening) -> Result<Vec<Route>, OpsError> {
-    let mut routes = Itinerary { urls: context.url_source(&request.options)?, ..Itinerary::default() };
+    let mut routes = Itinerary::new(context, &request.options)?;
     for (source, destination) in &request.pairs {
         let from = routes.source(context, source).await?;
         let tags = if request.all_tags { Some(from.tags().await?) } else { None };
@@ -115,8 +124,8 @@ async fn routes(context: &Context, request: &CopyRequest, opening: Opening) -> R
 }
 
 #[derive(Default)]
-struct Itinerary {
-    routes: Vec<Route>,
+pub(crate) struct Itinerary {
+    pub(crate) routes: Vec<Route>,
     sources: BTreeMap<String, Arc<dyn Store>>,
     destinations: BTreeMap<String, Arc<dyn Store>>,
     claimed: BTreeMap<String, String>,
@@ -124,6 +133,14 @@ struct Itinerary {
 }
 
 impl Itinerary {
+    /// Returns an itinerary without routes.
+    ///
+    /// # Errors
+    /// As [`Context::url_source`].
+    pub(crate) fn new(context: &Context, options: &CopyOptions) -> Result<Self, OpsError> {
+        Ok(Self { urls: context.url_source(options)?, ..Self::default() })
+    }
+
     async fn source(&mut self, context: &Context, reference: &Reference) -> Result<Arc<dyn Store>, OpsError> {
         let place = reference.with_selector(Selector::default()).to_string();
         if let Some(store) = self.sources.get(&place) {
@@ -134,7 +151,7 @@ impl Itinerary {
         Ok(store)
     }
 
-    async fn destination(
+    pub(crate) async fn destination(
         &mut self,
         context: &Context,
         reference: &Reference,
@@ -171,7 +188,7 @@ impl Itinerary {
         }
     }
 
-    fn add(
+    pub(crate) fn add(
         &mut self,
         source: Arc<dyn Store>,
         destination: Arc<dyn Store>,
@@ -239,7 +256,7 @@ fn list(roots: &[ListedRoot]) -> String {
     format!("{}{rest}", shown.join(", "))
 }
 
-async fn narrow(
+pub(crate) async fn narrow(
     context: &Context,
     source: &dyn Store,
     selector: &Selector,

@@ -28,6 +28,19 @@ pub enum OpsError {
     /// A lock is no answer to what its project asks.
     #[error("{}", .0.message)]
     Stale(Told),
+    /// A registry would have to be asked, and none may be.
+    #[error("{host} would have to be asked for {wanted}, and --offline forbids it")]
+    Offline {
+        /// The registry.
+        host: String,
+        /// What it would be asked for.
+        wanted: String,
+        /// What to do; where nothing is known, to ask it.
+        help: Option<String>,
+    },
+    /// What has to be there already is not, or is not what it should be; nothing was changed.
+    #[error("{}", .0.message)]
+    Unsound(Told),
     /// What was asked for makes no sense.
     #[error("{message}")]
     Usage {
@@ -105,7 +118,7 @@ impl OpsError {
     /// Returns the lines of evidence, for an error that has them.
     pub fn told(&self) -> Option<&Told> {
         match self {
-            Self::Project(told) | Self::Unsolved(told) | Self::Stale(told) => Some(told),
+            Self::Project(told) | Self::Unsolved(told) | Self::Stale(told) | Self::Unsound(told) => Some(told),
             _ => None,
         }
     }
@@ -117,7 +130,8 @@ impl OpsError {
             Self::Unsolved(_) => ErrorKind::Unsolved,
             Self::Stale(_) => ErrorKind::No,
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::Integrity { .. } => ErrorKind::Integrity,
+            Self::Integrity { .. } | Self::Unsound(_) => ErrorKind::Integrity,
+            Self::Offline { .. } => ErrorKind::Unreachable,
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             Self::File { .. } => ErrorKind::FileSystem,
             Self::Store(error) => store_kind(error),

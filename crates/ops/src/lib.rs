@@ -22,6 +22,9 @@
 //! | [`outdated`](mod@crate::outdated), [`candidates`](mod@crate::candidates) | what else there is |
 //! | [`tree`](mod@crate::tree), [`diff`](mod@crate::diff) | what is locked and why, and what is different in another lock |
 //! | [`bisect`](mod@crate::bisect) | the search for the image that broke something |
+//! | [`sources`] | where the images of a project are read: what was vendored, mirrors, registries |
+//! | [`relocate`] | a project as it is locked, to a registry, a layout or an archive |
+//! | [`verify`](mod@crate::verify) | a lock against what is there |
 //! | [`content`] | the local content store as a whole |
 //! | [`tour`] | two registries in this process, and an application to move between them |
 //! | [`error`] | what went wrong, and of which kind it is |
@@ -34,10 +37,12 @@ pub mod artifacts;
 pub mod attach;
 pub mod bisect;
 pub mod candidates;
+mod carried;
 pub mod content;
 pub mod context;
 pub mod copy;
 pub mod delete;
+mod delta;
 pub mod destination;
 pub mod diff;
 mod docker_archive;
@@ -54,12 +59,16 @@ pub mod outdated;
 pub mod project;
 pub mod pull;
 pub mod push;
+mod reading;
+pub mod relocate;
 mod resolving;
+pub mod sources;
 pub mod tag;
 pub mod tags;
 pub mod tour;
 pub mod tree;
 mod unsolved;
+pub mod verify;
 
 pub use client::ClientOptions;
 pub use context::{Context, ContextOptions};

@@ -1,15 +1,21 @@
 //! Brings the lock up to date, or tells whether it is.
 
 mod entry;
+mod fresh;
+mod from;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use resolve::lock::{ImageChange, Lock, LockedImage, Stale};
+use resolve::lock::{Change, ImageChange, Lock, LockedImage, Stale};
 use resolve::project::MovedTags;
 use resolve::resolution::{Chosen, Question, ResolutionOptions, Update};
 
-use crate::context::Context;
+pub(crate) use entry::{artifacts, platforms};
+pub use fresh::{Current, current};
+pub use from::lock_from;
+
+use crate::context::{Context, LockUse};
 use crate::error::{OpsError, Told};
 use crate::project::OpenProject;
 use crate::resolving::{Resolved, resolve};
@@ -64,12 +70,30 @@ pub fn stale_error(open: &OpenProject, reasons: &[Stale]) -> OpsError {
 pub async fn lock(context: &Context, open: &OpenProject, request: &LockRequest) -> Result<LockReport, OpsError> {
     let options = &request.options;
     let is_kept = options.update == Update::Needed && options.precise.is_empty() && options.as_of.is_none();
-    if is_kept && open.lock_text.is_some() && stale(open).is_empty() {
-        return Ok(LockReport { lock: (*open.lock).clone(), ..LockReport::default() });
+    if is_kept {
+        let reasons = stale(open);
+        if open.lock_text.is_some() && reasons.is_empty() {
+            return Ok(LockReport { lock: (*open.lock).clone(), ..LockReport::default() });
+        }
+        if context.lock_use() == LockUse::Locked {
+            return Err(stale_error(open, &reasons));
+        }
     }
+    require_change(context)?;
     require_names(open, options)?;
+    if context.is_offline() {
+        return from::lock_offline(context, open, request).await;
+    }
     let resolved = resolve(context, open, options.clone()).await?;
     finish(context, open, &resolved, request.dry_run).await
+}
+
+/// Checks that the lock may be another one afterwards.
+fn require_change(context: &Context) -> Result<(), OpsError> {
+    if context.lock_use() == LockUse::Frozen {
+        return Err(OpsError::usage("--frozen uses the lock as it is, and this would make another", None));
+    }
+    Ok(())
 }
 
 /// Makes the lock of what was decided, and writes it.
@@ -97,8 +121,29 @@ pub(crate) async fn finish(
     let entries: Vec<_> = stream::iter(entries).buffer_unordered(ENTRIES_AT_ONCE).try_collect().await?;
     lock.images.extend(entries);
     let changes = open.lock.difference(&lock).images;
+    if context.lock_use() == LockUse::Locked && open.lock_text.as_ref() != Some(&lock.text()) {
+        return Err(change_error(open, &changes));
+    }
     let written = !dry_run && open.write_lock(&lock)?;
     Ok(LockReport { lock, changes, warnings, written })
+}
+
+/// Returns the error of a command that would have changed the lock and was told not to.
+fn change_error(open: &OpenProject, changes: &[ImageChange]) -> OpsError {
+    let version = |image: &LockedImage| image.version.clone();
+    let line = |change: &ImageChange| match &change.change {
+        Change::Added(to) => format!("   = `{}` would be locked at {}", change.name, version(to)),
+        Change::Removed(_) => format!("   = `{}` would not be locked any more", change.name),
+        Change::Moved { from, to } => {
+            format!("   = `{}` would move from {} to {}", change.name, version(from), version(to))
+        }
+        Change::Described { .. } => format!("   = what belongs to `{}` would change", change.name),
+    };
+    OpsError::Stale(Told {
+        message: format!("{} would change, and --locked forbids it", open.lock_file().display()),
+        lines: changes.iter().map(line).collect(),
+        help: None,
+    })
 }
 
 /// Returns the entry that stays as it is: because nothing was to move, or because what was chosen is what is locked.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci::{Reference, Tag};
+use oci::Tag;
 use resolve::resolution::{Outcome, Question, Resolution, ResolutionOptions, Step};
 use store::Store;
 
@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::OpsError;
 use crate::facts::{Examined, Wanted, examine};
 use crate::project::OpenProject;
+use crate::sources;
 use crate::unsolved;
 
 /// How many repositories and images are asked about at once.
@@ -105,7 +106,7 @@ pub(crate) async fn stores(
 ) -> Result<BTreeMap<String, Arc<dyn Store>>, OpsError> {
     let mut stores = BTreeMap::new();
     for (name, image) in &open.project.images {
-        stores.insert(name.clone(), context.open_source(&Reference::Registry(image.repository.clone())).await?);
+        stores.insert(name.clone(), sources::repository(context, open, &image.repository).await?);
     }
     Ok(stores)
 }

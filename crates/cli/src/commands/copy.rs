@@ -23,12 +23,18 @@ const LIST_MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// the destination shows every node and every edge; when something is missing the exit code is 6.
 ///
 /// A destination that ends with a slash (HOST/mirror/) takes each image under the last part of its own name.
+///
+/// With a destination alone, the project goes as it is locked: to HOST/mirror/ each image under the last part of its name and with its
+/// tag; to a layout or an archive each under the name that the project gives it, and the lock with them. `verify --at DST` looks at
+/// the copy.
+///
+/// Example: supercargo copy registry.example/mirror/
 #[derive(Args, Debug)]
 #[command(
-    override_usage = "supercargo copy [OPTIONS] SRC... DST\n       supercargo copy [OPTIONS] --from-file FILE [[SRC...] DST]"
+    override_usage = "supercargo copy [OPTIONS] [SRC...] DST\n       supercargo copy [OPTIONS] --from-file FILE [[SRC...] DST]"
 )]
 pub(crate) struct CopyArguments {
-    /// What to copy, and last where to
+    /// What to copy [default: the project as it is locked], and last where to
     #[arg(value_name = "PLACE", required_unless_present = "from_file")]
     places: Vec<String>,
 
@@ -46,6 +52,14 @@ pub(crate) struct CopyArguments {
 
 impl CopyArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        if let (None, [destination]) = (&self.from_file, &self.places[..]) {
+            if self.all_tags {
+                let help = format!("supercargo copy --all-tags SRC {destination}");
+                return Err(OpsError::usage("a project is copied as it is locked: by digest", help).into());
+            }
+            let destination = destination.parse::<Destination>()?;
+            return copying::run_project("copy", session, &self.switches, destination, None).await;
+        }
         let request = CopyRequest { pairs: self.pairs()?, all_tags: self.all_tags, ..CopyRequest::default() };
         copying::run("copy", session, &self.switches, request).await
     }

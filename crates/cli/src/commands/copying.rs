@@ -5,12 +5,15 @@ use clap::Args;
 use graph::WalkOptions;
 use oci::{Digest, Tag};
 use ops::copy::CopyRequest;
-use ops::{CopyOptions, CopyReport, OpsError, RouteReport};
+use ops::relocate::{Mapping, RelocateRequest};
+use ops::resolve::lock::Lock;
+use ops::{CopyOptions, CopyReport, Destination, OpsError, RouteReport};
 use serde::Serialize;
 
 use super::describe::pinned;
+use super::locking;
 use crate::exit::{self, Partial};
-use crate::printer::{self, ByteSize, Document, Text, count};
+use crate::printer::{self, ByteSize, Document, Table, Text, count};
 use crate::session::Session;
 
 /// The switches that mean nothing where single files are moved.
@@ -83,8 +86,38 @@ pub(super) async fn run(
     print(command, session, report, switches.dry_run)
 }
 
+/// Copies a project as it is locked, or says what would be copied, and prints where each image is then.
+pub(super) async fn run_project(
+    command: &'static str,
+    session: &Session,
+    switches: &CopySwitches,
+    destination: Destination,
+    since: Option<Lock>,
+) -> Result<()> {
+    let open = locking::current(session, switches.dry_run).await?;
+    let request = RelocateRequest {
+        destination,
+        platforms: session.settings.platforms.clone(),
+        since,
+        options: switches.options(session),
+        dry_run: switches.dry_run,
+    };
+    let moved = ops::relocate::relocate(&session.context, &open, &request, session.progress()).await?;
+    print_mapped(command, session, moved.copy, moved.mapping, switches.dry_run)
+}
+
 /// Prints the outcome of a copy, the notes that belong to it, and an error for each image that failed.
 pub(super) fn print(command: &'static str, session: &Session, report: CopyReport, dry_run: bool) -> Result<()> {
+    print_mapped(command, session, report, Vec::new(), dry_run)
+}
+
+fn print_mapped(
+    command: &'static str,
+    session: &Session,
+    report: CopyReport,
+    mapping: Vec<Mapping>,
+    dry_run: bool,
+) -> Result<()> {
     session.display.finish();
     let outcomes: Vec<Result<RouteReport, OpsError>> =
         report.routes.into_iter().map(|outcome| outcome.map_err(OpsError::from)).collect();
@@ -92,7 +125,8 @@ pub(super) fn print(command: &'static str, session: &Session, report: CopyReport
         notes(session, route);
     }
     let routes = outcomes.iter().map(RouteShape::new).collect();
-    session.print(&CopyDocument { command, dry_run, routes })?;
+    let mapping = mapping.into_iter().map(|Mapping { name, from, to }| MappingShape { name, from, to }).collect();
+    session.print(&CopyDocument { command, dry_run, mapping, routes })?;
     let total = outcomes.len();
     let mut failures = Vec::new();
     for error in outcomes.into_iter().filter_map(Result::err) {
@@ -128,7 +162,16 @@ struct CopyDocument {
     #[serde(skip)]
     command: &'static str,
     dry_run: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mapping: Vec<MappingShape>,
     routes: Vec<RouteShape>,
+}
+
+#[derive(Serialize)]
+struct MappingShape {
+    name: String,
+    from: String,
+    to: String,
 }
 
 #[derive(Clone, Serialize)]
@@ -239,11 +282,15 @@ impl RouteShape {
         }
     }
 
-    /// Writes the images, one a line, and a line of what was done for them.
-    fn text(&self, text: &mut Text) {
+    /// Writes the images, one a line.
+    fn text_of_images(&self, text: &mut Text) {
         for image in &self.images {
             text.line(format_args!("{}", image.reference));
         }
+    }
+
+    /// Writes a line of what was done.
+    fn text(&self, text: &mut Text) {
         let (Some(blobs), Some(manifests)) = (&self.blobs, self.manifests_put) else { return };
         if let (Some(planned), Some(bytes)) = (blobs.planned, blobs.bytes_planned) {
             text.line(format_args!(
@@ -285,7 +332,17 @@ impl Document for CopyDocument {
     }
 
     fn text(&self, text: &mut Text) {
+        let mut table = Table::new(&["IMAGE", "FROM", "TO"]);
+        for MappingShape { name, from, to } in &self.mapping {
+            // The digest is that of the other side, unless the image was narrowed.
+            let from = from.split_once('@').map_or(from.as_str(), |(from, _)| from);
+            table.row([name.as_str(), from, to]);
+        }
+        text.table(&table);
         for route in &self.routes {
+            if self.mapping.is_empty() {
+                route.text_of_images(text);
+            }
             route.text(text);
         }
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use ops::Destination;
 use ops::lock::LockRequest;
 use ops::project::OpenProject;
 use ops::resolve::resolution::Update;
@@ -16,6 +17,9 @@ use crate::session::Session;
 /// What is locked stays as long as the project still wants it: a new release changes nothing (see `update`), and where nothing
 /// has to change no registry is asked.
 ///
+/// The lock is the same from wherever it is made: the registry, a mirror of it ([registries] in Supercargo.toml, or --from), or a
+/// layout or an archive of the project.
+///
 /// Example: supercargo lock --check
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -26,6 +30,10 @@ pub(crate) struct LockArguments {
     /// Only tell whether the lock is up to date: exit code 1 when it is not; no registry is asked
     #[arg(long)]
     check: bool,
+
+    /// Read the repositories from a copy: HOST/PREFIX/, oci:DIR or oci-archive:FILE
+    #[arg(long, value_name = "PLACE", conflicts_with = "check")]
+    from: Option<String>,
 
     /// Show what would change and write nothing
     #[arg(long, conflicts_with = "check")]
@@ -66,7 +74,13 @@ impl LockArguments {
         }
         let options = self.choice.options(session, Update::Needed)?;
         let request = LockRequest { options, dry_run: self.dry_run };
-        let report = ops::lock::lock(&session.context, &open, &request).await?;
+        let report = match &self.from {
+            Some(place) => {
+                let place = place.parse::<Destination>()?;
+                ops::lock::lock_from(&session.context, &open, &request, &place).await?
+            }
+            None => ops::lock::lock(&session.context, &open, &request).await?,
+        };
         locking::print(session, "lock", &report, self.dry_run)
     }
 }

@@ -4,7 +4,8 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use oci::{Date, Digest, Timestamp};
 use ops::OpsError;
-use ops::lock::LockReport;
+use ops::lock::{LockReport, LockRequest};
+use ops::project::OpenProject;
 use ops::resolve::lock::{Change, ImageChange, LockedImage};
 use ops::resolve::resolution::{ResolutionOptions, Update};
 use ops::resolve::solve::Strategy;
@@ -177,6 +178,24 @@ impl Document for LockDocument {
         self.changes.iter().for_each(|change| change.row(&mut table));
         text.table(&table);
     }
+}
+
+/// Reads the project for a command that uses its lock, which is brought up to date first, unless a global option says otherwise.
+///
+/// # Errors
+/// As [`ops::lock::current`].
+pub(crate) async fn current(session: &Session, dry_run: bool) -> Result<OpenProject> {
+    let options = ResolutionOptions { now: session.settings.now, ..ResolutionOptions::default() };
+    let request = LockRequest { options, dry_run };
+    let current = ops::lock::current(&session.context, &session.settings.project, &request).await?;
+    for warning in &current.report.warnings {
+        warn(warning);
+    }
+    let changes = current.report.changes.len();
+    if changes > 0 {
+        session.printer.note(&format!("brought the lock up to date: {}", count(changes, "change")));
+    }
+    Ok(current.open)
 }
 
 /// Prints what has become of a lock, and on the standard error what should be known about it.

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use clap::Args;
 use oci::Digest;
-use ops::project::OpenProject;
 use ops::resolve::lock::LockedImage;
 use serde::Serialize;
 
-use super::locking::short;
+use super::locking::{self, short};
 use crate::printer::{Document, Text, count};
 use crate::session::Session;
 
 /// Show what is locked and what needs what; no registry is asked
+///
+/// A lock that is not up to date is brought up to date first.
 ///
 /// Example: supercargo tree --artifacts
 #[derive(Args, Debug)]
@@ -28,12 +29,8 @@ pub(crate) struct TreeArguments {
 }
 
 impl TreeArguments {
-    pub(crate) fn run(self, session: &Session) -> Result<()> {
-        let open = OpenProject::read(&session.settings.project)?;
-        let reasons = ops::lock::stale(&open);
-        if !reasons.is_empty() || open.lock_text.is_none() {
-            return Err(ops::lock::stale_error(&open, &reasons).into());
-        }
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let open = locking::current(session, false).await?;
         if let Some(name) = &self.invert {
             ops::tree::why(&open, name)?;
         }

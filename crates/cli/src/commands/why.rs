@@ -3,10 +3,10 @@
 use anyhow::Result;
 use clap::Args;
 use oci::Digest;
-use ops::project::OpenProject;
 use ops::tree::Reason;
 use serde::Serialize;
 
+use super::locking;
 use crate::printer::{Document, Text};
 use crate::session::Session;
 
@@ -23,8 +23,8 @@ pub(crate) struct WhyArguments {
 }
 
 impl WhyArguments {
-    pub(crate) fn run(self, session: &Session) -> Result<()> {
-        let open = OpenProject::read(&session.settings.project)?;
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let open = locking::current(session, false).await?;
         let reason = ops::tree::why(&open, &self.name)?;
         session.print(&WhyDocument::of(&reason, &open.file.display().to_string()))
     }

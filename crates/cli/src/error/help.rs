@@ -33,7 +33,9 @@ pub(super) fn of_usage(typed: &[OsString]) -> String {
 
 fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
     match error {
-        OpsError::Project(told) | OpsError::Unsolved(told) | OpsError::Stale(told) => told.help.clone(),
+        OpsError::Project(told) | OpsError::Unsolved(told) | OpsError::Unsound(told) => told.help.clone(),
+        OpsError::Stale(told) => told.help.clone().or_else(|| Some(line(&without(typed, "--locked")))),
+        OpsError::Offline { help, .. } => help.clone().or_else(|| Some(line(&without(typed, "--offline")))),
         OpsError::Usage { help, .. } => help.clone().or_else(|| Some(of_usage(typed))),
         OpsError::Reference(error) => Some(of_reference(error, typed)),
         OpsError::NotFound { location, .. } => tags_of(location, typed),
@@ -164,6 +166,11 @@ fn replaced(typed: &[OsString], given: &str, instead: &str) -> Vec<OsString> {
             None => word.clone(),
         })
         .collect()
+}
+
+/// Returns the command line without a switch.
+fn without(typed: &[OsString], switch: &str) -> Vec<OsString> {
+    typed.iter().filter(|word| word.to_str() != Some(switch)).cloned().collect()
 }
 
 /// Returns a command line as it is typed to a shell. The program is called by its name, wherever it lies.

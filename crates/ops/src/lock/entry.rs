@@ -124,7 +124,7 @@ fn may_name(floating: &Tag, tag: &Tag) -> bool {
 }
 
 /// Returns the images below the root in the order of their platforms' names.
-fn platforms(graph: &Graph, root: &Manifest) -> Vec<LockedPlatform> {
+pub(crate) fn platforms(graph: &Graph, root: &Manifest) -> Vec<LockedPlatform> {
     let mut platforms = Vec::new();
     let mut pending = vec![root.descriptor()];
     let mut seen = BTreeSet::new();
@@ -150,7 +150,7 @@ fn platforms(graph: &Graph, root: &Manifest) -> Vec<LockedPlatform> {
 }
 
 /// Returns what is attached to the image or to a part of it, at any depth.
-fn artifacts(graph: &Graph, root: &NodeId) -> Vec<LockedArtifact> {
+pub(crate) fn artifacts(graph: &Graph, root: &NodeId) -> Vec<LockedArtifact> {
     let mut artifacts = Vec::new();
     for (id, node) in graph.nodes().filter(|(id, _)| id.space == Space::Manifest && *id != root) {
         let Some(manifest) = &node.manifest else { continue };
