@@ -58,6 +58,22 @@ impl Desk {
         Outcome::of(self.command(arguments).output().unwrap())
     }
 
+    /// Runs a command where there is no network but the loopback address of a namespace of its own, and that is down.
+    ///
+    /// Where a user may not make namespaces and is not root either the test fails and says so: nothing else shows that no
+    /// socket is needed.
+    pub(crate) fn run_without_network(&self, arguments: &[&str]) -> Outcome {
+        let plain = self.command(arguments);
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--net", "--"]).arg(plain.get_program()).args(plain.get_args());
+        command.current_dir(self.directory.path()).env_clear().env("HOME", self.path("home")).stdin(Stdio::null());
+        command.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").env("XDG_RUNTIME_DIR", self.path("runtime"));
+        let outcome = Outcome::of(command.output().unwrap());
+        let is_refused = outcome.stderr.contains("unshare: ");
+        assert!(!is_refused, "THIS TEST NEEDS NETWORK NAMESPACES (unshare --map-root-user --net): {}", outcome.stderr);
+        outcome
+    }
+
     /// Runs a command that has to succeed without saying more than its result.
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let outcome = self.run(arguments);

@@ -3,6 +3,7 @@
 use crate::desk::Desk;
 
 const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["bisect"],
     &["bisect", "start"],
@@ -15,6 +16,8 @@ const COMMANDS: [&[&str]; 27] = [
     &["copy"],
     &["save"],
     &["load"],
+    &["vendor"],
+    &["verify"],
     &["inspect"],
     &["tags"],
     &["artifacts"],
@@ -74,6 +77,8 @@ fn the_help_names_every_command_variable_and_exit_code() {
       copy         Copy images with everything attached to them, and prove that it arrived
       save         Save images with everything attached to them into one archive
       load         Load every image of an archive, with everything attached to them
+      vendor       Keep everything that the project locks in a directory beside it
+      verify       Compare the lock with what is there: digests, platforms, artifacts
       inspect      Show what an image is: identity, origin, base, platforms, artifacts and life cycle
       tags         List the tags of a repository
       artifacts    Show what refers to an image, at any depth, as a tree
@@ -100,6 +105,16 @@ fn the_help_names_every_command_variable_and_exit_code() {
 
           --project <FILE>
               The project's file [default: Supercargo.toml here or in the nearest directory above]
+
+          --locked
+              Fail with exit code 1 where the lock would change
+
+          --frozen
+              Use the lock as it is, and do not look whether it is up to date
+
+          --offline
+              Ask no registry: read only layouts, archives, the local content store and what was
+              vendored
 
           --platform <P[,P]>
               Only these platforms of an index, as in linux/amd64,linux/arm64
@@ -201,7 +216,9 @@ fn arguments_that_make_no_sense_are_answered_with_a_command() {
     let answers = [
         (&["wat"][..], "help: supercargo --help"),
         (&["copy", "--wat"], "help: supercargo copy --help"),
-        (&["copy", "only-one"], "help: supercargo copy --help"),
+        (&["copy", "only-one"], "help: supercargo copy docker.io/library/only-one"),
+        (&["copy", "--all-tags", "oci:x"], "help: supercargo copy --all-tags SRC oci:x"),
+        (&["tree", "--locked", "--frozen"], "help: supercargo tree --help"),
         (&["store", "wat"], "help: supercargo store --help"),
         (&["inspect", "alpine:3"], "help: supercargo inspect docker.io/library/alpine:3"),
         (&["inspect", "team/app"], "help: supercargo inspect docker.io/team/app"),
