@@ -144,12 +144,13 @@ impl Context {
         })
     }
 
-    /// Returns what brings layers from the URLs that their descriptors name, for a copy that asks for those layers.
+    /// Returns what brings layers from the URLs that their descriptors name, for a copy that asks for those layers; nothing where
+    /// nobody may be asked.
     ///
     /// # Errors
     /// As [`Context::client`].
     pub fn url_source(&self, options: &CopyOptions) -> Result<Option<Arc<dyn UrlSource>>, OpsError> {
-        if !options.include_foreign_layers {
+        if !options.include_foreign_layers || self.options.offline {
             return Ok(None);
         }
         Ok(Some(Arc::new(Urls(self.client()?.clone()))))
