@@ -68,7 +68,8 @@ impl Desk {
         command.args(["--map-root-user", "--net", "--"]).arg(plain.get_program()).args(plain.get_args());
         command.current_dir(self.directory.path()).env_clear().env("HOME", self.path("home")).stdin(Stdio::null());
         command.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").env("XDG_RUNTIME_DIR", self.path("runtime"));
-        let outcome = Outcome::of(command.output().unwrap());
+        let output = command.output().unwrap_or_else(|error| panic!("THIS TEST NEEDS THE PROGRAM unshare: {error}"));
+        let outcome = Outcome::of(output);
         let is_refused = outcome.stderr.contains("unshare: ");
         assert!(!is_refused, "THIS TEST NEEDS NETWORK NAMESPACES (unshare --map-root-user --net): {}", outcome.stderr);
         outcome

@@ -114,6 +114,10 @@ fn the_project_may_name_the_directory() {
     drop(server);
     desk.ok(&["verify", "--offline"]);
     desk.fails(&["vendor", "--offline", "--platform", "linux/amd64"], 2);
+    // What has no tag yet did not arrive whole.
+    desk.ok(&["delete", "oci:third-party:query"]);
+    desk.ok(&["verify", "collector", "--offline"]);
+    desk.fails(&["save", "part.tar", "--offline"], 4);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use oci::Digest;
 
 use crate::desk::{Desk, blob_path};
 use crate::project::{project, read, squeezed, stable, text, without_digests};
+use crate::releases::{publish, release};
 use crate::server::Server;
 
 /// Returns a digest in the lock: that of the first image's SBOM, and that of its first layer.
@@ -64,6 +65,22 @@ fn a_project_is_copied_as_it_is_locked_and_verified_there() {
     assert!(again["routes"].as_array().unwrap().iter().all(|route| route["blobs"]["moved"] == 0), "{again}");
     desk.fails(&["verify", "nobody"], 9);
     desk.fails(&["copy", "oci:layout:tag"], 2);
+}
+
+#[test]
+fn two_repositories_do_not_become_one() {
+    let (desk, server) = project();
+    publish(&desk, &server, "other/db", &[release("2025-05-01", &["9.0.0"])]);
+    desk.write("Supercargo.toml", &format!("{}other = {{ repo = \"up/other/db\" }}\n", text(&server)));
+    let other = Server::new();
+    let said = desk.fails(&["copy", &other.at("mirror/")], 2).replace(&other.host(), "OTHER");
+    insta::assert_snapshot!(stable(&said, &server), @r#"
+    note: brought the lock up to date: 4 changes
+    error: `HOST/other/db` and `HOST/db` would both become `OTHER/mirror/db`
+    help: supercargo copy HOST/db:4.1.10-bookworm DST
+    "#);
+    desk.fails(&["tags", &other.at("mirror/db")], 9);
+    desk.ok(&["copy", "oci:layout"]);
 }
 
 #[test]
