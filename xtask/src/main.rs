@@ -7,6 +7,7 @@
 //! | `corpus` | makes the images that benchmarks copy, and prints where they are |
 //! | `bench copy` | measures supercargo and its peers side by side |
 //! | `bench solve` | measures how long a decision on many versions takes |
+//! | `schema` | writes the JSON Schema of `Supercargo.toml` into docs/formats |
 //! | `check-layers` | holds the crates' dependencies against the table in [`layers`] |
 //!
 //! A *peer* is a program of somebody else (crane, skopeo, a registry) that the tests compare with or talk to. `--all` adds
@@ -24,6 +25,7 @@ mod file_size;
 mod layers;
 mod peers;
 mod process;
+mod schema;
 mod table;
 mod test;
 
@@ -38,6 +40,7 @@ usage: cargo xtask COMMAND
   bench solve
   bench copy [--quick] [--scenario NAME]
                   measure supercargo and its peers side by side
+  schema          write docs/formats/project.schema.json
   check-layers    check which crate depends on which
 
   --all           also the peers that take minutes to build";
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         ["corpus"] => corpus::run(),
         ["bench", "solve"] => bench::solve(),
         ["bench", "copy", ref options @ ..] => bench::copy(options),
+        ["schema"] => schema::run(),
         ["check-layers"] => layers::run(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

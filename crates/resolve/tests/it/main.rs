@@ -7,6 +7,7 @@ mod lock;
 mod project;
 mod requirement;
 mod resolution;
+mod schema;
 mod solve;
 mod tags;
 mod template;
