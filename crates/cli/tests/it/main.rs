@@ -7,6 +7,7 @@ mod artifacts;
 mod asked;
 mod base;
 mod bisect;
+mod book;
 mod change;
 mod copy;
 mod desk;
