@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::page::{Page, page, rows, unquoted};
-use crate::desk::Desk;
+use crate::desk::{Desk, document};
 use crate::releases::{publish, release};
 use crate::server::Server;
 
@@ -62,6 +62,7 @@ fn every_field_of_every_document_is_in_the_book() {
         "[images]\nweb = {{ repo = \"{web}\", version = \"^1\" }}\napi = {{ repo = \"{api}\", follows = \"web\" }}\n"
     );
     desk.write("Supercargo.toml", &project);
+    let (first, last) = (format!("{web}:1.0.0"), format!("{web}:1.1.0"));
     let marked = format!("{web}:1.0.0");
     let shop = server.at("shop");
     desk.ok(&["lock", "--as-of", "2026-01-31"]);
@@ -87,6 +88,10 @@ fn every_field_of_every_document_is_in_the_book() {
         vec!["tree"],
         vec!["why", "api"],
         vec!["candidates", "web"],
+        vec!["bisect", "start", "--over", "tags", "--good", &first, "--bad", &last],
+        vec!["bisect", "log"],
+        vec!["bisect", "reset"],
+        vec!["bisect", "run", "--over", "tags", "--good", &first, "--bad", &last, "--trust-ends", "--", "/bin/true"],
         vec!["tags", &web, "--explain"],
         vec!["inspect", &marked],
         vec!["artifacts", layout],
@@ -102,7 +107,9 @@ fn every_field_of_every_document_is_in_the_book() {
         vec!["store", "verify"],
         vec!["tour"],
     ];
-    documents.extend(commands.iter().map(|command| desk.json(command)));
+    // The option stands first: what follows `--` is somebody else's.
+    documents
+        .extend(commands.iter().map(|command| document(&desk.ok(&[&["--format", "json"], &command[..]].concat()))));
     let page = page("json.md");
     let mut missing = Vec::new();
     for document in &documents {
