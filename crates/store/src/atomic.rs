@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::Path;
 
 use crate::error::StoreError;
@@ -16,14 +17,48 @@ pub(crate) const STAGING_NAME: &str = ".supercargo";
 /// # Errors
 /// [`StoreError::File`]; then the file is what it was.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+    let directory = directory_of(path);
     let staging = Staging::new(directory.join(STAGING_NAME));
     let outcome = staging.begin().and_then(|staged| replace(staged, path, directory, bytes));
     staging.remove_if_empty();
     outcome
+}
+
+/// As [`write()`], for a file of the user's: it keeps its permissions, and its owner where this process may give it away.
+///
+/// # Errors
+/// [`StoreError::File`], also when there is no such file; then nothing has changed.
+pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let failed = |error| StoreError::file("cannot write", path)(error);
+    let kept = std::fs::symlink_metadata(path).map_err(failed)?;
+    let directory = directory_of(path);
+    let staging = Staging::new(directory.join(STAGING_NAME));
+    let outcome = staging.begin().and_then(|staged| {
+        let ours = staged.file().metadata().map_err(failed)?;
+        if (kept.uid(), kept.gid()) != (ours.uid(), ours.gid()) {
+            // Only root may; for others the file becomes theirs, as it does under an editor.
+            let _ = fchown(staged.file(), Some(kept.uid()), Some(kept.gid()));
+        }
+        // After the owner: a change of owner takes bits away.
+        staged.file().set_permissions(kept.permissions()).map_err(failed)?;
+        replace(staged, path, directory, bytes)
+    });
+    staging.remove_if_empty();
+    outcome
+}
+
+/// Removes what killed processes have left of files that they were writing in a directory.
+pub fn remove_abandoned(directory: &Path) {
+    let staging = Staging::new(directory.join(STAGING_NAME));
+    staging.remove_abandoned();
+    staging.remove_if_empty();
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Writes `bytes` to the file at `path`, which is in `directory`, through a file that has been staged in the same file system.

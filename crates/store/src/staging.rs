@@ -91,7 +91,7 @@ impl Staging {
     }
 
     /// Removes the files whose writers are gone.
-    fn remove_abandoned(&self) {
+    pub(crate) fn remove_abandoned(&self) {
         let Ok(entries) = fs::read_dir(&self.path) else { return };
         for entry in entries.flatten() {
             let path = entry.path();

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "these tests prepare files as other tools would")]
 
 mod archive;
+mod atomic;
 mod content_store;
 mod contract;
 mod docker_archive;
