@@ -11,6 +11,7 @@ mod copying;
 mod delete;
 mod describe;
 mod diff;
+mod export;
 mod hold;
 mod init;
 mod inspect;
@@ -22,6 +23,7 @@ mod outdated;
 mod pull;
 mod push;
 mod remove;
+mod rewrite;
 mod save;
 mod store;
 mod tag;
@@ -56,6 +58,8 @@ pub(crate) enum Command {
     Candidates(candidates::CandidatesArguments),
     Diff(diff::DiffArguments),
     Bisect(bisect::BisectArguments),
+    Rewrite(rewrite::RewriteArguments),
+    Export(export::ExportArguments),
     Copy(copy::CopyArguments),
     Save(save::SaveArguments),
     Load(load::LoadArguments),
@@ -79,7 +83,7 @@ impl Command {
     /// Runs the command.
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         match self {
-            Self::Init(arguments) => arguments.run(session),
+            Self::Init(arguments) => arguments.run(session).await,
             Self::Add(arguments) => arguments.run(session).await,
             Self::Remove(arguments) => arguments.run(session).await,
             Self::Hold(arguments) => arguments.run(session).await,
@@ -92,6 +96,8 @@ impl Command {
             Self::Candidates(arguments) => arguments.run(session).await,
             Self::Diff(arguments) => arguments.run(session).await,
             Self::Bisect(arguments) => arguments.run(session).await,
+            Self::Rewrite(arguments) => arguments.run(session),
+            Self::Export(arguments) => arguments.run(session),
             Self::Copy(arguments) => arguments.run(session).await,
             Self::Save(arguments) => arguments.run(session).await,
             Self::Load(arguments) => arguments.run(session).await,

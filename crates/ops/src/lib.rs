@@ -19,7 +19,9 @@
 //! | [`project`] | `Supercargo.toml` and `Supercargo.lock` in a directory |
 //! | [`lock`](mod@crate::lock) | a version of every image, written down |
 //! | [`init`](mod@crate::init), [`edit`] | makes a project, changes what a project wants |
+//! | [`import`](mod@crate::import), [`export`](mod@crate::export) | makes a project of the files of others, and lists for other tools |
 //! | [`outdated`](mod@crate::outdated), [`candidates`](mod@crate::candidates) | what else there is |
+//! | [`rewrite`](mod@crate::rewrite) | the locked references in the files of others, and back |
 //! | [`tree`](mod@crate::tree), [`diff`](mod@crate::diff) | what is locked and why, and what is different in another lock |
 //! | [`bisect`](mod@crate::bisect) | the search for the image that broke something |
 //! | [`sources`] | where the images of a project are read: what was vendored, mirrors, registries |
@@ -48,9 +50,11 @@ pub mod diff;
 mod docker_archive;
 pub mod edit;
 pub mod error;
+pub mod export;
 mod facts;
 pub mod found;
 pub mod genealogy;
+pub mod import;
 pub mod init;
 pub mod inspect;
 pub mod lock;
@@ -63,6 +67,7 @@ mod reading;
 pub mod relocate;
 mod resolving;
 pub mod sources;
+pub mod rewrite;
 pub mod tag;
 pub mod tags;
 pub mod tour;

@@ -25,6 +25,11 @@ const COMMANDS: &[&[&str]] = &[
     &["bisect", "skip"],
     &["bisect", "log"],
     &["bisect", "reset"],
+const COMMANDS: [&[&str]; 22] = [
+    &[],
+    &["init"],
+    &["rewrite"],
+    &["export"],
     &["copy"],
     &["save"],
     &["load"],
@@ -86,6 +91,8 @@ fn the_help_names_every_command_variable_and_exit_code() {
       candidates   Show every version of an image and why an update would take it or not
       diff         Show what is different between two locks
       bisect       Find the version, digest, lock change or layer that broke something
+      rewrite      Put the locked references into the files of the project's targets
+      export       Write the locked images as a list of another tool
       copy         Copy images with everything attached to them, and prove that it arrived
       save         Save images with everything attached to them into one archive
       load         Load every image of an archive, with everything attached to them

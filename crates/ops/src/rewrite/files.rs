@@ -1,0 +1,149 @@
+//! The files of a project's targets.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use resolve::project::Target;
+
+use super::glob::{Glob, Reached};
+use crate::error::OpsError;
+use crate::project::OpenProject;
+
+/// Most entries of directories that are looked at.
+const ENTRIES_MAX: usize = 1_000_000;
+/// Deepest directory that is looked at, counted from the project's.
+const DEPTH_MAX: usize = 64;
+/// Most files of a project's targets.
+const FILES_MAX: usize = 20_000;
+
+/// A file of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TargetFile {
+    /// Where it is, from the project's directory, with `/` between the names.
+    pub(crate) path: String,
+    /// The target, as its position in the project.
+    pub(crate) target: usize,
+}
+
+/// Returns the files of a project's targets, in the order of their paths. A file that several targets name belongs to the first.
+///
+/// Symbolic links to directories are not followed, nor any link that leaves the project's directory; several names of one file
+/// are one.
+///
+/// # Errors
+/// [`OpsError::Project`] for a pattern that makes no sense, or that names a single file which is not there;
+/// [`OpsError::Usage`] when there are too many; what the file system brings.
+pub(crate) fn files(open: &OpenProject) -> Result<Vec<TargetFile>, OpsError> {
+    let mut patterns = Vec::new();
+    for (number, target) in open.project.targets.iter().enumerate() {
+        for text in &target.paths {
+            let glob = Glob::parse(text).map_err(|why| at(open, target, text, why))?;
+            patterns.push(Pattern { target: number, text, glob, taken: false });
+        }
+    }
+    let root = open.directory();
+    let real_root = root.canonicalize().map_err(|source| failed("cannot read", root, source))?;
+    let mut walk = Walk { real_root, patterns, found: BTreeMap::new(), entries: 0 };
+    let start = walk.patterns.iter().map(|pattern| pattern.glob.start()).collect();
+    walk.directory(root, start)?;
+    for pattern in walk.patterns.iter().filter(|pattern| !pattern.taken) {
+        if pattern.glob.literal().is_some() {
+            // It was listed with the project's targets.
+            let Some(target) = open.project.targets.get(pattern.target) else { continue };
+            return Err(at(open, target, pattern.text, "names a file that is not there"));
+        }
+    }
+    Ok(walk.found.into_iter().map(|(path, target)| TargetFile { path, target }).collect())
+}
+
+fn at(open: &OpenProject, target: &Target, pattern: &str, why: &str) -> OpsError {
+    let message = format!("`{}` in `paths` of a target {why}", pattern.escape_debug());
+    let mut told = open.told_at(message, &target.place, &format!("the target of kind {}", target.kind));
+    told.help = Some("paths = [\"deploy/**/*.yaml\"]   # relative to Supercargo.toml".to_owned());
+    OpsError::Project(told)
+}
+
+fn failed(action: &'static str, path: &Path, source: std::io::Error) -> OpsError {
+    OpsError::File { action, path: path.to_owned(), source }
+}
+
+struct Pattern<'a> {
+    target: usize,
+    text: &'a str,
+    glob: Glob,
+    /// Whether there is a file that it takes.
+    taken: bool,
+}
+
+struct Walk<'a> {
+    real_root: PathBuf,
+    patterns: Vec<Pattern<'a>>,
+    found: BTreeMap<String, usize>,
+    entries: usize,
+}
+
+impl Walk<'_> {
+    /// Looks at a directory and those below it, as far as patterns lead there.
+    fn directory(&mut self, root: &Path, start: Vec<Reached>) -> Result<(), OpsError> {
+        let mut waiting = vec![(root.to_owned(), 0, start)];
+        while let Some((directory, depth, reached)) = waiting.pop() {
+            let entries = fs::read_dir(&directory).map_err(|source| failed("cannot read", &directory, source))?;
+            for entry in entries {
+                let entry = entry.map_err(|source| failed("cannot read", &directory, source))?;
+                self.entries += 1;
+                if self.entries > ENTRIES_MAX {
+                    return Err(too_many("directories have", ENTRIES_MAX, "entries"));
+                }
+                // The names of patterns are text; others are not meant.
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let path = entry.path();
+                let kind = entry.file_type().map_err(|source| failed("cannot read", &path, source))?;
+                if kind.is_dir() {
+                    let entered: Vec<Reached> = self.each(&reached, |glob, reached| glob.enter(reached, &name));
+                    if entered.iter().any(|reached| !reached.is_empty()) && depth < DEPTH_MAX {
+                        waiting.push((path, depth + 1, entered));
+                    }
+                } else if kind.is_file() || kind.is_symlink() {
+                    self.file(&path, &name, &reached)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn each<R>(&self, reached: &[Reached], each: impl Fn(&Glob, &Reached) -> R) -> Vec<R> {
+        self.patterns.iter().zip(reached).map(|(pattern, reached)| each(&pattern.glob, reached)).collect()
+    }
+
+    fn file(&mut self, path: &Path, name: &str, reached: &[Reached]) -> Result<(), OpsError> {
+        let takes = self.each(reached, |glob, reached| glob.takes(reached, name));
+        if !takes.contains(&true) {
+            return Ok(());
+        }
+        let Some(path) = self.inside(path) else { return Ok(()) };
+        for (pattern, _) in self.patterns.iter_mut().zip(takes).filter(|(_, takes)| *takes) {
+            pattern.taken = true;
+            let target = self.found.entry(path.clone()).or_insert(pattern.target);
+            *target = pattern.target.min(*target);
+        }
+        if self.found.len() > FILES_MAX {
+            return Err(too_many("the targets of the project have", FILES_MAX, "files"));
+        }
+        Ok(())
+    }
+
+    /// Returns the path of a file from the project's directory, links resolved; `None` for one that is not below it, is no
+    /// file, or is gone.
+    fn inside(&self, path: &Path) -> Option<String> {
+        let real = path.canonicalize().ok().filter(|real| real.is_file())?;
+        Some(real.strip_prefix(&self.real_root).ok()?.to_str()?.to_owned())
+    }
+}
+
+fn too_many(what: &str, limit: usize, things: &str) -> OpsError {
+    OpsError::usage(
+        format!("{what} more than {limit} {things}"),
+        "write `paths` in Supercargo.toml that lead to fewer".to_owned(),
+    )
+}
