@@ -25,7 +25,6 @@ const COMMANDS: &[&[&str]] = &[
     &["bisect", "skip"],
     &["bisect", "log"],
     &["bisect", "reset"],
-const COMMANDS: [&[&str]; 22] = [
     &[],
     &["init"],
     &["rewrite"],
