@@ -12,6 +12,7 @@
 //! | [`value`], [`scheme`] | what stands at one place of a tag, and how such values are written and ordered |
 //! | [`project`] | `Supercargo.toml`: the images that are wanted; reading, lossless changes, JSON Schema |
 //! | [`lock`](mod@crate::lock) | `Supercargo.lock`: which they are exactly; reading, writing, differences, merging |
+//! | [`mirror`] | which tags of which repositories are kept in step elsewhere |
 //! | [`candidates`] | which tags of a repository are versions of an image that is wanted |
 //! | [`solve`](mod@crate::solve) | the best candidate of every package, or why there is none |
 //! | [`resolution`] | from a project, its old lock and tags to a version of every image |
@@ -27,6 +28,7 @@
 pub mod bisect;
 pub mod candidates;
 pub mod lock;
+pub mod mirror;
 pub mod project;
 pub mod requirement;
 pub mod resolution;

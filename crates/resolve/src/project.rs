@@ -9,6 +9,7 @@ mod document;
 mod edit;
 mod error;
 mod keys;
+pub(crate) mod mirror;
 mod read;
 mod schema;
 mod text;

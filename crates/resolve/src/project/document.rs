@@ -80,6 +80,21 @@ impl<'a> Table<'a> {
         self.table.get(name).and_then(Item::as_bool).unwrap_or_default()
     }
 
+    /// Tells whether a flag is set, or not there at all.
+    pub(super) fn is_true_or_absent(&self, name: &str) -> bool {
+        self.table.get(name).and_then(Item::as_bool).unwrap_or(true)
+    }
+
+    /// Tells whether there is a key.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.table.contains_key(name)
+    }
+
+    /// Returns a whole number above zero.
+    pub(super) fn count(&self, name: &str) -> Option<usize> {
+        self.table.get(name).and_then(Item::as_integer).and_then(|count| usize::try_from(count).ok())
+    }
+
     /// Returns texts by the names that the user has chosen, with the names' places.
     pub(super) fn text_map(&self, name: &str) -> Vec<(Text<'a>, Text<'a>)> {
         let Some(item) = self.table.get(name) else { return Vec::new() };
@@ -163,6 +178,7 @@ fn check_shape(item: &Item, shape: &Shape, place: &Range<usize>, name: &str) -> 
             true
         }
         Shape::Flag => item.is_bool(),
+        Shape::Count => item.as_integer().is_some_and(|count| count > 0),
         Shape::Texts => item.as_array().is_some_and(|array| array.iter().all(Value::is_str)),
         Shape::Table(_) => item.is_table_like(),
         Shape::Map(_) | Shape::TextMap => {

@@ -16,6 +16,8 @@ pub(super) enum Shape {
     Text,
     Texts,
     Flag,
+    /// A whole number above zero.
+    Count,
     Choice(&'static [&'static str]),
     /// `90m`, `12h`, `3d`, `2w`.
     Duration,
@@ -35,6 +37,7 @@ impl Shape {
             Self::Text | Self::Choice(_) | Self::Duration => "a text in quotes",
             Self::Texts => "texts in quotes between `[` and `]`",
             Self::Flag => "`true` or `false`",
+            Self::Count => "a whole number above zero",
             Self::Table(_) | Self::Map(_) | Self::TextMap => "a table",
             Self::List(_) => "a list of tables, each beginning with its name between `[[` and `]]`",
         }
@@ -149,4 +152,31 @@ const TARGET: &[Key] = &[
         "Which value holds which image, where the file does not show it: `{ \"web.image\" = \"web\" }`.",
     ),
     key("fields", Shape::Texts, "Kubernetes: further paths of references, in custom resources: `spec.jaeger.image`."),
+];
+
+pub(super) static MIRROR: &[Key] = &[
+    key("every", Shape::Duration, "How often it is done: `30m`, `12h`, `1d`. Without it: once."),
+    required("mirror", Shape::List(MIRROR_RULE), "What goes where."),
+];
+
+pub(super) static MIRROR_RULE: &[Key] = &[
+    required("from", Shape::Text, "The repository: `HOST/NAME`; or what several begin with, up to a `/`."),
+    key("images", Shape::Texts, "The repositories below a `from` that ends with `/`."),
+    required(
+        "to",
+        Shape::Text,
+        "Where to: a repository or a layout; or, with a `/` at its end, what they are put below under their names.",
+    ),
+    key("version", Shape::Text, "The versions that are wanted: `^1.57`, `~4.1`, `>=20260101`; as in a project."),
+    key("tag", Shape::Text, "How tags are made: `{version}-{os}`. Without it the repository's tags show it."),
+    key("scheme", Shape::Text, "How versions are written and ordered; as in a project."),
+    key("axes", Shape::TextMap, "What is wanted on the other axes of `tag`: `{ os = \"bookworm\" }`."),
+    key("schemes", Shape::TextMap, "How the values of those axes are ordered; as in a project."),
+    key("variant", Shape::Text, "Without `tag`: what stands in tags beside the version, such as `alpine`."),
+    key("prerelease", Shape::Choice(PRERELEASE), "When prereleases are wanted; `if-necessary`."),
+    key("keep", Shape::Count, "How many of the versions that are wanted, the newest first; all."),
+    key("tags", Shape::Texts, "Further tags: `latest`, `nightly-*`. `*` stands for any letters, `?` for one."),
+    key("except", Shape::Texts, "Tags that are not wanted in any case: `*-debug`."),
+    key("platforms", Shape::Texts, "The platforms to which indexes are narrowed, which gives them new digests; all."),
+    key("artifacts", Shape::Flag, "Whether everything that is attached goes with the images; `true`."),
 ];

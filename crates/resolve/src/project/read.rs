@@ -85,7 +85,7 @@ fn policy(table: &Table<'_>) -> Result<Policy> {
     let default = Policy::default();
     Ok(Policy {
         prerelease: table.text("prerelease").map_or(default.prerelease, |text| prerelease(text.text)),
-        cooldown: duration(table)?.unwrap_or_default(),
+        cooldown: duration(table, "cooldown")?.unwrap_or_default(),
         moved_tags: table.text("moved-tags").map_or(default.moved_tags, |text| match text.text {
             "error" => MovedTags::Error,
             "follow" => MovedTags::Follow,
@@ -97,7 +97,7 @@ fn policy(table: &Table<'_>) -> Result<Policy> {
 }
 
 // What else it could be was refused when the keys were checked.
-fn prerelease(text: &str) -> Prerelease {
+pub(super) fn prerelease(text: &str) -> Prerelease {
     match text {
         "never" => Prerelease::Never,
         "allow" => Prerelease::Allow,
@@ -113,10 +113,10 @@ fn marked(text: &str) -> Marked {
     }
 }
 
-/// Reads `cooldown`, in seconds.
-fn duration(table: &Table<'_>) -> Result<Option<u64>> {
+/// Reads a time, in seconds.
+pub(super) fn duration(table: &Table<'_>, key: &str) -> Result<Option<u64>> {
     const UNITS: [(char, u64); 5] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 604_800)];
-    let Some(text) = table.text("cooldown") else { return Ok(None) };
+    let Some(text) = table.text(key) else { return Ok(None) };
     let read = || {
         let unit = text.text.chars().next_back()?;
         let (_, seconds) = UNITS.iter().find(|(known, _)| *known == unit)?;
@@ -130,11 +130,11 @@ fn duration(table: &Table<'_>) -> Result<Option<u64>> {
     match read() {
         Some(seconds) => Ok(Some(seconds)),
         None => Err(ProjectError::new(format!("`{}` is no time", text.text.escape_debug()), text.place)
-            .help("cooldown = \"3d\"   # or 90m, 12h, 2w")),
+            .help(format!("{key} = \"3d\"   # or 90m, 12h, 2w"))),
     }
 }
 
-fn platforms(table: &Table<'_>) -> Result<Option<Vec<Platform>>> {
+pub(super) fn platforms(table: &Table<'_>) -> Result<Option<Vec<Platform>>> {
     let Some(texts) = table.texts("platforms") else { return Ok(None) };
     let read = |text: &Text<'_>| {
         text.text.parse().map_err(|_| {
@@ -188,7 +188,7 @@ fn image(name: &Text<'_>, table: &Table<'_>, hosts: &BTreeMap<&str, &str>) -> Re
         groups: table.texts("groups").unwrap_or_default().iter().map(|text| text.text.to_owned()).collect(),
         platforms: platforms(table)?,
         hold: table.flag("hold"),
-        cooldown: duration(table)?,
+        cooldown: duration(table, "cooldown")?,
         prerelease: table.text("prerelease").map(|text| prerelease(text.text)),
         places: Places {
             name: name.place.clone(),
@@ -234,13 +234,13 @@ fn mirrors(table: &Table<'_>) -> Result<Vec<String>> {
     texts.into_iter().map(read).collect()
 }
 
-fn scheme(text: &Text<'_>) -> Result<Scheme> {
+pub(super) fn scheme(text: &Text<'_>) -> Result<Scheme> {
     text.text
         .parse()
         .map_err(|error: crate::scheme::SchemeError| ProjectError::new(error.to_string(), text.place.clone()))
 }
 
-fn requirement(text: &Text<'_>, scheme: &Scheme) -> Result<Requirement> {
+pub(super) fn requirement(text: &Text<'_>, scheme: &Scheme) -> Result<Requirement> {
     Requirement::parse(text.text, scheme).map_err(|error| {
         let message = format!("`{}` is no requirement", text.text.escape_debug());
         ProjectError::new(message, text.part(error.start, error.length))
@@ -249,7 +249,7 @@ fn requirement(text: &Text<'_>, scheme: &Scheme) -> Result<Requirement> {
     })
 }
 
-fn template(text: &Text<'_>) -> Result<Template> {
+pub(super) fn template(text: &Text<'_>) -> Result<Template> {
     Template::parse(text.text).map_err(|error| {
         let message = format!("`{}` is no template of tags", text.text.escape_debug());
         ProjectError::new(message, text.part(error.start, error.length))
@@ -258,7 +258,7 @@ fn template(text: &Text<'_>) -> Result<Template> {
     })
 }
 
-fn axes(table: &Table<'_>, template: Option<&Template>) -> Result<BTreeMap<String, Axis>> {
+pub(super) fn axes(table: &Table<'_>, template: Option<&Template>) -> Result<BTreeMap<String, Axis>> {
     let wanted = table.text_map("axes");
     let schemes = table.text_map("schemes");
     let known: Vec<&str> = template.into_iter().flat_map(Template::axes).filter(|axis| *axis != VERSION_AXIS).collect();

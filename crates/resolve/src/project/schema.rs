@@ -38,6 +38,7 @@ fn shape(shape: &Shape) -> Value {
     match shape {
         Shape::Text => json!({ "type": "string" }),
         Shape::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Shape::Count => json!({ "type": "integer", "minimum": 1 }),
         Shape::Flag => json!({ "type": "boolean" }),
         Shape::Choice(choices) => json!({ "enum": choices }),
         Shape::Duration => json!({ "type": "string", "pattern": "^[0-9]+[smhdw]$" }),

@@ -4,6 +4,7 @@
 mod bisect;
 mod candidates;
 mod lock;
+mod mirroring;
 mod project;
 mod requirement;
 mod resolution;
