@@ -137,7 +137,7 @@ pub(crate) enum ProgressMode {
 }
 
 /// Reads a duration: a whole number with `ms`, `s`, `m` or `h`; without a unit it is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let invalid = || "write a whole number and a unit, as in 500ms, 30s or 2m".to_owned();

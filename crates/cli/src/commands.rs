@@ -15,11 +15,14 @@ mod export;
 mod hold;
 mod init;
 mod inspect;
+mod install;
 mod load;
 mod lock;
 mod locking;
 mod mark;
+mod mirror;
 mod outdated;
+mod publish;
 mod pull;
 mod push;
 mod remove;
@@ -65,6 +68,12 @@ pub(crate) enum Command {
     Load(load::LoadArguments),
     Vendor(vendor::VendorArguments),
     Verify(verify::VerifyArguments),
+    Publish(publish::PublishArguments),
+    Install(install::InstallArguments),
+    Copy(copy::CopyArguments),
+    Save(save::SaveArguments),
+    Load(load::LoadArguments),
+    Mirror(mirror::MirrorArguments),
     Inspect(inspect::InspectArguments),
     Tags(tags::TagsArguments),
     Artifacts(artifacts::ArtifactsArguments),
@@ -103,6 +112,12 @@ impl Command {
             Self::Load(arguments) => arguments.run(session).await,
             Self::Vendor(arguments) => arguments.run(session).await,
             Self::Verify(arguments) => arguments.run(session).await,
+            Self::Publish(arguments) => arguments.run(session).await,
+            Self::Install(arguments) => arguments.run(session).await,
+            Self::Copy(arguments) => arguments.run(session).await,
+            Self::Save(arguments) => arguments.run(session).await,
+            Self::Load(arguments) => arguments.run(session).await,
+            Self::Mirror(arguments) => arguments.run(session).await,
             Self::Inspect(arguments) => arguments.run(session).await,
             Self::Tags(arguments) => arguments.run(session).await,
             Self::Artifacts(arguments) => arguments.run(session).await,
@@ -128,6 +143,11 @@ impl Command {
                 | Self::Load(_)
                 | Self::Vendor(_)
                 | Self::Verify(_)
+            Self::Publish(_)
+                | Self::Mirror(_)
+                | Self::Copy(_)
+                | Self::Save(_)
+                | Self::Load(_)
                 | Self::Pull(_)
                 | Self::Push(_)
                 | Self::Tour(_)

@@ -110,7 +110,7 @@ impl<'a> About<'a> {
 }
 
 /// Sees to it that the artifact is listed for its subject, and proves it.
-async fn list(
+pub(crate) async fn list(
     store: &dyn Store,
     subject: &Digest,
     artifact: &Manifest,

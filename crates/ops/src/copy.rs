@@ -256,6 +256,10 @@ fn list(roots: &[ListedRoot]) -> String {
     format!("{}{rest}", shown.join(", "))
 }
 
+/// Narrows what is named to some platforms; `None` where there is nothing to leave out.
+///
+/// # Errors
+/// As [`transfer::narrow::narrow`].
 pub(crate) async fn narrow(
     context: &Context,
     source: &dyn Store,

@@ -22,6 +22,9 @@
 //! | [`import`](mod@crate::import), [`export`](mod@crate::export) | makes a project of the files of others, and lists for other tools |
 //! | [`outdated`](mod@crate::outdated), [`candidates`](mod@crate::candidates) | what else there is |
 //! | [`rewrite`](mod@crate::rewrite) | the locked references in the files of others, and back |
+//! | [`publish`](mod@crate::publish), [`install`](mod@crate::install) | an application as one index, there and back |
+//! | [`application`], [`installed`] | what was published, and where its images are when it was installed |
+//! | [`mirror`](mod@crate::mirror) | destinations kept in step with sources |
 //! | [`tree`](mod@crate::tree), [`diff`](mod@crate::diff) | what is locked and why, and what is different in another lock |
 //! | [`bisect`](mod@crate::bisect) | the search for the image that broke something |
 //! | [`sources`] | where the images of a project are read: what was vendored, mirrors, registries |
@@ -33,6 +36,7 @@
 //!
 //! What a caller needs of the crates below is re-exported here: the command line knows only this crate and plain values.
 
+pub mod application;
 pub mod archive;
 pub mod artifact;
 pub mod artifacts;
@@ -57,10 +61,14 @@ pub mod genealogy;
 pub mod import;
 pub mod init;
 pub mod inspect;
+pub mod install;
+pub mod installed;
 pub mod lock;
 pub mod mark;
+pub mod mirror;
 pub mod outdated;
 pub mod project;
+pub mod publish;
 pub mod pull;
 pub mod push;
 mod reading;

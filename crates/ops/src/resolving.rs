@@ -11,8 +11,8 @@ use store::Store;
 use crate::context::Context;
 use crate::error::OpsError;
 use crate::facts::{Examined, Wanted, examine};
+use crate::installed;
 use crate::project::OpenProject;
-use crate::sources;
 use crate::unsolved;
 
 /// How many repositories and images are asked about at once.
@@ -96,19 +96,16 @@ fn wanted(open: &OpenProject, question: &Question, has_date: bool) -> Wanted {
     }
 }
 
-/// Opens the repositories of a project.
+/// Opens the repositories of a project; for an application that was installed, where they can be reached.
 ///
 /// # Errors
-/// When credentials cannot be read.
+/// When credentials cannot be read; as [`installed::repositories`].
 pub(crate) async fn stores(
     context: &Context,
     open: &OpenProject,
 ) -> Result<BTreeMap<String, Arc<dyn Store>>, OpsError> {
-    let mut stores = BTreeMap::new();
-    for (name, image) in &open.project.images {
-        stores.insert(name.clone(), sources::repository(context, open, &image.repository).await?);
-    }
-    Ok(stores)
+    let images = open.project.images.iter().map(|(name, image)| (name, &image.repository));
+    installed::repositories(context, open, images).await
 }
 
 /// Returns the tags of every repository, each asked once.

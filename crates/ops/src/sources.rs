@@ -11,6 +11,7 @@ use store::{LayoutStore, Store};
 use crate::carried::{self, CarriedLock};
 use crate::context::Context;
 use crate::error::OpsError;
+use crate::installed;
 use crate::project::OpenProject;
 use crate::reading::Places;
 
@@ -129,7 +130,10 @@ impl<'a> Sources<'a> {
         if let Some(store) = self.repositories.get(&name) {
             return Ok(Arc::clone(store));
         }
-        let store = repository(self.context, self.open, &locked.repository).await?;
+        let found = installed::repositories(self.context, self.open, [(&name, &locked.repository)].into_iter()).await?;
+        let Some(store) = found.get(&name).cloned() else {
+            return Err(OpsError::NotFound { location: self.open.file.display().to_string(), name });
+        };
         self.repositories.insert(name, Arc::clone(&store));
         Ok(store)
     }

@@ -29,6 +29,11 @@ const COMMANDS: &[&[&str]] = &[
     &["init"],
     &["rewrite"],
     &["export"],
+const COMMANDS: [&[&str]; 22] = [
+    &[],
+    &["mirror"],
+    &["publish"],
+    &["install"],
     &["copy"],
     &["save"],
     &["load"],
@@ -97,6 +102,12 @@ fn the_help_names_every_command_variable_and_exit_code() {
       load         Load every image of an archive, with everything attached to them
       vendor       Keep everything that the project locks in a directory beside it
       verify       Compare the lock with what is there: digests, platforms, artifacts
+      publish      Publish the application of the project as one OCI index, with all of its images
+      install      Fetch somebody's application: its project and its lock
+      copy         Copy images with everything attached to them, and prove that it arrived
+      save         Save images with everything attached to them into one archive
+      load         Load every image of an archive, with everything attached to them
+      mirror       Keep destinations in step with sources, once or on a schedule
       inspect      Show what an image is: identity, origin, base, platforms, artifacts and life cycle
       tags         List the tags of a repository
       artifacts    Show what refers to an image, at any depth, as a tree

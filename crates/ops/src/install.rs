@@ -1,0 +1,92 @@
+//! Fetches somebody's application: its project and its lock.
+
+use std::path::{Path, PathBuf};
+
+use oci::{Descriptor, Reference, Selector};
+
+use crate::application::{self, Application};
+use crate::context::Context;
+use crate::error::OpsError;
+use crate::installed;
+
+/// The application to fetch.
+#[derive(Clone, Debug)]
+pub struct InstallRequest {
+    /// Where it was published.
+    pub reference: Reference,
+    /// The directory for its files; it is made if it is not there.
+    pub directory: PathBuf,
+    /// Whether to look only.
+    pub dry_run: bool,
+}
+
+/// The application that was fetched.
+#[derive(Clone, Debug)]
+pub struct InstallReport {
+    /// Where it was published, with tag and digest.
+    pub reference: Reference,
+    /// The application.
+    pub application: Application,
+    /// Its index.
+    pub index: Descriptor,
+    /// The files that were written, or would be.
+    pub files: Vec<PathBuf>,
+}
+
+/// Writes the project and the lock of an application, and where it was found. The project's file is written last, so where it is
+/// the others are too.
+///
+/// # Errors
+/// As [`application::read`]; [`OpsError::Usage`] when one of the files is there, and what the file system brings: then nothing
+/// has been written.
+pub async fn install(context: &Context, request: &InstallRequest) -> Result<InstallReport, OpsError> {
+    let directory = &request.directory;
+    let [lock_file, project_file] =
+        [resolve::lock::FILE_NAME, resolve::project::FILE_NAME].map(|name| directory.join(name));
+    let files = vec![lock_file, installed::file(directory), project_file];
+    for file in &files {
+        refuse_existing(file, &request.reference)?;
+    }
+    let application = application::read(context, &request.reference).await?;
+    let selector = Selector { tag: application.tag.clone(), digest: Some(*application.index.digest()) };
+    let reference = absolute(&request.reference)?.with_selector(selector);
+    if !request.dry_run {
+        std::fs::create_dir_all(directory).map_err(|source| OpsError::File {
+            action: "cannot make",
+            path: directory.clone(),
+            source,
+        })?;
+        let place = installed::text(&reference);
+        let texts = [&application.lock_text, &place, &application.project_text];
+        for (number, (file, text)) in files.iter().zip(texts).enumerate() {
+            if let Err(error) = store::atomic::write(file, text.as_bytes()) {
+                // They were not there before. One that cannot be removed is in the way of the next try, and is named there.
+                files[..number].iter().for_each(|file| drop(std::fs::remove_file(file)));
+                return Err(error.into());
+            }
+        }
+    }
+    let index = application.index.descriptor();
+    Ok(InstallReport { reference, application, index, files })
+}
+
+fn refuse_existing(file: &Path, reference: &Reference) -> Result<(), OpsError> {
+    match file.symlink_metadata() {
+        Ok(_) => Err(OpsError::usage(
+            format!("there is a {} already", file.display()),
+            format!("supercargo install {reference} --to DIR"),
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(OpsError::File { action: "cannot look at", path: file.to_owned(), source }),
+    }
+}
+
+/// Returns a reference that means the same from every directory.
+fn absolute(reference: &Reference) -> Result<Reference, OpsError> {
+    let mut reference = reference.clone();
+    if let Reference::Layout { path, .. } | Reference::Archive { path, .. } = &mut reference {
+        let failed = |source| OpsError::File { action: "cannot find", path: path.clone(), source };
+        *path = std::path::absolute(&*path).map_err(failed)?;
+    }
+    Ok(reference)
+}

@@ -1,0 +1,99 @@
+//! Tags that no rule wants any more. Only those that the mirror put are looked at, and of those only the ones that still name what
+//! it let them name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oci::{Digest, Reference, Tag};
+
+use super::MirrorRequest;
+use super::state::State;
+use crate::context::Context;
+use crate::error::OpsError;
+use crate::found::open_to_change;
+
+/// A tag that no rule wants any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Where it is.
+    pub destination: String,
+    /// The tag.
+    pub tag: Tag,
+    /// What it names.
+    pub digest: Digest,
+    /// Whether it was deleted.
+    pub deleted: bool,
+}
+
+/// Finds what is not wanted, and deletes it if that was asked for. Destinations of which a rule `failed` are left alone.
+///
+/// # Errors
+/// What the destinations bring, unless the others are to go on: then the failures are returned.
+pub(super) async fn unwanted(
+    context: &Context,
+    state: &mut State,
+    wanted: &BTreeMap<String, BTreeSet<Tag>>,
+    failed: &BTreeSet<String>,
+    request: &MirrorRequest,
+) -> Result<(Vec<Deletion>, Vec<OpsError>), OpsError> {
+    let (mut deletions, mut failures) = (Vec::new(), Vec::new());
+    for (destination, tags) in &mut state.tags {
+        let none = BTreeSet::new();
+        let wanted = wanted.get(destination).unwrap_or(&none);
+        let unwanted: Vec<(Tag, Digest)> =
+            tags.iter().filter(|(tag, _)| !wanted.contains(tag)).map(|(tag, digest)| (tag.clone(), *digest)).collect();
+        if failed.contains(destination) {
+            continue;
+        }
+        for (tag, digest) in unwanted {
+            match one(context, destination, &tag, &digest, request).await {
+                Ok(Outcome::Strange) => {
+                    tags.remove(&tag);
+                }
+                Ok(Outcome::Ours { deleted }) => {
+                    if deleted {
+                        tags.remove(&tag);
+                    }
+                    deletions.push(Deletion { destination: destination.clone(), tag, digest, deleted });
+                }
+                Err(error) if request.options.keep_going => failures.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok((deletions, failures))
+}
+
+/// What became of a tag.
+enum Outcome {
+    /// It is gone, or names something that the mirror did not put there: it is nobody's but a stranger's.
+    Strange,
+    /// It is the mirror's.
+    Ours { deleted: bool },
+}
+
+async fn one(
+    context: &Context,
+    destination: &str,
+    tag: &Tag,
+    digest: &Digest,
+    request: &MirrorRequest,
+) -> Result<Outcome, OpsError> {
+    let reference: Reference = destination.parse()?;
+    if let Reference::Layout { path, .. } = &reference
+        && !path.exists()
+    {
+        return Ok(Outcome::Strange);
+    }
+    let deletes = request.delete && !request.dry_run;
+    let store =
+        if deletes { open_to_change(context, &reference).await? } else { context.open_source(&reference).await? };
+    match store.resolve(tag).await? {
+        Some(found) if found.digest == *digest => {}
+        _ => return Ok(Outcome::Strange),
+    }
+    if deletes {
+        store.delete_tag(tag).await?;
+        store.finish().await?;
+    }
+    Ok(Outcome::Ours { deleted: deletes })
+}
