@@ -63,16 +63,13 @@ pub(crate) enum Command {
     Bisect(bisect::BisectArguments),
     Rewrite(rewrite::RewriteArguments),
     Export(export::ExportArguments),
-    Copy(copy::CopyArguments),
-    Save(save::SaveArguments),
-    Load(load::LoadArguments),
-    Vendor(vendor::VendorArguments),
     Verify(verify::VerifyArguments),
     Publish(publish::PublishArguments),
     Install(install::InstallArguments),
     Copy(copy::CopyArguments),
     Save(save::SaveArguments),
     Load(load::LoadArguments),
+    Vendor(vendor::VendorArguments),
     Mirror(mirror::MirrorArguments),
     Inspect(inspect::InspectArguments),
     Tags(tags::TagsArguments),
@@ -107,16 +104,13 @@ impl Command {
             Self::Bisect(arguments) => arguments.run(session).await,
             Self::Rewrite(arguments) => arguments.run(session),
             Self::Export(arguments) => arguments.run(session),
-            Self::Copy(arguments) => arguments.run(session).await,
-            Self::Save(arguments) => arguments.run(session).await,
-            Self::Load(arguments) => arguments.run(session).await,
-            Self::Vendor(arguments) => arguments.run(session).await,
             Self::Verify(arguments) => arguments.run(session).await,
             Self::Publish(arguments) => arguments.run(session).await,
             Self::Install(arguments) => arguments.run(session).await,
             Self::Copy(arguments) => arguments.run(session).await,
             Self::Save(arguments) => arguments.run(session).await,
             Self::Load(arguments) => arguments.run(session).await,
+            Self::Vendor(arguments) => arguments.run(session).await,
             Self::Mirror(arguments) => arguments.run(session).await,
             Self::Inspect(arguments) => arguments.run(session).await,
             Self::Tags(arguments) => arguments.run(session).await,
@@ -143,11 +137,8 @@ impl Command {
                 | Self::Load(_)
                 | Self::Vendor(_)
                 | Self::Verify(_)
-            Self::Publish(_)
+                | Self::Publish(_)
                 | Self::Mirror(_)
-                | Self::Copy(_)
-                | Self::Save(_)
-                | Self::Load(_)
                 | Self::Pull(_)
                 | Self::Push(_)
                 | Self::Tour(_)

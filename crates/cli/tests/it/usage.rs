@@ -25,12 +25,8 @@ const COMMANDS: &[&[&str]] = &[
     &["bisect", "skip"],
     &["bisect", "log"],
     &["bisect", "reset"],
-    &[],
-    &["init"],
     &["rewrite"],
     &["export"],
-const COMMANDS: [&[&str]; 22] = [
-    &[],
     &["mirror"],
     &["publish"],
     &["install"],
