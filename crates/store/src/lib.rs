@@ -11,6 +11,7 @@
 //! | [`content_store`] | the local content store: names, and manifests kept between runs |
 //! | [`collection`] | what the collections of layouts and of the content store have in common |
 //! | [`atomic`] | small files that are replaced whole or not at all |
+//! | [`journal`] | text files to which several processes add lines |
 //!
 //! ```text
 //! layout                           archive                        content store
@@ -41,6 +42,7 @@ pub mod collection;
 mod content_files;
 pub mod content_store;
 pub mod error;
+pub mod journal;
 pub mod layout;
 mod lock;
 pub mod memory;
