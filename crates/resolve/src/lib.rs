@@ -19,6 +19,7 @@
 //! | [`requirement`] | which values are wanted |
 //! | [`template`] | how tags are made of values |
 //! | [`tag`] | the tags of a repository, read together |
+//! | [`observation`] | what tags were seen to name, and when |
 //! | [`bisect`] | the search for the image, or the set of images, that broke something |
 //! | [`solve`] | one candidate of every package that is needed, or why there is none |
 //!
@@ -29,6 +30,7 @@ pub mod bisect;
 pub mod candidates;
 pub mod lock;
 pub mod mirror;
+pub mod observation;
 pub mod project;
 pub mod requirement;
 pub mod resolution;

@@ -50,6 +50,13 @@ pub struct ResolutionOptions {
     pub strategy: Strategy,
 }
 
+impl ResolutionOptions {
+    /// Returns the time that is looked at, in seconds since 1970: the date, or now.
+    pub fn moment(&self) -> i64 {
+        self.as_of.unwrap_or(self.now)
+    }
+}
+
 /// Which locked images may move.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Update {
@@ -69,6 +76,8 @@ pub struct Facts {
     pub platforms: Option<Vec<Platform>>,
     /// When it was made, in seconds since 1970, and who says so.
     pub created: Option<(i64, TimeSource)>,
+    /// When its tag was first seen to name it, as far as it was seen by the time that is looked at, in seconds since 1970.
+    pub seen: Option<i64>,
     /// Why it was withdrawn, if it was.
     pub yanked: Option<String>,
     /// When it is no longer supported, in seconds since 1970.

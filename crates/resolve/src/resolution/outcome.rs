@@ -103,7 +103,7 @@ impl Outcome {
             if facts.yanked.is_some() {
                 warn(name, format!("{version} was withdrawn"));
             }
-            if facts.end_of_life.is_some_and(|end| end <= resolution.options.now) {
+            if facts.end_of_life.is_some_and(|end| end <= resolution.options.moment()) {
                 warn(name, format!("{version} is no longer supported"));
             }
             if let Some(other) = &facts.superseded_by {

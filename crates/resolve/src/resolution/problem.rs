@@ -340,11 +340,13 @@ fn refuse(resolution: &Resolution, image: &Image, facts: &Facts) -> Option<Reaso
         let why = if why.is_empty() { String::new() } else { format!(": {why}") };
         return reason(ReasonKind::Yanked, format!("it was withdrawn{why}"));
     }
-    if policy.eol == Marked::Deny && facts.end_of_life.is_some_and(|end| end <= resolution.options.now) {
+    if policy.eol == Marked::Deny && facts.end_of_life.is_some_and(|end| end <= resolution.options.moment()) {
         return reason(ReasonKind::EndOfLife, "it is no longer supported".to_owned());
     }
     if let Some(as_of) = resolution.options.as_of {
         match facts.created {
+            // What was there by then was made by then, whatever it says itself.
+            _ if facts.seen.is_some_and(|seen| seen <= as_of) => {}
             Some((created, _)) if created <= as_of => {}
             Some(_) => return reason(ReasonKind::AfterDate, "it was made after the date".to_owned()),
             None => return reason(ReasonKind::AfterDate, "nothing says when it was made".to_owned()),
@@ -353,7 +355,7 @@ fn refuse(resolution: &Resolution, image: &Image, facts: &Facts) -> Option<Reaso
     let cooldown = image.cooldown.unwrap_or(policy.cooldown);
     if cooldown > 0 {
         let until = |created: i64| created.saturating_add_unsigned(cooldown);
-        let now = resolution.options.as_of.unwrap_or(resolution.options.now);
+        let now = resolution.options.moment();
         match facts.created {
             Some((created, _)) if until(created) <= now => {}
             Some(_) => return reason(ReasonKind::Cooldown, format!("it is younger than {}", span(cooldown))),

@@ -5,6 +5,7 @@ mod bisect;
 mod candidates;
 mod lock;
 mod mirroring;
+mod observation;
 mod project;
 mod requirement;
 mod resolution;
