@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use client::{Client, ClientOptions, Credentials};
-use oci::{Descriptor, Digest, Manifest, MediaType, Reference};
+use oci::{Descriptor, Digest, Manifest, MediaType, Reference, Timestamp};
 use store::{ArchiveStore, BlobBody, ContentStore, DockerArchive, LayoutStore, Store, StoreError};
 use transfer::{CopyOptions, ManifestCache, UrlSource};
 
 use crate::error::OpsError;
+use crate::observations::{Observer, Watched};
 
 /// Most requests under way to one registry where only small questions are asked: of twenty images, three each. Without them
 /// the last to be asked waits for one more round trip.
@@ -24,6 +25,10 @@ pub struct ContextOptions {
     pub client: ClientOptions,
     /// Files with credentials, the first before the others. They are read when a registry is first named.
     pub auth_files: Vec<PathBuf>,
+    /// The directory in which is written down what registries answer about tags, where one is known.
+    pub observations: Option<PathBuf>,
+    /// The time; nothing is written down without one.
+    pub now: Option<Timestamp>,
     /// Whether no registry is asked.
     pub offline: bool,
     /// What may become of the lock of a project.
@@ -49,12 +54,13 @@ pub struct Context {
     options: ContextOptions,
     client: OnceLock<Client>,
     content_store: OnceLock<Arc<ContentStore>>,
+    observer: OnceLock<Arc<Observer>>,
 }
 
 impl Context {
     /// Returns a context. Nothing is opened yet.
     pub const fn new(options: ContextOptions) -> Self {
-        Self { options, client: OnceLock::new(), content_store: OnceLock::new() }
+        Self { options, client: OnceLock::new(), content_store: OnceLock::new(), observer: OnceLock::new() }
     }
 
     /// Returns a context for an operation that asks much and moves no blobs.
@@ -109,6 +115,12 @@ impl Context {
         Ok(self.content_store.get_or_init(|| store))
     }
 
+    /// Returns what notes what registries answer about tags.
+    pub fn observer(&self) -> &Arc<Observer> {
+        let ContextOptions { observations, now, .. } = &self.options;
+        self.observer.get_or_init(|| Arc::new(Observer::new(observations.clone(), *now)))
+    }
+
     /// Opens the place that a reference names, to read from it.
     ///
     /// # Errors
@@ -121,7 +133,8 @@ impl Context {
                     let (host, wanted) = (reference.host.to_string(), reference.to_string());
                     return Err(OpsError::Offline { host, wanted, help: None });
                 }
-                Arc::new(self.client()?.repository(&reference.host, &reference.repository))
+                let repository = self.client()?.repository(&reference.host, &reference.repository);
+                Arc::new(Watched::new(repository, reference.clone(), Arc::clone(self.observer())))
             }
             Reference::Layout { path, .. } => Arc::new(LayoutStore::open(path)?),
             Reference::Archive { path, .. } => Arc::new(blocking(path, |path| ArchiveStore::open(path)).await?),

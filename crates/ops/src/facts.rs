@@ -9,6 +9,7 @@ use store::{Referrers, Store};
 use crate::context::Context;
 use crate::error::OpsError;
 use crate::found::{fetch, read_blob};
+use crate::past::Past;
 
 /// Most marks of one image that are read.
 const MARKS_MAX: usize = 32;
@@ -42,8 +43,9 @@ pub(crate) async fn examine(
     store: &dyn Store,
     tag: &Tag,
     wanted: Wanted,
+    past: &Past,
 ) -> Result<Examined, OpsError> {
-    let Some(root) = store.resolve(tag).await? else {
+    let Some(root) = past.resolve(store, tag).await? else {
         let unusable = Some(format!("its tag {tag} names nothing"));
         return Ok(Examined { manifest: None, facts: Facts { unusable, ..Facts::default() } });
     };
@@ -57,12 +59,28 @@ pub(crate) async fn examine(
     };
     let (facts, marks) = futures_util::future::join(
         content_facts(context, store, &manifest, wanted),
-        marked(context, store, manifest.digest()),
+        marked(context, store, manifest.digest(), past),
     )
     .await;
     let (found, said) = (facts?, marks?);
-    let facts = Facts { platforms: found.platforms, created: found.created, ..said };
+    let mut facts = Facts { platforms: found.platforms, created: found.created, ..said };
+    if wanted.created {
+        past.add_to(&mut facts, tag, manifest.digest());
+    }
     Ok(Examined { manifest: Some(manifest), facts })
+}
+
+/// Returns when an image was made, as it says itself.
+///
+/// # Errors
+/// What the store brings.
+pub(crate) async fn created(
+    context: &Context,
+    store: &dyn Store,
+    manifest: &Manifest,
+) -> Result<Option<(i64, TimeSource)>, OpsError> {
+    let wanted = Wanted { platforms: false, created: true };
+    Ok(content_facts(context, store, manifest, wanted).await?.created)
 }
 
 async fn content_facts(
@@ -120,7 +138,7 @@ fn annotated_time(manifest: &Manifest) -> Option<(i64, TimeSource)> {
     Some((time(text)?, TimeSource::Annotation))
 }
 
-pub(crate) fn configured_time(config: &ImageConfig) -> Option<(i64, TimeSource)> {
+fn configured_time(config: &ImageConfig) -> Option<(i64, TimeSource)> {
     Some((time(config.created.as_deref()?)?, TimeSource::Configuration))
 }
 
@@ -133,7 +151,12 @@ fn time(text: &str) -> Option<i64> {
 ///
 /// # Errors
 /// What the store brings.
-pub(crate) async fn marked(context: &Context, store: &dyn Store, digest: &Digest) -> Result<Facts, OpsError> {
+pub(crate) async fn marked(
+    context: &Context,
+    store: &dyn Store,
+    digest: &Digest,
+    past: &Past,
+) -> Result<Facts, OpsError> {
     let referrers = match store.referrers(digest, None).await? {
         Referrers::Listed(list) => list,
         Referrers::Unsupported => transfer::fallback::read(store, digest).await?,
@@ -146,7 +169,7 @@ pub(crate) async fn marked(context: &Context, store: &dyn Store, digest: &Digest
             Err(error) => return Err(error),
         };
         // A list may name what is about something else.
-        if artifact.subject().is_none_or(|subject| subject.digest != *digest) {
+        if artifact.subject().is_none_or(|subject| subject.digest != *digest) || past.is_later(&artifact) {
             continue;
         }
         // What cannot be read says nothing.

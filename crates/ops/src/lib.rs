@@ -14,6 +14,8 @@
 //! | [`artifact`] | how files become an artifact |
 //! | [`inspect`](mod@crate::inspect) | what an image is |
 //! | [`genealogy`] | what is remembered of images, so that bases are recognised |
+//! | [`history`](mod@crate::history) | how tags have moved, as far as it was seen |
+//! | [`observations`] | what tags were seen to name, kept for later |
 //! | [`tags`](mod@crate::tags), [`tag`](mod@crate::tag), [`delete`](mod@crate::delete) | names, and taking things away |
 //! | [`artifacts`](mod@crate::artifacts) | what refers to an image, as a tree |
 //! | [`project`] | `Supercargo.toml` and `Supercargo.lock` in a directory |
@@ -59,6 +61,7 @@ mod facts;
 pub mod found;
 pub mod genealogy;
 pub mod import;
+pub mod history;
 pub mod init;
 pub mod inspect;
 pub mod install;
@@ -66,7 +69,9 @@ pub mod installed;
 pub mod lock;
 pub mod mark;
 pub mod mirror;
+pub mod observations;
 pub mod outdated;
+mod past;
 pub mod project;
 pub mod publish;
 pub mod pull;

@@ -103,12 +103,13 @@ pub(crate) async fn finish(
     resolved: &Resolved,
     dry_run: bool,
 ) -> Result<LockReport, OpsError> {
-    let mut warnings: Vec<String> = resolved.outcome.warnings.iter().map(ToString::to_string).collect();
+    let mut warnings = resolved.warnings.clone();
+    warnings.extend(resolved.outcome.warnings.iter().map(ToString::to_string));
     let mut lock = (*open.lock).clone();
     lock.images.clear();
     let mut wanted = Vec::new();
     for (name, chosen) in &resolved.outcome.chosen {
-        match kept(open, resolved, name, chosen, &mut warnings)? {
+        match kept(open, resolved, name, chosen, &mut warnings).await? {
             Some(entry) => {
                 lock.images.insert(name.clone(), entry);
             }
@@ -147,14 +148,19 @@ fn change_error(open: &OpenProject, changes: &[ImageChange]) -> OpsError {
 }
 
 /// Returns the entry that stays as it is: because nothing was to move, or because what was chosen is what is locked.
-fn kept(
+async fn kept(
     open: &OpenProject,
     resolved: &Resolved,
     name: &str,
     chosen: &Chosen,
     warnings: &mut Vec<String>,
 ) -> Result<Option<LockedImage>, OpsError> {
+    let past = resolved.pasts.get(name).cloned().unwrap_or_default();
     let Some(locked) = open.lock.images.get(name) else { return Ok(None) };
+    // What is asked for is the lock that was made then, whatever is locked now.
+    if past.as_of.is_some() {
+        return Ok(None);
+    }
     if chosen.is_kept {
         return Ok(Some(locked.clone()));
     }
@@ -167,20 +173,31 @@ fn kept(
     if found == locked.digest {
         return Ok(Some(locked.clone()));
     }
+    let back = past.gone_back(&locked.tag, &locked.digest, &found);
+    if let (Some(_), Some(store)) = (&back, resolved.stores.get(name)) {
+        // A cache on the way may still give an old answer; only what the registry says twice is believed.
+        let again = store.resolve(&locked.tag).await?.map(|found| found.digest);
+        if again != Some(found) {
+            let tag = &locked.tag;
+            warnings.push(format!("`{name}`: {} answers now this and now that for the tag {tag}", store.location()));
+            return Ok(Some(locked.clone()));
+        }
+    }
+    let back = back.map(|back| format!(", as it did until {back}")).unwrap_or_default();
+    let told = format!("`{name}`: the tag {} names {found} now{back}, and is locked as {}", locked.tag, locked.digest);
     // A tag that moves is meant to.
-    if locked.floating {
+    if locked.floating || open.project.policy.moved_tags == MovedTags::Follow {
+        warnings.extend((!back.is_empty()).then_some(told));
         return Ok(None);
     }
-    let told = format!("`{name}`: the tag {} names {found} now, and is locked as {}", locked.tag, locked.digest);
     match open.project.policy.moved_tags {
-        MovedTags::Follow => Ok(None),
-        MovedTags::Warn => {
+        MovedTags::Warn | MovedTags::Follow => {
             warnings.push(told);
             Ok(Some(locked.clone()))
         }
         MovedTags::Error => Err(OpsError::Integrity {
             location: locked.repository.to_string(),
-            message: format!("the tag {} names {found} now; `{name}` is locked as {}", locked.tag, locked.digest),
+            message: format!("the tag {} names {found} now{back}; `{name}` is locked as {}", locked.tag, locked.digest),
         }),
     }
 }

@@ -10,6 +10,7 @@ use resolve::resolution::{Facts, ResolutionOptions, Update};
 use crate::context::Context;
 use crate::error::OpsError;
 use crate::facts::marked;
+use crate::past::Past;
 use crate::project::OpenProject;
 use crate::resolving::{Resolved, resolve_among, stores, tags};
 
@@ -41,6 +42,8 @@ pub struct Freshness {
     pub age_days: Option<i64>,
     /// What the locked tag names now, where that is something else.
     pub moved: Option<Digest>,
+    /// Until when the tag was seen to name that before it named what is locked: it has gone back.
+    pub went_back: Option<Timestamp>,
     /// Whether the locked tag is gone.
     pub vanished: bool,
     /// What there is to know beside that, each a few words.
@@ -75,9 +78,11 @@ pub async fn outdated(
             let store = stores.get(name);
             async move {
                 let Some(store) = store else { return Ok(None) };
-                let (found, facts) =
-                    futures_util::future::join(store.resolve(&locked.tag), marked(context, &**store, &locked.digest))
-                        .await;
+                let (found, facts) = futures_util::future::join(
+                    store.resolve(&locked.tag),
+                    marked(context, &**store, &locked.digest, &Past::default()),
+                )
+                .await;
                 Ok::<_, OpsError>(Some((name.as_str(), (found?.map(|found| found.digest), facts?))))
             }
         })
@@ -91,7 +96,8 @@ pub async fn outdated(
         freshness(open, &update, name, now_there, now)
     });
     let images = images.collect();
-    Ok(OutdatedReport { images, warnings: update.outcome.warnings.iter().map(ToString::to_string).collect() })
+    let warnings = update.warnings.iter().cloned().chain(update.outcome.warnings.iter().map(ToString::to_string));
+    Ok(OutdatedReport { images, warnings: warnings.collect() })
 }
 
 fn freshness(
@@ -120,7 +126,11 @@ fn freshness(
     }
     let (Some(locked), Some((there, facts))) = (locked, found) else { return freshness };
     match there {
-        Some(there) if there != locked.digest => freshness.moved = Some(there),
+        Some(there) if there != locked.digest => {
+            freshness.moved = Some(there);
+            let past = update.pasts.get(name);
+            freshness.went_back = past.and_then(|past| past.gone_back(&locked.tag, &locked.digest, &there));
+        }
         Some(_) => {}
         None => freshness.vanished = true,
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci::Tag;
+use oci::{Tag, Timestamp};
 use resolve::resolution::{Outcome, Question, Resolution, ResolutionOptions, Step};
 use store::Store;
 
@@ -12,6 +12,8 @@ use crate::context::Context;
 use crate::error::OpsError;
 use crate::facts::{Examined, Wanted, examine};
 use crate::installed;
+use crate::observations::name as repository_name;
+use crate::past::Past;
 use crate::project::OpenProject;
 use crate::unsolved;
 
@@ -27,6 +29,33 @@ pub(crate) struct Resolved {
     pub(crate) stores: BTreeMap<String, Arc<dyn Store>>,
     /// What was found of candidates.
     pub(crate) examined: BTreeMap<Question, Examined>,
+    /// What is known of earlier times, by the names of the images.
+    pub(crate) pasts: Pasts,
+    /// What of that cannot be read.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What is known of earlier times, by the names of the images.
+pub(crate) type Pasts = BTreeMap<String, Arc<Past>>;
+
+/// Reads what is known of earlier times. What cannot be read is not known, and is told.
+pub(crate) fn pasts(context: &Context, open: &OpenProject, options: &ResolutionOptions) -> (Pasts, Vec<String>) {
+    let mut warnings = Vec::new();
+    let mut of_repositories: BTreeMap<String, Arc<Past>> = BTreeMap::new();
+    let pasts = open.project.images.iter().map(|(name, image)| {
+        let past = of_repositories.entry(repository_name(&image.repository)).or_insert_with(|| {
+            let read = context.observer().read(&image.repository).unwrap_or_else(|error| {
+                warnings.push(format!("what was seen of {} is not known: {error}", image.repository));
+                crate::observations::ReadLog::default()
+            });
+            warnings.extend(read.warnings);
+            let as_of = options.as_of.and_then(Timestamp::from_seconds);
+            Arc::new(Past { log: read.log, as_of, moment: options.moment() })
+        });
+        (name.clone(), Arc::clone(past))
+    });
+    let pasts = pasts.collect();
+    (pasts, warnings)
 }
 
 /// The tags of the repositories of a project, by the names of the images.
@@ -58,21 +87,26 @@ pub(crate) async fn resolve_among(
     tags: &Tags,
 ) -> Result<Resolved, OpsError> {
     let has_date = options.as_of.is_some();
+    let (pasts, warnings) = pasts(context, open, &options);
     let mut resolution = Resolution::new(Arc::clone(&open.project), Arc::clone(&open.lock), options);
     for (name, tags) in tags {
-        resolution.tags(name, tags).map_err(|error| unsolved::told(open, &error))?;
+        let there = pasts.get(name).map_or_else(|| tags.to_vec(), |past| past.tags(tags));
+        resolution.tags(name, &there).map_err(|error| unsolved::told(open, &error))?;
     }
     let mut examined = BTreeMap::new();
     loop {
         match resolution.step().map_err(|error| unsolved::told(open, &error))? {
-            Step::Done(outcome) => return Ok(Resolved { outcome: *outcome, resolution, stores, examined }),
+            Step::Done(outcome) => {
+                return Ok(Resolved { outcome: *outcome, resolution, stores, examined, pasts, warnings });
+            }
             Step::Ask(questions) => {
                 let answers = questions.into_iter().map(|question| {
                     let store = stores.get(&question.image).cloned();
                     let wanted = wanted(open, &question, has_date);
+                    let past = pasts.get(&question.image).cloned().unwrap_or_default();
                     async move {
                         let store = store.ok_or_else(|| OpsError::usage("an image has no repository", None))?;
-                        let examined = examine(context, &*store, &question.tag, wanted).await?;
+                        let examined = examine(context, &*store, &question.tag, wanted, &past).await?;
                         Ok::<_, OpsError>((question, examined))
                     }
                 });

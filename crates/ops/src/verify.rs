@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::destination::Destination;
 use crate::error::{OpsError, Told};
 use crate::lock::{artifacts, platforms, require_image};
+use crate::past::Past;
 use crate::project::OpenProject;
 use crate::relocate;
 use crate::sources::{Sources, vendor_directory};
@@ -243,7 +244,7 @@ fn compare(locked: &LockedImage, graph: &Graph, verified: &mut VerifiedImage) {
             }
         }
     }
-    let there = artifacts(graph, &root);
+    let there = artifacts(graph, &root, &Past::default());
     for artifact in &locked.artifacts {
         if !there.iter().any(|found| (found.digest, found.subject) == (artifact.digest, artifact.subject)) {
             // What is listed and has no bytes is told of by its role rather than as a loss.

@@ -12,6 +12,7 @@ use transfer::RootRequest;
 use crate::context::Context;
 use crate::error::OpsError;
 use crate::facts;
+use crate::past::Past;
 use crate::project::OpenProject;
 use crate::resolving::Resolved;
 
@@ -44,6 +45,7 @@ pub(super) async fn entry(
     let selector = Selector { tag: None, digest: Some(root.digest) };
     let roots = [RootRequest { selector, ..RootRequest::default() }];
     let cache = context.manifest_cache();
+    let past = resolved.pasts.get(name).cloned().unwrap_or_default();
     let aliases = aliases(&**store, resolved, name, &candidate.tag, &candidate.also, manifest.digest());
     let closure = transfer::explore::closure_of(&**store, &roots, WalkOptions::default(), &*cache);
     let (aliases, closure) = futures_util::future::join(aliases, closure).await;
@@ -68,13 +70,14 @@ pub(super) async fn entry(
     locked.chosen.clone_from(&chosen.because);
     locked.requires.clone_from(&chosen.requires);
     locked.platforms = platforms(&closure.graph, &manifest);
-    locked.artifacts = artifacts(&closure.graph, &root);
+    locked.artifacts = artifacts(&closure.graph, &root, &past);
     let first = locked.platforms.first().and_then(|platform| closure.graph.manifest(&platform.digest));
-    let created = match (chosen.facts.as_ref().and_then(|facts| facts.created), first) {
-        (Some(created), _) => Some(created),
-        (None, Some(first)) => facts::config(&**store, first).await?.as_ref().and_then(facts::configured_time),
-        (None, None) => None,
+    // Whether or not it mattered for the choice.
+    let created = match chosen.facts.as_ref().and_then(|facts| facts.created) {
+        Some(created) => Some(created),
+        None => facts::created(context, &**store, &manifest).await?,
     };
+    let created = created.or_else(|| past.first_seen(&candidate.tag, &root.digest));
     if let Some((seconds, source)) = created {
         locked.created = Timestamp::from_seconds(seconds).map(|created| created.to_string());
         locked.created_from = locked.created.as_ref().map(|_| source);
@@ -98,11 +101,13 @@ async fn aliases(
     digest: &Digest,
 ) -> Result<Vec<Tag>, OpsError> {
     let floating = resolved.resolution.candidates(name).map(|candidates| &candidates.floating[..]).unwrap_or_default();
-    let likely = also.iter().chain(floating.iter().filter(|alias| may_name(alias, tag)));
-    let asked = likely.take(ALIASES_ASKED_MAX).map(|alias| async move {
-        let found = store.resolve(alias).await?;
-        Ok::<_, OpsError>(found.filter(|found| found.digest == *digest).map(|_| alias.clone()))
-    });
+    // Where nothing names a version, anything may name the same.
+    let is_floating = floating.contains(tag);
+    let past = &resolved.pasts.get(name).cloned().unwrap_or_default();
+    let likely = also.iter().chain(floating.iter().filter(|alias| is_floating || may_name(alias, tag)));
+    let asked = likely
+        .take(ALIASES_ASKED_MAX)
+        .map(|alias| async move { Ok::<_, OpsError>(past.names(store, alias, digest).await?.then(|| alias.clone())) });
     let found = futures_util::future::try_join_all(asked).await?;
     let mut aliases: Vec<Tag> = found.into_iter().flatten().filter(|alias| alias != tag).collect();
     aliases.sort();
@@ -150,10 +155,13 @@ pub(crate) fn platforms(graph: &Graph, root: &Manifest) -> Vec<LockedPlatform> {
 }
 
 /// Returns what is attached to the image or to a part of it, at any depth.
-pub(crate) fn artifacts(graph: &Graph, root: &NodeId) -> Vec<LockedArtifact> {
+pub(crate) fn artifacts(graph: &Graph, root: &NodeId, past: &Past) -> Vec<LockedArtifact> {
     let mut artifacts = Vec::new();
     for (id, node) in graph.nodes().filter(|(id, _)| id.space == Space::Manifest && *id != root) {
         let Some(manifest) = &node.manifest else { continue };
+        if is_later(graph, id, past) {
+            continue;
+        }
         let about = graph.edges_from(id).find(|edge| !edge.kind.is_content() && graph.node(&edge.to).is_some());
         let subject = match about {
             Some(edge) => edge.to.digest,
@@ -173,6 +181,21 @@ pub(crate) fn artifacts(graph: &Graph, root: &NodeId) -> Vec<LockedArtifact> {
     }
     artifacts.sort();
     artifacts
+}
+
+/// Tells whether an artifact, or what it is about, was attached later than the time that is looked at. What an index lists was there
+/// with the index.
+fn is_later(graph: &Graph, id: &NodeId, past: &Past) -> bool {
+    let mut id = *id;
+    for _ in 0..graph::walk::DEPTH_MAX {
+        let about = graph.edges_from(&id).find(|edge| !edge.kind.is_content() && graph.node(&edge.to).is_some());
+        let Some(about) = about else { return false };
+        if graph.manifest(&id.digest).is_some_and(|artifact| past.is_later(artifact)) {
+            return true;
+        }
+        id = about.to;
+    }
+    false
 }
 
 /// Returns the image that a BuildKit attestation is about, if the manifest is one.
