@@ -12,6 +12,7 @@ mod delete;
 mod describe;
 mod diff;
 mod export;
+mod history;
 mod hold;
 mod init;
 mod inspect;
@@ -66,6 +67,7 @@ pub(crate) enum Command {
     Verify(verify::VerifyArguments),
     Publish(publish::PublishArguments),
     Install(install::InstallArguments),
+    History(history::HistoryArguments),
     Copy(copy::CopyArguments),
     Save(save::SaveArguments),
     Load(load::LoadArguments),
@@ -107,6 +109,7 @@ impl Command {
             Self::Verify(arguments) => arguments.run(session).await,
             Self::Publish(arguments) => arguments.run(session).await,
             Self::Install(arguments) => arguments.run(session).await,
+            Self::History(arguments) => arguments.run(session).await,
             Self::Copy(arguments) => arguments.run(session).await,
             Self::Save(arguments) => arguments.run(session).await,
             Self::Load(arguments) => arguments.run(session).await,

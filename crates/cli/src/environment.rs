@@ -12,15 +12,17 @@ pub(crate) struct Variable {
 }
 
 /// Every variable that supercargo reads, in the order in which they are shown.
-pub(crate) const VARIABLES: [Variable; 11] = [
+pub(crate) const VARIABLES: [Variable; 13] = [
     Variable { name: STORE, purpose: "directory of the local content store" },
     Variable { name: AUTH_FILE, purpose: "file with credentials, before all others but --authfile" },
     Variable { name: PROGRESS, purpose: "as --progress" },
+    Variable { name: NOW, purpose: "the time, instead of the clock's, as in 2026-03-31T12:00:00Z" },
     Variable { name: REGISTRY_AUTH_FILE, purpose: "file with credentials, as podman uses it" },
     Variable { name: DOCKER_CONFIG, purpose: "directory of docker's config.json" },
     Variable { name: XDG_RUNTIME_DIR, purpose: "where podman keeps containers/auth.json" },
     Variable { name: XDG_CONFIG_HOME, purpose: "configuration, instead of ~/.config" },
     Variable { name: XDG_DATA_HOME, purpose: "data such as the local content store, instead of ~/.local/share" },
+    Variable { name: XDG_STATE_HOME, purpose: "state such as the observation log, instead of ~/.local/state" },
     Variable { name: HOME, purpose: "the home directory" },
     Variable { name: NO_COLOR, purpose: "no colours, unless --color says otherwise" },
     Variable { name: TERM, purpose: "`dumb` means no colours and no progress bars" },
@@ -29,11 +31,13 @@ pub(crate) const VARIABLES: [Variable; 11] = [
 const STORE: &str = "SUPERCARGO_STORE";
 const AUTH_FILE: &str = "SUPERCARGO_AUTH_FILE";
 const PROGRESS: &str = "SUPERCARGO_PROGRESS";
+const NOW: &str = "SUPERCARGO_NOW";
 const REGISTRY_AUTH_FILE: &str = "REGISTRY_AUTH_FILE";
 const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
+const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 const HOME: &str = "HOME";
 const NO_COLOR: &str = "NO_COLOR";
 const TERM: &str = "TERM";
@@ -47,6 +51,8 @@ pub(crate) struct Environment {
     pub(crate) auth_file: Option<PathBuf>,
     /// `SUPERCARGO_PROGRESS`.
     pub(crate) progress: Option<OsString>,
+    /// `SUPERCARGO_NOW`.
+    pub(crate) now: Option<OsString>,
     /// `REGISTRY_AUTH_FILE`.
     pub(crate) registry_auth_file: Option<PathBuf>,
     /// `DOCKER_CONFIG`.
@@ -57,6 +63,8 @@ pub(crate) struct Environment {
     pub(crate) config_home: Option<PathBuf>,
     /// `XDG_DATA_HOME`, or `.local/share` in the home directory.
     pub(crate) data_home: Option<PathBuf>,
+    /// `XDG_STATE_HOME`, or `.local/state` in the home directory.
+    pub(crate) state_home: Option<PathBuf>,
     /// `HOME`.
     pub(crate) home: Option<PathBuf>,
     /// Whether `NO_COLOR` is set.
@@ -77,11 +85,13 @@ impl Environment {
             store: path(STORE),
             auth_file: path(AUTH_FILE),
             progress: variable(PROGRESS),
+            now: variable(NOW),
             registry_auth_file: path(REGISTRY_AUTH_FILE),
             docker_config: path(DOCKER_CONFIG),
             runtime_directory: absolute(XDG_RUNTIME_DIR),
             config_home: absolute(XDG_CONFIG_HOME).or_else(|| below_home(".config")),
             data_home: absolute(XDG_DATA_HOME).or_else(|| below_home(".local/share")),
+            state_home: absolute(XDG_STATE_HOME).or_else(|| below_home(".local/state")),
             no_color: variable(NO_COLOR).is_some(),
             dumb_terminal: variable(TERM).is_some_and(|term| term == "dumb"),
             home,

@@ -62,6 +62,9 @@ fn execute(command: Command, session: &Session) -> Result<()> {
         }
     });
     session.display.finish();
+    for warning in session.context.observer().keep() {
+        printer::warn(&warning);
+    }
     runtime.shutdown_timeout(SHUTDOWN);
     outcome
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::Result;
 use oci::Timestamp;
@@ -40,10 +39,8 @@ impl Session {
     }
 
     /// Returns the time; `None` when the clock stands before 1970 or after 9999.
-    #[expect(clippy::disallowed_methods, reason = "this is the edge of the program")]
-    pub(crate) fn now() -> Option<Timestamp> {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        Timestamp::from_seconds(i64::try_from(since.as_secs()).ok()?)
+    pub(crate) const fn now(&self) -> Option<Timestamp> {
+        self.settings.context.now
     }
 
     /// Begins to show a copy.

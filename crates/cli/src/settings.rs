@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::ValueEnum as _;
-use oci::Platform;
+use oci::{Platform, Timestamp};
 use ops::context::LockUse;
 use ops::project::ProjectPlace;
 use ops::{ClientOptions, ContextOptions, OpsError};
@@ -72,6 +72,7 @@ impl Settings {
         if let Some(timeout) = flags.timeout {
             client.timeout = timeout;
         }
+        let now = now(environment)?;
         let context = ContextOptions {
             content_store: content_store(environment),
             client,
@@ -82,6 +83,8 @@ impl Settings {
                 (false, true) => LockUse::Locked,
                 (false, false) => LockUse::Refresh,
             },
+            observations: environment.state_home.as_ref().map(|state| state.join("supercargo/observations")),
+            now,
         };
         Ok(Self {
             format: flags.format.unwrap_or_default(),
@@ -92,16 +95,23 @@ impl Settings {
             platforms: flags.platform.clone(),
             jobs: flags.jobs.map(std::num::NonZero::get),
             project: ProjectPlace { file: flags.project.clone() },
-            now: now(),
+            now: now.map_or(i64::MAX, Timestamp::seconds),
             context,
         })
     }
 }
 
+/// Returns the time; `None` when the clock stands before 1970 or after 9999.
 #[expect(clippy::disallowed_methods, reason = "this is the edge of the program")]
-fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+fn now(environment: &Environment) -> Result<Option<Timestamp>, OpsError> {
+    let Some(said) = environment.now.as_deref().map(OsStr::to_string_lossy) else {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        return Ok(i64::try_from(since.as_secs()).ok().and_then(Timestamp::from_seconds));
+    };
+    said.parse::<Timestamp>().map(Some).map_err(|error| {
+        let message = format!("SUPERCARGO_NOW is `{}`: {error}", oci::text::printable(&said));
+        OpsError::usage(message, "export SUPERCARGO_NOW=2026-03-31T12:00:00Z".to_owned())
+    })
 }
 
 fn progress(flags: &GlobalArguments, environment: &Environment, terminal: bool) -> Result<ProgressDisplay, OpsError> {

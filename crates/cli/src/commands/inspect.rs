@@ -52,7 +52,7 @@ impl InspectArguments {
             reference: reference(&self.image)?,
             platform: one_platform(&session.settings.platforms)?,
             base: self.base.as_deref().map(reference).transpose()?,
-            now: Session::now(),
+            now: session.now(),
         };
         if self.raw {
             return printer::write(ops::inspect::manifest(&session.context, &request).await?.bytes());

@@ -63,7 +63,7 @@ impl MarkArguments {
                 superseded_by: self.superseded_by,
                 reason: self.reason,
             },
-            now: Session::now(),
+            now: session.now(),
             dry_run: self.dry_run,
         };
         let report = ops::mark::mark(&session.context, &request, session.progress()).await?;

@@ -71,6 +71,8 @@ struct FreshnessShape {
     outdated: bool,
     age_days: Option<i64>,
     moved: Option<Digest>,
+    /// Until when the tag was seen to name that before.
+    went_back: Option<String>,
     vanished: bool,
     notes: Vec<String>,
 }
@@ -78,12 +80,16 @@ struct FreshnessShape {
 impl FreshnessShape {
     fn of(image: &Freshness) -> Self {
         let outdated = image.is_outdated();
-        let Freshness { name, locked, in_range, latest, age_days, moved, vanished, notes } = image.clone();
-        Self { name, locked, in_range, latest, outdated, age_days, moved, vanished, notes }
+        let Freshness { name, locked, in_range, latest, age_days, moved, went_back, vanished, notes } = image.clone();
+        let went_back = went_back.map(|until| until.to_string());
+        Self { name, locked, in_range, latest, outdated, age_days, moved, went_back, vanished, notes }
     }
 
     fn notes(&self) -> String {
-        let moved = self.moved.as_ref().map(|digest| format!("MOVED: now {}", short(digest)));
+        let moved = self.moved.as_ref().map(|digest| match &self.went_back {
+            Some(until) => format!("MOVED back: now {}, as until {until}", short(digest)),
+            None => format!("MOVED: now {}", short(digest)),
+        });
         let vanished = self.vanished.then(|| "its tag is gone".to_owned());
         moved.into_iter().chain(vanished).chain(self.notes.iter().cloned()).collect::<Vec<_>>().join(", ")
     }

@@ -36,6 +36,7 @@ const COMMANDS: &[&[&str]] = &[
     &["vendor"],
     &["verify"],
     &["inspect"],
+    &["history"],
     &["tags"],
     &["artifacts"],
     &["pull"],
@@ -93,6 +94,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       bisect       Find the version, digest, lock change or layer that broke something
       rewrite      Put the locked references into the files of the project's targets
       export       Write the locked images as a list of another tool
+      history      Show what tags were seen to name, and when
       copy         Copy images with everything attached to them, and prove that it arrived
       save         Save images with everything attached to them into one archive
       load         Load every image of an archive, with everything attached to them
@@ -204,11 +206,13 @@ fn the_help_names_every_command_variable_and_exit_code() {
       SUPERCARGO_STORE     directory of the local content store
       SUPERCARGO_AUTH_FILE file with credentials, before all others but --authfile
       SUPERCARGO_PROGRESS  as --progress
+      SUPERCARGO_NOW       the time, instead of the clock's, as in 2026-03-31T12:00:00Z
       REGISTRY_AUTH_FILE   file with credentials, as podman uses it
       DOCKER_CONFIG        directory of docker's config.json
       XDG_RUNTIME_DIR      where podman keeps containers/auth.json
       XDG_CONFIG_HOME      configuration, instead of ~/.config
       XDG_DATA_HOME        data such as the local content store, instead of ~/.local/share
+      XDG_STATE_HOME       state such as the observation log, instead of ~/.local/state
       HOME                 the home directory
       NO_COLOR             no colours, unless --color says otherwise
       TERM                 `dumb` means no colours and no progress bars

@@ -1,0 +1,165 @@
+//! `history`
+
+use anyhow::Result;
+use clap::Args;
+use oci::{Digest, Tag};
+use ops::history::{HistoryReport, SharedReport};
+use ops::resolve::observation::{Period, Seen};
+use serde::Serialize;
+
+use super::describe::Pointer;
+use super::reference;
+use crate::printer::{Document, Table, Text, count, warn};
+use crate::session::Session;
+
+/// Show what tags were seen to name, and when
+///
+/// A registry tells what a tag names now and nothing of before. Every command that asks writes the answer into the observation log
+/// of this machine, and this is what it holds; no registry is asked. Without a tag all tags of the repository are shown. `listed`
+/// is a tag that was there and of which nobody has asked what it names, `gone` one that was not.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct HistoryArguments {
+    /// The tag, or the repository
+    #[arg(value_name = "REF")]
+    image: String,
+
+    /// Show only tags that were seen to move
+    #[arg(long, conflicts_with_all = ["export", "import"])]
+    moved: bool,
+
+    /// Put the log of the repository there, as an artifact
+    #[arg(long, value_name = "DST", conflicts_with = "import")]
+    export: Option<String>,
+
+    /// Add the log that this artifact holds to that of the repository
+    #[arg(long, value_name = "SRC")]
+    import: Option<String>,
+}
+
+const EXAMPLES: &str = "Examples:
+  supercargo history registry.example/shop:1.0
+  supercargo history registry.example/shop --export registry.example/logs/shop:observations
+  supercargo history registry.example/shop --import registry.example/logs/shop:observations";
+
+impl HistoryArguments {
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let image = reference(&self.image)?;
+        let context = &session.context;
+        if let Some(destination) = &self.export {
+            let destination = reference(destination)?;
+            let report = ops::history::export(context, &image, &destination, session.progress()).await?;
+            return shared(session, "exported", &report);
+        }
+        if let Some(source) = &self.import {
+            let report = ops::history::import(context, &image, &reference(source)?).await?;
+            return shared(session, "imported", &report);
+        }
+        let HistoryReport { repository, tags, warnings } = ops::history::history(context, &image)?;
+        for warning in &warnings {
+            warn(warning);
+        }
+        let tags = tags.iter().filter(|tag| !self.moved || tag.periods.len() > 1);
+        let moves = tags.flat_map(|tag| tag.periods.iter().map(|period| MoveShape::of(&tag.tag, period)));
+        session.print(&HistoryDocument { repository, moves: moves.collect() })
+    }
+}
+
+fn shared(session: &Session, direction: &'static str, report: &SharedReport) -> Result<()> {
+    for warning in &report.warnings {
+        warn(warning);
+    }
+    session.print(&SharedDocument {
+        direction,
+        repository: report.repository.clone(),
+        location: report.location.clone(),
+        manifest: Pointer::from(&report.artifact),
+        sightings: report.sightings,
+        new: report.new,
+    })?;
+    session.printer.note(&match direction {
+        "exported" => format!("{} of {}", count(report.sightings, "sighting"), report.repository),
+        _ => format!("{} of {}, {} new", count(report.sightings, "sighting"), report.repository, report.new),
+    });
+    Ok(())
+}
+
+/// What tags were seen to name. The names of the fields are a public interface.
+#[derive(Serialize)]
+struct HistoryDocument {
+    repository: String,
+    moves: Vec<MoveShape>,
+}
+
+/// A time in which a tag was seen to name the same.
+#[derive(Clone, Serialize)]
+struct MoveShape {
+    tag: Tag,
+    /// `names`, `listed` or `gone`.
+    seen: &'static str,
+    digest: Option<Digest>,
+    first: String,
+    last: String,
+    /// Whose logs say so; nothing stands for this machine.
+    sources: Vec<Option<String>>,
+}
+
+impl MoveShape {
+    fn of(tag: &Tag, period: &Period) -> Self {
+        let (seen, digest) = match period.seen {
+            Seen::Names(digest) => ("names", Some(digest)),
+            Seen::Listed => ("listed", None),
+            Seen::Gone => ("gone", None),
+        };
+        Self {
+            tag: tag.clone(),
+            seen,
+            digest,
+            first: period.first.to_string(),
+            last: period.last.to_string(),
+            sources: period.sources.iter().cloned().collect(),
+        }
+    }
+}
+
+impl Document for HistoryDocument {
+    fn command(&self) -> &'static str {
+        "history"
+    }
+
+    fn text(&self, text: &mut Text) {
+        let mut table = Table::new(&["TAG", "FIRST SEEN", "LAST SEEN", "NAMES", "FROM"]);
+        for period in &self.moves {
+            let names = period.digest.map_or_else(|| period.seen.to_owned(), |digest| digest.to_string());
+            let sources = period.sources.iter().map(|source| source.as_deref().unwrap_or("here"));
+            let sources = sources.collect::<Vec<_>>().join(", ");
+            table.row([period.tag.as_str(), &period.first, &period.last, &names, &sources]);
+        }
+        text.table(&table);
+    }
+
+    fn items(&self) -> Option<Vec<impl Serialize>> {
+        Some(self.moves.clone())
+    }
+}
+
+/// A log that was given to others, or taken from them. The names of the fields are a public interface.
+#[derive(Serialize)]
+struct SharedDocument {
+    direction: &'static str,
+    repository: String,
+    location: String,
+    manifest: Pointer,
+    sightings: usize,
+    new: usize,
+}
+
+impl Document for SharedDocument {
+    fn command(&self) -> &'static str {
+        "history"
+    }
+
+    fn text(&self, text: &mut Text) {
+        text.line(format_args!("{}@{}", self.location, self.manifest.digest));
+    }
+}
