@@ -68,7 +68,11 @@ impl InitArguments {
             session.printer.note(&format!("left out: {} `{text}`: {}", skipped.place, skipped.reason));
         }
         let (images, targets) = (count(report.images.len(), "image"), count(report.targets.len(), "file"));
-        let next = if self.dry_run { "; nothing was written" } else { ".   run: supercargo rewrite" };
+        let next = match (self.dry_run, report.lock.is_some()) {
+            (true, _) => "; nothing was written",
+            (false, true) => ".   run: supercargo rewrite",
+            (false, false) => ".   run: supercargo lock",
+        };
         session.print(&InitDocument::new(report, self.dry_run))?;
         session.printer.note(&format!("{images} of {targets}{next}"));
         Ok(())
