@@ -41,6 +41,8 @@ const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 const HOME: &str = "HOME";
 const NO_COLOR: &str = "NO_COLOR";
 const TERM: &str = "TERM";
+/// Not read but handed on.
+const PATH: &str = "PATH";
 
 /// What the environment says. A variable that is empty counts as not set.
 #[derive(Clone, Debug, Default)]
@@ -99,14 +101,17 @@ impl Environment {
     }
 
     /// Returns what a process of our own needs to find nothing of the user: home, data, store and credentials lie in
-    /// `directory`, which has no credentials. To be used with an environment that was cleared.
-    pub(crate) fn isolated(directory: &std::path::Path) -> Vec<(&'static str, OsString)> {
-        vec![
+    /// `directory`, which has no credentials, and `now` is the present. Programs are found where this process finds them. To be used
+    /// with an environment that was cleared.
+    pub(crate) fn isolated(directory: &std::path::Path, now: &str) -> Vec<(&'static str, OsString)> {
+        let own = [
             (HOME, directory.into()),
             (STORE, directory.join("store").into()),
             (PROGRESS, "none".into()),
             (NO_COLOR, "1".into()),
-        ]
+            (NOW, now.into()),
+        ];
+        own.into_iter().chain(variable(PATH).map(|path| (PATH, path))).collect()
     }
 }
 

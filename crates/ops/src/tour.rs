@@ -3,6 +3,8 @@
 //! The registries listen on the loopback address, keep everything in memory and are gone when the [`Stage`] is.
 
 mod application;
+mod image;
+pub mod jaeger;
 mod scene;
 
 use std::io;

@@ -14,11 +14,12 @@ use crate::session::Session;
 
 /// Show the main job on two small registries in this process
 ///
-/// Each real command is printed, run, and its output shown. /// Makes an application with artifacts, copies it, proves it, breaks it and shows the failure. Needs nothing but this
-/// program, and leaves nothing behind.
+/// Each real command is printed, run, and its output shown. First an image with artifacts is copied, proven, broken, and the
+/// failure shown. Then the files of a deployment become an application that is locked, updated, published and moved, and the
+/// release that broke it is found. Needs nothing but this program and, for the last step, `grep`; leaves nothing behind.
 #[derive(Args, Debug)]
 pub(crate) struct TourArguments {
-    /// Work in this directory, which must not exist yet, and leave the layouts there
+    /// Work in this directory, which must not exist yet, and leave layouts and project there
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
@@ -34,7 +35,7 @@ impl TourArguments {
 #[derive(Serialize)]
 struct TourDocument {
     steps: Vec<step::Step>,
-    proven: String,
+    proven: Vec<String>,
 }
 
 impl Document for TourDocument {
@@ -43,9 +44,7 @@ impl Document for TourDocument {
     }
 
     /// The steps were printed as they were taken.
-    fn text(&self, text: &mut Text) {
-        text.line(format_args!("{}", self.proven));
-    }
+    fn text(&self, _: &mut Text) {}
 
     fn items(&self) -> Option<Vec<impl Serialize>> {
         Some(self.steps.clone())

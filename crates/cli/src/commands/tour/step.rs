@@ -43,7 +43,7 @@ impl Stagehand {
             .args(words)
             .current_dir(&self.directory)
             .env_clear()
-            .envs(Environment::isolated(&self.home))
+            .envs(Environment::isolated(&self.home, ops::tour::jaeger::NOW))
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()
@@ -56,22 +56,24 @@ impl Stagehand {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         };
         if step.exit_code != i32::from(expected as u8) {
-            bail!(
-                "`{}` ended with exit code {}, not {}: {}",
-                step.command,
-                step.exit_code,
-                expected as u8,
-                step.stderr.trim_end()
-            );
+            let (code, said) = (step.exit_code, step.stderr.lines().next().unwrap_or_default());
+            let said = said.strip_prefix("error: ").unwrap_or(said);
+            bail!("`{}` ended with exit code {code}, not {}: {said}", step.command, expected as u8);
         }
         Ok(step)
     }
 }
 
 impl Step {
-    /// Returns the step as a transcript.
-    pub(super) fn transcript(&self) -> String {
-        let mut text = format!("$ {}\n{}{}", self.command, self.stdout, self.stderr);
+    /// Returns the step as a transcript, with at most `lines` lines of output and the number of those left out.
+    pub(super) fn transcript(&self, lines: usize) -> String {
+        let mut text = format!("$ {}\n", self.command);
+        let output = || self.stdout.lines().chain(self.stderr.lines());
+        text.extend(output().take(lines).flat_map(|line| [line, "\n"]));
+        let left_out = output().skip(lines).count();
+        if left_out > 0 {
+            text.extend([format!("[{left_out} more lines]\n")]);
+        }
         if self.exit_code != 0 {
             text.extend([format!("[exit code {}]\n", self.exit_code)]);
         }
