@@ -14,8 +14,10 @@ use crate::session::Session;
 
 /// Show what refers to an image, at any depth, as a tree
 ///
-/// What refers to the image, to its children and layers, and to all of that. /// Referrers are found by the registry's list and by fallback tags; what is attached by tags such as sha256-….sig and
-/// BuildKit's attestations are shown too.
+/// What refers to the image, to its children and layers, and to all of that. Referrers are found by the registry's list and by
+/// fallback tags; what is attached by tags such as sha256-….sig and BuildKit's attestations are shown too.
+///
+/// Example: supercargo artifacts registry.example/shop:1.0 --type application/spdx+json
 #[derive(Args, Debug)]
 pub(crate) struct ArtifactsArguments {
     /// The image

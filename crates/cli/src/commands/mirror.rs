@@ -114,7 +114,7 @@ async fn round(session: &Session, list: &MirrorList, request: &MirrorRequest) ->
     session.print(&MirrorDocument::new(&report, request.dry_run))?;
     if !request.delete && !report.deletions.is_empty() {
         let tags = count(report.deletions.len(), "tag");
-        session.printer.note(&format!("{tags} of the mirror are not wanted any more; --delete deletes them"));
+        session.printer.note(&format!("no rule wants {tags} of the mirror any more; --delete takes such tags away"));
     }
     let total = report.rules.len() + report.deletions.len() + report.failures.len();
     let mut failures = Vec::new();

@@ -17,6 +17,8 @@ use crate::session::Session;
 /// Each real command is printed, run, and its output shown. First an image with artifacts is copied, proven, broken, and the
 /// failure shown. Then the files of a deployment become an application that is locked, updated, published and moved, and the
 /// release that broke it is found. Needs nothing but this program and, for the last step, `grep`; leaves nothing behind.
+///
+/// Example: supercargo tour --keep shop
 #[derive(Args, Debug)]
 pub(crate) struct TourArguments {
     /// Work in this directory, which must not exist yet, and leave layouts and project there

@@ -121,7 +121,7 @@ fn only_tags_of_the_mirror_are_deleted_and_they_are_shown_first() {
     let outcome = desk.run(&["mirror", "mirror.toml"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert!(
-        outcome.stderr.contains("note: 3 tags of the mirror are not wanted any more; --delete deletes them"),
+        outcome.stderr.contains("note: no rule wants 3 tags of the mirror any more; --delete takes such tags away"),
         "{}",
         outcome.stderr
     );

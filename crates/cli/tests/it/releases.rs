@@ -22,6 +22,17 @@ pub(crate) const fn release<'a>(day: &'a str, tags: &'a [&'a str]) -> Release<'a
 
 /// Publishes releases to a repository of a server.
 pub(crate) fn publish(desk: &Desk, server: &Server, repository: &str, releases: &[Release<'_>]) {
+    publish_larger(desk, server, repository, releases, None);
+}
+
+/// Publishes releases, with one more layer of so many bytes.
+pub(crate) fn publish_larger(
+    desk: &Desk,
+    server: &Server,
+    repository: &str,
+    releases: &[Release<'_>],
+    more_bytes: Option<usize>,
+) {
     for (number, release) in releases.iter().enumerate() {
         let seed = repository
             .bytes()
@@ -29,12 +40,14 @@ pub(crate) fn publish(desk: &Desk, server: &Server, repository: &str, releases: 
             .fold(number as u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let mut builder = ApplicationBuilder::new(seed);
         let base = builder.layer("base", 300);
+        let more = more_bytes.map(|bytes| builder.layer("more", bytes));
         let images: Vec<_> = release
             .platforms
             .iter()
             .map(|platform| {
                 let own = builder.layer("app", 200);
-                let image = Image::new(platform, &[base.clone(), own]).created(&format!("{}T10:00:00Z", release.day));
+                let layers: Vec<_> = [base.clone(), own].into_iter().chain(more.clone()).collect();
+                let image = Image::new(platform, &layers).created(&format!("{}T10:00:00Z", release.day));
                 builder.image(&image)
             })
             .collect();

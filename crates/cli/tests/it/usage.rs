@@ -91,20 +91,17 @@ fn the_help_names_every_command_variable_and_exit_code() {
       why          Show why an image is locked as it is; no registry is asked
       candidates   Show every version of an image and why an update would take it or not
       diff         Show what is different between two locks
+      history      Show what tags were seen to name, and when
       bisect       Find the version, digest, lock change or layer that broke something
       rewrite      Put the locked references into the files of the project's targets
       export       Write the locked images as a list of another tool
-      history      Show what tags were seen to name, and when
-      copy         Copy images with everything attached to them, and prove that it arrived
-      save         Save images with everything attached to them into one archive
-      load         Load every image of an archive, with everything attached to them
-      vendor       Keep everything that the project locks in a directory beside it
       verify       Compare the lock with what is there: digests, platforms, artifacts
       publish      Publish the application of the project as one OCI index, with all of its images
       install      Fetch somebody's application: its project and its lock
       copy         Copy images with everything attached to them, and prove that it arrived
       save         Save images with everything attached to them into one archive
       load         Load every image of an archive, with everything attached to them
+      vendor       Keep everything that the project locks in a directory beside it
       mirror       Keep destinations in step with sources, once or on a schedule
       inspect      Show what an image is: identity, origin, base, platforms, artifacts and life cycle
       tags         List the tags of a repository
@@ -113,8 +110,8 @@ fn the_help_names_every_command_variable_and_exit_code() {
       push         Push an image from this machine, or a file or directory as an artifact
       attach       Attach files to an image, to another artifact, or to a layer by its digest
       tag          Give an image further tags where it is
-      mark         Say what became of an image: yanked, deprecated, at the end of its life, superseded
       delete       Take a tag away, or a manifest by its digest, and say what refers to it
+      mark         Say what became of an image: yanked, deprecated, at the end of its life, superseded
       store        Look after the local content store
       tour         Show the main job on two small registries in this process
       completions  Write the completions for a shell
@@ -190,7 +187,8 @@ fn the_help_names_every_command_variable_and_exit_code() {
               Certificates (PEM) to trust beside those of the system
 
           --jobs <N>
-              How many blobs move at once [default: what the registries allow]
+              How many blobs move at once [default: what the registries allow], or how many tests
+              `bisect run` runs at once [default: 1]
 
           --timeout <DURATION>
               How long a request may make no progress, as in 30s or 2m [default: 60s]

@@ -48,6 +48,22 @@ fn linked(cell: &str) -> Option<String> {
     Some(name[..1].to_uppercase() + &name[1..])
 }
 
+/// Returns the heading of a document: its own, or that of the one which it is like.
+fn heading_of(page: &Page, schema: &str) -> String {
+    let own = format!("## `{schema}`");
+    let mut heading = "";
+    for line in page.prose() {
+        let is_like = line.starts_with("Also `") && line.split('`').any(|word| word == schema);
+        if line == own || is_like && !page.prose().any(|line| line == own) {
+            return if is_like { heading.to_owned() } else { own };
+        }
+        if line.starts_with("## ") {
+            heading = line;
+        }
+    }
+    panic!("json.md does not name {schema}")
+}
+
 #[test]
 fn every_field_of_every_document_is_in_the_book() {
     let (desk, _application) = Desk::with_application();
@@ -59,7 +75,8 @@ fn every_field_of_every_document_is_in_the_book() {
     let mut documents: Vec<Value> = vec![desk.json(&["init", "--name", "shop", "--dry-run"])];
     desk.ok(&["init", "--name", "shop"]);
     let project = format!(
-        "[images]\nweb = {{ repo = \"{web}\", version = \"^1\" }}\napi = {{ repo = \"{api}\", follows = \"web\" }}\n"
+        "[images]\nweb = {{ repo = \"{web}\", version = \"^1\" }}\napi = {{ repo = \"{api}\", follows = \"web\" }}\n\n\
+         [[targets]]\nkind = \"compose\"\npaths = [\"compose.yaml\"]\n"
     );
     desk.write("Supercargo.toml", &project);
     let (first, last) = (format!("{web}:1.0.0"), format!("{web}:1.1.0"));
@@ -67,7 +84,15 @@ fn every_field_of_every_document_is_in_the_book() {
     let shop = server.at("shop");
     desk.ok(&["lock", "--as-of", "2026-01-31"]);
     std::fs::copy(desk.path("Supercargo.lock"), desk.path("old.lock")).unwrap();
-    let report = server.at("report:1");
+    let (report, logs, application) = (server.at("report:1"), server.at("logs:web"), server.at("application:1"));
+    let compose = format!("services:\n  web:\n    image: {web}:1.1.0\n  other:\n    image: ${{OTHER}}\n");
+    std::fs::create_dir(desk.path("found")).unwrap();
+    for file in ["compose.yaml", "found/compose.yaml"] {
+        desk.write(file, &compose);
+    }
+    let mirrored = |tags: &str| format!("[[mirror]]\nfrom = \"{web}\"\nto = \"oci:mirrored\"\ntags = [\"{tags}\"]\n");
+    desk.write("mirror.toml", &mirrored("*"));
+    desk.write("smaller.toml", &mirrored("latest"));
     let layout = "oci:app:1.0";
     let commands: Vec<Vec<&str>> = vec![
         vec![
@@ -88,6 +113,8 @@ fn every_field_of_every_document_is_in_the_book() {
         vec!["tree"],
         vec!["why", "api"],
         vec!["candidates", "web"],
+        vec!["history", &web],
+        vec!["history", &web, "--export", &logs],
         vec!["bisect", "start", "--over", "tags", "--good", &first, "--bad", &last],
         vec!["bisect", "log"],
         vec!["bisect", "reset"],
@@ -102,6 +129,19 @@ fn every_field_of_every_document_is_in_the_book() {
         vec!["attach", &marked, "--type", "application/vnd.example.report", "report.md"],
         vec!["tag", &marked, "old"],
         vec!["delete", &marked, "--dry-run"],
+        vec!["rewrite"],
+        vec!["rewrite", "--undo"],
+        vec!["export", "--as", "imgpkg"],
+        vec!["verify"],
+        vec!["copy", "oci:moved"],
+        vec!["vendor"],
+        vec!["save", "shop.tar"],
+        vec!["load", "shop.tar", "oci:loaded"],
+        vec!["publish", &application],
+        vec!["install", &application, "--to", "installed"],
+        vec!["mirror", "mirror.toml"],
+        vec!["mirror", "smaller.toml", "--state", "mirror.toml.state"],
+        vec!["-C", "found", "init", "--from", "compose.yaml"],
         vec!["store", "size"],
         vec!["store", "prune"],
         vec!["store", "verify"],
@@ -114,12 +154,13 @@ fn every_field_of_every_document_is_in_the_book() {
     let mut missing = Vec::new();
     for document in &documents {
         let schema = document["schema"].as_str().unwrap();
+        let heading = heading_of(&page, schema);
         let mut found = BTreeSet::new();
         paths(document, "", &mut found);
         missing.extend(
             found
                 .iter()
-                .filter(|path| *path != "schema" && !is_told(&page, &format!("## `{schema}`"), path))
+                .filter(|path| *path != "schema" && !is_told(&page, &heading, path))
                 .map(|path| format!("{schema}: {path}")),
         );
     }

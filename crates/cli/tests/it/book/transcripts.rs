@@ -4,8 +4,9 @@
 //!
 //! | comment | does |
 //! |---|---|
-//! | `<!-- registry: REPO TAG[,TAG] DAY -->` | publishes a release for two platforms, with an SBOM |
+//! | `<!-- registry: REPO TAG[,TAG] DAY [BYTES] -->` | publishes a release for two platforms, with an SBOM; with one more layer of that size |
 //! | `<!-- write: FILE -->` | writes the block of code below into a file |
+//! | `<!-- digests: vary -->` | lets the digests of the block below be others: they are made of what names the registry |
 
 use std::fs::File;
 use std::io::Read as _;
@@ -13,7 +14,8 @@ use std::path::Path;
 
 use super::page::{comment, page, pages, text_of};
 use crate::desk::Desk;
-use crate::releases::{publish, release};
+use crate::project::without_digests;
+use crate::releases::{publish_larger, release};
 use crate::server::Server;
 
 /// How the registry is called in the book.
@@ -29,7 +31,7 @@ impl Replay {
     fn page(&self, text: &str) -> String {
         let mut lines = text.lines();
         let mut replayed: Vec<String> = Vec::new();
-        let mut file = None;
+        let (mut file, mut digests_vary) = (None, false);
         while let Some(line) = lines.next() {
             replayed.push(format!("{line}\n"));
             if let Some(language) = line.strip_prefix("```") {
@@ -38,12 +40,15 @@ impl Replay {
                 if let Some(file) = file.take() {
                     self.desk.write(file, &self.typed(&text));
                 }
-                replayed.push(if language == "console" { self.session(&block) } else { text });
+                let is_session = language == "console";
+                replayed.push(if is_session { self.session(&block, digests_vary) } else { text });
+                digests_vary = false;
                 replayed.push("```\n".to_owned());
             }
             match comment(line).and_then(|comment| comment.split_once(": ")) {
                 Some(("registry", release)) => self.publish(release),
                 Some(("write", name)) => file = Some(name),
+                Some(("digests", "vary")) => digests_vary = true,
                 _ => {}
             }
         }
@@ -51,19 +56,25 @@ impl Replay {
     }
 
     fn publish(&self, told: &str) {
-        let [repository, tags, day] = told.split(' ').collect::<Vec<_>>()[..] else { panic!("{told}") };
+        let words: Vec<&str> = told.split(' ').collect();
+        let [repository, tags, day, ref more @ ..] = words[..] else { panic!("{told}") };
         let tags: Vec<&str> = tags.split(',').collect();
-        publish(&self.desk, &self.server, repository, &[release(day, &tags)]);
+        let more_bytes = more.first().map(|bytes| bytes.parse().unwrap());
+        // On a desk of its own: what is asked here is not what the page has seen.
+        publish_larger(&Desk::new(), &self.server, repository, &[release(day, &tags)], more_bytes);
     }
 
-    /// Returns a block with the output of its commands. What differs from the old one only in the ages of images stays.
-    fn session(&self, block: &[&str]) -> String {
+    /// Returns a block with the output of its commands. What differs from the old one only in the ages of images, or in digests that
+    /// vary, stays.
+    fn session(&self, block: &[&str], digests_vary: bool) -> String {
         let is_command = |line: &&str| line.starts_with("$ ");
         let commands = block.iter().enumerate().filter(|(_, line)| is_command(line));
         let shown = commands.flat_map(|(place, line)| {
             let old = text_of(block[place + 1..].iter().take_while(|line| !is_command(line)).copied());
             let new = self.run(&line[2..]);
-            [text_of([*line]), if without_ages(&new) == without_ages(&old) { old } else { new }]
+            let is_same = without_ages(&new) == without_ages(&old)
+                || digests_vary && without_digests(&new) == without_digests(&old);
+            [text_of([*line]), if is_same { old } else { new }]
         });
         shown.collect()
     }
@@ -73,7 +84,10 @@ impl Replay {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let read = |name: &str| std::fs::read_to_string(self.desk.path(name)).unwrap();
         let output = match words[..] {
-            ["supercargo", ref arguments @ ..] => self.supercargo(arguments),
+            ["supercargo", ref arguments @ ..] => self.supercargo(arguments, None),
+            [set, "supercargo", ref arguments @ ..] if set.contains('=') => {
+                self.supercargo(arguments, set.split_once('='))
+            }
             ["cat", name] => read(name),
             ["head", "-n", count, name] => text_of(read(name).lines().take(count.parse().unwrap())),
             ["cp", from, to] => {
@@ -86,10 +100,11 @@ impl Replay {
     }
 
     /// Runs the binary. Result and notes come as they would on a terminal: in the order in which they are written.
-    fn supercargo(&self, arguments: &[&str]) -> String {
+    fn supercargo(&self, arguments: &[&str], variable: Option<(&str, &str)>) -> String {
         let output = tempfile::NamedTempFile::new().unwrap();
         let file: &File = output.as_file();
         let mut command = self.desk.command(arguments);
+        command.envs(variable);
         command.env("SUPERCARGO_PROGRESS", "none").stdout(file.try_clone().unwrap()).stderr(file.try_clone().unwrap());
         let code = command.status().unwrap().code().unwrap();
         let mut text = String::new();
