@@ -89,7 +89,8 @@ pub(crate) struct GlobalArguments {
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// How many blobs move at once [default: what the registries allow], or how many tests `bisect run` runs at once [default: 1]
+    /// How many blobs move at once [default: what the registries allow], or how many tests `bisect run` runs at once
+    /// [default: 1]
     #[arg(long, value_name = "N", global = true)]
     pub(crate) jobs: Option<NonZeroUsize>,
 

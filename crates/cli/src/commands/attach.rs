@@ -16,6 +16,8 @@ use crate::session::Session;
 ///
 /// Makes an image manifest with an empty config, the files as layers, and the image as its subject. Where the registry keeps no
 /// lists of referrers, the fallback tag is brought up to date. Prints the digest of the artifact.
+///
+/// Example: supercargo attach registry.example/shop:1.0 --type application/spdx+json sbom.json
 #[derive(Args, Debug)]
 pub(crate) struct AttachArguments {
     /// What the artifact is about; with --platform, the image of an index

@@ -9,7 +9,7 @@ use crate::printer;
 
 /// Write the completions for a shell
 ///
-/// For bash: supercargo completions bash > ~/.local/share/bash-completion/completions/supercargo
+/// Example: supercargo completions bash > ~/.local/share/bash-completion/completions/supercargo
 #[derive(Args, Debug)]
 pub(crate) struct CompletionsArguments {
     /// The shell

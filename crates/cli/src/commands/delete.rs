@@ -14,6 +14,8 @@ use crate::session::Session;
 ///
 /// REPO:TAG takes the tag away; what it points to stays. REPO@DIGEST takes the manifest away, with every tag that points to
 /// it. What refers to a manifest is named and stays: it is found again when the same content is put back.
+///
+/// Example: supercargo delete registry.example/shop:1.0-rc.1 --dry-run
 #[derive(Args, Debug)]
 pub(crate) struct DeleteArguments {
     /// The tag, or the manifest by its digest

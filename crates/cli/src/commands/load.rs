@@ -12,7 +12,10 @@ use crate::session::Session;
 
 /// Load every image of an archive, with everything attached to them
 ///
-/// Each image keeps the tag that it has in the archive.
+/// Each image keeps the tag that it has in the archive. The archive of a project goes where `copy DST` would bring the project; what
+/// `save --since` left out of it has to be at the destination, and is asked for before anything is written.
+///
+/// Example: supercargo load shop.tar.zst registry.example/mirror/
 #[derive(Args, Debug)]
 pub(crate) struct LoadArguments {
     /// The archive, plain or compressed with zstd

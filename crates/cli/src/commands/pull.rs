@@ -18,6 +18,8 @@ use crate::session::Session;
 ///
 /// The local content store keeps the image as store:HOST/REPO:TAG, with everything attached to it; a port is written as
 /// HOST__PORT. With --output the layers of an artifact that have a title become files, under those titles.
+///
+/// Example: supercargo pull registry.example/shop:1.0
 #[derive(Args, Debug)]
 pub(crate) struct PullArguments {
     /// The image or artifact

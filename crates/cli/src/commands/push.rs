@@ -23,6 +23,8 @@ use crate::session::Session;
 /// SRC is a reference to a layout, an archive or the local content store (oci:DIR, oci-archive:FILE, docker-archive:FILE,
 /// store:NAME), which is copied with everything attached to it; or a path, of which the file, or every file below it, becomes a
 /// layer of an artifact.
+///
+/// Example: supercargo push oci:shop:1.0 registry.example/shop:1.0
 #[derive(Args, Debug)]
 pub(crate) struct PushArguments {
     /// The image, file or directory

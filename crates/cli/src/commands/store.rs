@@ -13,6 +13,8 @@ use crate::printer::{ByteSize, Document, Table, Text, count};
 use crate::session::Session;
 
 /// Look after the local content store
+///
+/// Example: supercargo store size
 #[derive(Args, Debug)]
 pub(crate) struct StoreArguments {
     #[command(subcommand)]
@@ -22,8 +24,12 @@ pub(crate) struct StoreArguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Show what the store holds
+    ///
+    /// Example: supercargo store size
     Size,
     /// Remove what no name needs, and manifests that are kept to save requests
+    ///
+    /// Example: supercargo store prune --dry-run
     Prune {
         /// Leave the manifests that are kept to save requests
         #[arg(long)]
@@ -34,6 +40,8 @@ enum Action {
         dry_run: bool,
     },
     /// Hash every file; a damaged one is named, and the exit code is 6
+    ///
+    /// Example: supercargo store verify
     Verify,
 }
 

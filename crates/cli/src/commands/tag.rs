@@ -12,6 +12,8 @@ use crate::printer::{Document, Text};
 use crate::session::Session;
 
 /// Give an image further tags where it is
+///
+/// Example: supercargo tag registry.example/shop:1.0.3 1.0 latest
 #[derive(Args, Debug)]
 pub(crate) struct TagArguments {
     /// The image

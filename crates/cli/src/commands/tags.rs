@@ -13,6 +13,8 @@ use crate::session::Session;
 /// List the tags of a repository
 ///
 /// Tags that tools make to attach something (sha256-….sig, fallback tags) are left out unless --attachments is given.
+///
+/// Example: supercargo tags docker.io/library/postgres --explain
 #[derive(Args, Debug)]
 pub(crate) struct TagsArguments {
     /// The repository, layout, archive or name

@@ -12,9 +12,9 @@ use super::locking::{self, short};
 use crate::printer::{Document, Text, count};
 use crate::session::Session;
 
-/// Show what is locked and what needs what; no registry is asked
+/// Show what is locked and what needs what
 ///
-/// A lock that is not up to date is brought up to date first.
+/// A lock that is not up to date is brought up to date first; otherwise no registry is asked.
 ///
 /// Example: supercargo tree --artifacts
 #[derive(Args, Debug)]

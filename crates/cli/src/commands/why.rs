@@ -10,9 +10,10 @@ use super::locking;
 use crate::printer::{Document, Text};
 use crate::session::Session;
 
-/// Show why an image is locked as it is; no registry is asked
+/// Show why an image is locked as it is
 ///
-/// `candidates` shows the versions that were not taken.
+/// `candidates` shows the versions that were not taken. A lock that is not up to date is brought up to date first; otherwise no
+/// registry is asked.
 ///
 /// Example: supercargo why query
 #[derive(Args, Debug)]

@@ -1,5 +1,7 @@
 //! Help, version, and arguments that make no sense.
 
+use std::collections::BTreeSet;
+
 use crate::desk::Desk;
 
 const COMMANDS: &[&[&str]] = &[
@@ -62,9 +64,19 @@ fn every_command_explains_itself() {
         assert!(help.contains(&usage), "{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 120), "{help}");
         assert!(help.lines().all(|line| !line.contains("todo") && !line.contains("not implemented")), "{help}");
+        assert!(command.is_empty() || help.contains("Example"), "{help}");
         let short = desk.ok(&[command, &["-h"]].concat());
         assert_eq!(short.lines().next().unwrap(), help.lines().next().unwrap().trim_end_matches('.'));
     }
+}
+
+#[test]
+fn the_commands_above_are_all_there_are() {
+    let help = Desk::new().ok(&["--help"]);
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let shown: BTreeSet<&str> = lines.filter_map(|line| line.split_whitespace().next()).collect();
+    let listed: BTreeSet<&str> = COMMANDS.iter().filter_map(|command| command.first().copied()).collect();
+    assert_eq!(shown, listed);
 }
 
 #[test]
@@ -87,8 +99,8 @@ fn the_help_names_every_command_variable_and_exit_code() {
       lock         Choose a version of every image of the project and write Supercargo.lock
       update       Move images to the newest versions that the project wants
       outdated     Show what is newer than what is locked
-      tree         Show what is locked and what needs what; no registry is asked
-      why          Show why an image is locked as it is; no registry is asked
+      tree         Show what is locked and what needs what
+      why          Show why an image is locked as it is
       candidates   Show every version of an image and why an update would take it or not
       diff         Show what is different between two locks
       history      Show what tags were seen to name, and when
