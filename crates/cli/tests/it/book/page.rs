@@ -27,19 +27,40 @@ pub(super) fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/book/src")
 }
 
-/// Returns a page by its path below the source.
+/// Returns a page by its path below the source, with what it includes.
 pub(super) fn page(name: &str) -> Page {
-    let text = std::fs::read_to_string(source().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-    Page { name: name.to_owned(), text }
+    let path = source().join(name);
+    let text = read(&path);
+    let included = text.lines().map(|line| {
+        let place = line.strip_prefix("{{#include ").and_then(|line| line.strip_suffix("}}"));
+        place.map_or_else(|| text_of([line]), |place| include(&path, place))
+    });
+    Page { name: name.to_owned(), text: included.collect() }
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Returns the file that a page includes, or the part of it between comments that name an anchor, as mdBook does.
+fn include(page: &Path, place: &str) -> String {
+    let (file, anchor) = place.split_once(':').map_or((place, None), |(file, anchor)| (file, Some(anchor)));
+    let text = read(&page.parent().unwrap().join(file));
+    let Some(anchor) = anchor else { return text };
+    let part = text.split_once(&format!("<!-- ANCHOR: {anchor} -->\n")).and_then(|(_, part)| {
+        let end = format!("<!-- ANCHOR_END: {anchor} -->\n");
+        Some(part.split_once(&end)?.0)
+    });
+    part.unwrap_or_else(|| panic!("{file} has no part {anchor}")).to_owned()
 }
 
 /// Returns every page, in the order of their names.
 pub(super) fn pages() -> Vec<Page> {
-    let files = std::fs::read_dir(source()).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> =
-        files.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect();
+    let below = |directory: PathBuf| std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = below(source()).chain(below(source().join("formats"))).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     files.sort();
-    files.iter().map(|path| page(path.file_name().unwrap().to_str().unwrap())).collect()
+    files.iter().map(|path| page(path.strip_prefix(source()).unwrap().to_str().unwrap())).collect()
 }
 
 /// Returns lines as text, a line feed behind each.

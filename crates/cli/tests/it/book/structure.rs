@@ -49,12 +49,12 @@ fn every_link_inside_the_book_leads_somewhere() {
                 continue;
             }
             count += 1;
-            if link.starts_with("../") {
-                assert!(source().join(&link).is_file(), "{}: there is no file for {link}", from.name);
-                continue;
-            }
             let (file, anchor) = link.split_once('#').map_or((link.as_str(), None), |(file, at)| (file, Some(at)));
-            let file = if file.is_empty() { from.name.as_str() } else { file };
+            let file = match from.name.split_once('/') {
+                _ if file.is_empty() => from.name.clone(),
+                Some((directory, _)) => format!("{directory}/{file}"),
+                None => file.to_owned(),
+            };
             let to = all.iter().find(|page| page.name == file);
             let to = to.unwrap_or_else(|| panic!("{}: there is no page for {link}", from.name));
             if let Some(anchor) = anchor {
@@ -63,6 +63,17 @@ fn every_link_inside_the_book_leads_somewhere() {
         }
     }
     assert!(count > 20, "{count} links");
+}
+
+#[test]
+fn every_format_is_a_page() {
+    let pages: BTreeSet<String> = pages().into_iter().map(|page| page.name).collect();
+    let files = std::fs::read_dir(source().join("../../formats")).unwrap().map(|entry| entry.unwrap().path());
+    let missing: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .filter(|path| !pages.contains(&format!("formats/{}", path.file_name().unwrap().to_str().unwrap())))
+        .collect();
+    assert!(missing.is_empty(), "not in the book: {missing:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //!
 //! | comment | does |
 //! |---|---|
-//! | `<!-- registry: REPO TAG[,TAG] DAY [BYTES] -->` | publishes a release for two platforms, with an SBOM; with one more layer of that size |
+//! | `<!-- registry: REPO TAG[,TAG] DAY [BYTES] -->` | publishes a release for two platforms, with an SBOM; BYTES: of one more layer |
 //! | `<!-- write: FILE -->` | writes the block of code below into a file |
 //! | `<!-- digests: vary -->` | lets the digests of the block below be others: they are made of what names the registry |
 
