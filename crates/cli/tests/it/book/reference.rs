@@ -6,7 +6,7 @@ use ops::resolve::lock::Lock;
 use ops::resolve::project::{Project, json_schema};
 use serde_json::Value;
 
-use super::page::{page, pages, rows, unquoted};
+use super::page::{page, pages, rows, source, unquoted};
 use crate::desk::Desk;
 
 /// Returns the lines of a section of `--help`: each its first word and the rest.
@@ -50,6 +50,17 @@ fn the_page_of_commands_has_a_row_for_each() {
     assert!(commands.len() > 20 && commands.contains(&"lock merge".to_owned()), "{commands:?}");
     assert_eq!(named.iter().collect::<BTreeSet<_>>(), commands.iter().collect());
     assert_eq!(named.len(), commands.len());
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let readme = std::fs::read_to_string(source().join("../../../README.md")).unwrap();
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    for (command, _) in helped(&[], "Commands:") {
+        let is_named =
+            [' ', '`'].iter().any(|after| rows.iter().any(|row| row.contains(&format!("`{command}{after}"))));
+        assert!(is_named, "README.md does not name {command}");
+    }
 }
 
 #[test]
