@@ -12,6 +12,7 @@ mod delete;
 mod describe;
 mod diff;
 mod export;
+mod groups;
 mod history;
 mod hold;
 mod init;

@@ -16,6 +16,7 @@
 //! | [`chain`] | one name for a stack of layers |
 //! | [`date`] | days and moments |
 //! | [`mark`] | life cycle: what its publisher says of an image after it was published |
+//! | [`package`] | what the publisher of an image says of it as a package |
 //! | [`annotation`] | annotation keys |
 //! | [`text`] | showing text from outside without letting it drive the terminal |
 //! | [`limits`] | every bound on input, by name |
@@ -35,6 +36,7 @@ pub mod manifest;
 pub mod mark;
 pub mod media_type;
 pub mod name;
+pub mod package;
 pub mod platform;
 pub mod reference;
 pub mod text;
@@ -48,5 +50,6 @@ pub use manifest::{ImageManifest, Index, Manifest, ManifestError, View};
 pub use mark::Mark;
 pub use media_type::{ManifestKind, MediaType};
 pub use name::{Host, NameError, RepositoryName, Tag};
+pub use package::Package;
 pub use platform::Platform;
 pub use reference::{Reference, ReferenceError, RegistryReference, Selector};

@@ -21,6 +21,18 @@ pub const MARK_MAX_BYTES: usize = 64 * 1024;
 /// Longest reason in a life cycle mark, in bytes.
 pub const MARK_REASON_MAX_BYTES: usize = 4096;
 
+/// Longest package descriptor, and longest annotation that stands for one, in bytes.
+pub const PACKAGE_MAX_BYTES: usize = 256 * 1024;
+
+/// Most images that a package descriptor needs; as many that it does not go with, and that it provides.
+pub const PACKAGE_EDGES_MAX: usize = 1024;
+
+/// Longest requirement in a package descriptor, in bytes.
+pub const PACKAGE_REQUIREMENT_MAX_BYTES: usize = 1024;
+
+/// Longest name, licence, supplier and so on in a package descriptor, in bytes.
+pub const PACKAGE_TEXT_MAX_BYTES: usize = 4096;
+
 /// Longest media type, in bytes (RFC 6838 section 4.2 allows 127 a side).
 pub const MEDIA_TYPE_MAX_BYTES: usize = 255;
 

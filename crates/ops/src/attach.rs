@@ -1,5 +1,7 @@
 //! Attaches files to an image as an artifact about it.
 
+mod package;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -42,14 +44,16 @@ pub struct AttachReport {
 /// Cancelling leaves blobs without a manifest, or an artifact that no list names; a repetition completes it.
 ///
 /// # Errors
-/// As [`find_in`]; [`OpsError::Integrity`] when the store does not list the artifact afterwards; what the store brings.
+/// As [`find_in`]; [`OpsError::Project`] for a package descriptor that cannot be read; [`OpsError::Integrity`] when the store does not
+/// list the artifact afterwards; what the store brings.
 pub async fn attach(
     context: &Context,
     request: &AttachRequest,
     progress: Arc<dyn Progress>,
 ) -> Result<AttachReport, OpsError> {
+    let files = package::checked(&request.artifact)?;
     let about = About::find(context, &request.subject, request.platform.as_ref()).await?;
-    let artifact = prepare(&request.artifact, Some(&about.subject)).await?;
+    let artifact = prepare(&files, Some(&about.subject)).await?;
     if !request.dry_run {
         about.put(context, &artifact, &*progress).await?;
     }

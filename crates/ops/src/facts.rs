@@ -1,5 +1,9 @@
 //! What is known of an image beyond its tag: for whom it is there, when it was made, what was said of it since.
 
+pub(crate) mod package;
+
+use std::sync::Arc;
+
 use oci::mark::{self, Mark};
 use oci::{Descriptor, Digest, ImageConfig, Manifest, ManifestKind, Platform, Tag, Timestamp, View, annotation};
 use resolve::lock::TimeSource;
@@ -10,6 +14,7 @@ use crate::context::Context;
 use crate::error::OpsError;
 use crate::found::{fetch, read_blob};
 use crate::past::Past;
+use crate::rules::{Rule, Seen};
 
 /// Most marks of one image that are read.
 const MARKS_MAX: usize = 32;
@@ -18,11 +23,13 @@ const CREATED_MIN: i64 = 365 * 86_400;
 
 /// What has to be known of a candidate.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    /// Whether the platforms matter.
-    pub(crate) platforms: bool,
+pub(crate) struct Wanted<'a> {
+    /// The platforms that are wanted; none in particular where there are none.
+    pub(crate) platforms: &'a [Platform],
     /// Whether the time matters.
     pub(crate) created: bool,
+    /// By what it may be refused.
+    pub(crate) rules: &'a [Arc<dyn Rule>],
 }
 
 /// A candidate as it is in its repository.
@@ -42,7 +49,7 @@ pub(crate) async fn examine(
     context: &Context,
     store: &dyn Store,
     tag: &Tag,
-    wanted: Wanted,
+    wanted: Wanted<'_>,
     past: &Past,
 ) -> Result<Examined, OpsError> {
     let Some(root) = past.resolve(store, tag).await? else {
@@ -57,13 +64,14 @@ pub(crate) async fn examine(
         }
         Err(error) => return Err(error),
     };
-    let (facts, marks) = futures_util::future::join(
-        content_facts(context, store, &manifest, wanted),
-        marked(context, store, manifest.digest(), past),
+    let (facts, said) = futures_util::future::join(
+        content_facts(context, store, &manifest, !wanted.platforms.is_empty(), wanted.created),
+        said(context, store, &manifest, wanted, past),
     )
     .await;
-    let (found, said) = (facts?, marks?);
-    let mut facts = Facts { platforms: found.platforms, created: found.created, ..said };
+    let (found, said) = (facts?, said?);
+    let created = said.created.or(found.created);
+    let mut facts = Facts { platforms: found.platforms, created, ..said };
     if wanted.created {
         past.add_to(&mut facts, tag, manifest.digest());
     }
@@ -79,15 +87,15 @@ pub(crate) async fn created(
     store: &dyn Store,
     manifest: &Manifest,
 ) -> Result<Option<(i64, TimeSource)>, OpsError> {
-    let wanted = Wanted { platforms: false, created: true };
-    Ok(content_facts(context, store, manifest, wanted).await?.created)
+    Ok(content_facts(context, store, manifest, false, true).await?.created)
 }
 
 async fn content_facts(
     context: &Context,
     store: &dyn Store,
     manifest: &Manifest,
-    wanted: Wanted,
+    wants_platforms: bool,
+    wants_created: bool,
 ) -> Result<Facts, OpsError> {
     let mut facts = Facts { created: annotated_time(manifest), ..Facts::default() };
     let children = manifest.children();
@@ -97,7 +105,7 @@ async fn content_facts(
         facts.platforms = Some(platforms).filter(|platforms| !platforms.is_empty());
     }
     let is_single = manifest.kind() == ManifestKind::Image;
-    let needs_config = (wanted.created && facts.created.is_none()) || (wanted.platforms && is_single);
+    let needs_config = (wants_created && facts.created.is_none()) || (wants_platforms && is_single);
     if !needs_config {
         return Ok(facts);
     }
@@ -147,6 +155,38 @@ fn time(text: &str) -> Option<i64> {
     (seconds >= CREATED_MIN).then_some(seconds)
 }
 
+/// Returns what is said of an image in artifacts about it and in what stands for them, and what the rules say to it.
+async fn said(
+    context: &Context,
+    store: &dyn Store,
+    manifest: &Manifest,
+    wanted: Wanted<'_>,
+    past: &Past,
+) -> Result<Facts, OpsError> {
+    let referrers = referrers(store, manifest.digest()).await?;
+    let mut facts = marks(context, store, manifest.digest(), &referrers, past).await?;
+    package::add_to(&mut facts, context, store, manifest, &referrers, wanted.platforms, past).await?;
+    for rule in wanted.rules {
+        let candidate = Seen { context, store, manifest, referrers: &referrers, past };
+        facts.unaccepted = rule.refuse(candidate).await?;
+        if facts.unaccepted.is_some() {
+            break;
+        }
+    }
+    Ok(facts)
+}
+
+/// Lists what refers to a manifest.
+///
+/// # Errors
+/// What the store brings.
+pub(crate) async fn referrers(store: &dyn Store, digest: &Digest) -> Result<Vec<Descriptor>, OpsError> {
+    Ok(match store.referrers(digest, None).await? {
+        Referrers::Listed(list) => list,
+        Referrers::Unsupported => transfer::fallback::read(store, digest).await?,
+    })
+}
+
 /// Returns what was said of an image after it was published.
 ///
 /// # Errors
@@ -157,10 +197,17 @@ pub(crate) async fn marked(
     digest: &Digest,
     past: &Past,
 ) -> Result<Facts, OpsError> {
-    let referrers = match store.referrers(digest, None).await? {
-        Referrers::Listed(list) => list,
-        Referrers::Unsupported => transfer::fallback::read(store, digest).await?,
-    };
+    let referrers = referrers(store, digest).await?;
+    marks(context, store, digest, &referrers, past).await
+}
+
+async fn marks(
+    context: &Context,
+    store: &dyn Store,
+    digest: &Digest,
+    referrers: &[Descriptor],
+    past: &Past,
+) -> Result<Facts, OpsError> {
     let mut facts = Facts::default();
     for referrer in referrers.iter().filter(|referrer| is_mark(referrer)).take(MARKS_MAX) {
         let artifact = match fetch(context, store, referrer).await {

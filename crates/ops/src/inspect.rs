@@ -7,6 +7,7 @@
 //! | [`image`] | the images of an index and their configurations |
 //! | [`base`] | on what an image was built: what it claims against what its layers show |
 //! | [`life`] | the marks about it |
+//! | [`package`] | what its publisher says of it as a package |
 //! | [`attached`] | what else is attached, by type |
 
 pub mod attached;
@@ -15,6 +16,7 @@ pub mod fact;
 pub mod image;
 pub mod life;
 mod origin;
+pub mod package;
 
 use std::collections::BTreeMap;
 
@@ -37,6 +39,7 @@ pub use fact::{Evidence, Fact, Source, Statement};
 pub use graph::genealogy::{KnownImage, Match, Verdict};
 pub use image::ImageSheet;
 pub use life::{LifeCycle, ReadMark};
+pub use package::ReadPackage;
 
 /// What to look at.
 #[derive(Clone, Debug)]
@@ -66,6 +69,8 @@ pub struct InspectReport {
     pub unstated: Vec<&'static str>,
     /// What was said of it after it was published.
     pub life_cycle: LifeCycle,
+    /// What its publisher says of it as a package.
+    pub package: Option<ReadPackage>,
     /// The images of an index, nested ones among them; of an image, itself. Attestations are not among them.
     pub images: Vec<ImageSheet>,
     /// How many of them have a configuration that was not read, because there are more than [`image::CONFIGS_READ_MAX`].
@@ -103,12 +108,13 @@ pub async fn inspect(context: &Context, request: &InspectRequest) -> Result<Insp
     let mut images = image::images(&closure.graph, &found);
     missing.extend(image::read_configs(&*found.store, &mut images).await?);
     let life_cycle = life::life_cycle(context, &closure.graph, &found, &images, request.now, &mut missing).await?;
+    let package = package::read(&closure.graph, &found).await?;
     let mut notes = Vec::new();
     let bases = bases(context, request, &found, &images, &mut notes).await?;
 
     missing.sort();
     missing.dedup();
-    let identity = identity(request, &found, &images);
+    let identity = identity(request, &found, &images, package.as_ref());
     let sheets = images.iter().zip(bases).map(|(image, base)| {
         let identity = origin::facts(&of_image(image, None), request.now);
         ImageSheet { identity, base, ..image.sheet() }
@@ -120,6 +126,7 @@ pub async fn inspect(context: &Context, request: &InspectRequest) -> Result<Insp
         unstated: unstated(&found.manifest, &identity, &sheets),
         identity,
         life_cycle,
+        package,
         attached: attached::attached(&closure.graph, &root),
         images: sheets,
         configs_unread: images.len().saturating_sub(image::CONFIGS_READ_MAX),
@@ -131,7 +138,7 @@ pub async fn inspect(context: &Context, request: &InspectRequest) -> Result<Insp
 
 /// Gathers what identifies the root. What is said of the images of one index is said of it; the images of nested indexes are those of
 /// different things.
-fn identity(request: &InspectRequest, found: &Found, images: &[ReadImage]) -> Vec<Fact> {
+fn identity(request: &InspectRequest, found: &Found, images: &[ReadImage], package: Option<&ReadPackage>) -> Vec<Fact> {
     let place = match &request.reference {
         Reference::Registry(reference) => Some(format!("{}/{}", reference.host, reference.repository)),
         _ => None,
@@ -140,6 +147,9 @@ fn identity(request: &InspectRequest, found: &Found, images: &[ReadImage]) -> Ve
     let version = tag.as_ref().and_then(fact::version_of_tag).map(|version| version.to_string());
     let origin = |evidence, words| Origin { evidence, words, platform: None };
     let mut origins = Vec::new();
+    if let Some(ReadPackage { artifact: Some(artifact), package: Ok(package) }) = package {
+        origins.push(origin(Evidence::Artifact, Words::Package(package, artifact)));
+    }
     for index in found.indexes.iter().map(|index| &**index).chain([&found.manifest]) {
         if index.kind() == ManifestKind::Index {
             origins.push(origin(Evidence::Index, Words::Map(index.annotations())));

@@ -80,6 +80,7 @@ mod reading;
 pub mod relocate;
 mod resolving;
 pub mod rewrite;
+mod rules;
 pub mod sources;
 pub mod tag;
 pub mod tags;

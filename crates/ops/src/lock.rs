@@ -11,7 +11,7 @@ use resolve::lock::{Change, ImageChange, Lock, LockedImage, Stale};
 use resolve::project::MovedTags;
 use resolve::resolution::{Chosen, Question, ResolutionOptions, Update};
 
-pub(crate) use entry::{artifacts, platforms};
+pub(crate) use entry::{artifacts, platforms, role};
 pub use fresh::{Current, current};
 pub use from::lock_from;
 
@@ -121,12 +121,31 @@ pub(crate) async fn finish(
     });
     let entries: Vec<_> = stream::iter(entries).buffer_unordered(ENTRIES_AT_ONCE).try_collect().await?;
     lock.images.extend(entries);
+    keep_names(open, resolved, &mut lock);
     let changes = open.lock.difference(&lock).images;
     if context.lock_use() == LockUse::Locked && open.lock_text.as_ref() != Some(&lock.text()) {
         return Err(change_error(open, &changes));
     }
     let written = !dry_run && open.write_lock(&lock)?;
     Ok(LockReport { lock, changes, warnings, written })
+}
+
+/// Keeps the entries of images that have got another name only: a newer tag for the same digest is an alias and no update. Where what
+/// images need of each other asks for the newer name they get it.
+fn keep_names(open: &OpenProject, resolved: &Resolved, lock: &mut Lock) {
+    let mut kept = lock.clone();
+    for (name, entry) in &mut kept.images {
+        let Some(locked) = open.lock.images.get(name).filter(|locked| locked.digest == entry.digest) else { continue };
+        let is_asked_for = resolved.outcome.chosen.get(name).is_none_or(|chosen| chosen.because == "precise");
+        let is_at_a_date = resolved.pasts.get(name).is_some_and(|past| past.as_of.is_some());
+        let is_renamed = locked.version != entry.version && !locked.floating;
+        if is_renamed && !is_asked_for && !is_at_a_date && open.lock.admits(&open.project, name).is_some() {
+            *entry = locked.clone();
+        }
+    }
+    if kept.stale(&open.project).is_empty() {
+        *lock = kept;
+    }
 }
 
 /// Returns the error of a command that would have changed the lock and was told not to.
@@ -164,8 +183,11 @@ async fn kept(
     if chosen.is_kept {
         return Ok(Some(locked.clone()));
     }
-    let is_same = locked.version == chosen.candidate.version.text()
-        && locked.tag == chosen.candidate.tag
+    let tag = &chosen.candidate.tag;
+    let is_floating = locked.floating || chosen.candidate.is_floating;
+    // A tag that moves may be locked as the exact version that it named.
+    let is_alias = is_floating && locked.aliases.contains(tag);
+    let is_same = (is_alias || (locked.version == chosen.candidate.version.text() && locked.tag == *tag))
         && open.project.images.get(name).is_some_and(|image| image.repository == locked.repository);
     let question = Question { image: name.to_owned(), tag: chosen.candidate.tag.clone() };
     let manifest = resolved.examined.get(&question).and_then(|examined| examined.manifest.as_ref());
@@ -173,20 +195,19 @@ async fn kept(
     if found == locked.digest {
         return Ok(Some(locked.clone()));
     }
-    let back = past.gone_back(&locked.tag, &locked.digest, &found);
+    let back = past.gone_back(tag, &locked.digest, &found);
     if let (Some(_), Some(store)) = (&back, resolved.stores.get(name)) {
         // A cache on the way may still give an old answer; only what the registry says twice is believed.
-        let again = store.resolve(&locked.tag).await?.map(|found| found.digest);
+        let again = store.resolve(tag).await?.map(|found| found.digest);
         if again != Some(found) {
-            let tag = &locked.tag;
             warnings.push(format!("`{name}`: {} answers now this and now that for the tag {tag}", store.location()));
             return Ok(Some(locked.clone()));
         }
     }
     let back = back.map(|back| format!(", as it did until {back}")).unwrap_or_default();
-    let told = format!("`{name}`: the tag {} names {found} now{back}, and is locked as {}", locked.tag, locked.digest);
+    let told = format!("`{name}`: the tag {tag} names {found} now{back}, and is locked as {}", locked.digest);
     // A tag that moves is meant to.
-    if locked.floating || open.project.policy.moved_tags == MovedTags::Follow {
+    if is_floating || open.project.policy.moved_tags == MovedTags::Follow {
         warnings.extend((!back.is_empty()).then_some(told));
         return Ok(None);
     }

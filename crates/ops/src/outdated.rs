@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{Digest, Timestamp};
 use resolve::lock::LockedImage;
-use resolve::resolution::{Facts, ResolutionOptions, Update};
+use resolve::resolution::{Chosen, Facts, Question, ResolutionOptions, Update};
 
 use crate::context::Context;
 use crate::error::OpsError;
@@ -125,6 +125,7 @@ fn freshness(
         freshness.notes.push("held".to_owned());
     }
     let (Some(locked), Some((there, facts))) = (locked, found) else { return freshness };
+    no_update_to_an_alias(&mut freshness, update, chosen, locked);
     match there {
         Some(there) if there != locked.digest => {
             freshness.moved = Some(there);
@@ -150,6 +151,25 @@ fn freshness(
         freshness.notes.push(format!("superseded by {other}"));
     }
     freshness
+}
+
+/// Takes an update back that would bring what is locked, under another name.
+fn no_update_to_an_alias(freshness: &mut Freshness, update: &Resolved, chosen: Option<&Chosen>, locked: &LockedImage) {
+    let Some(chosen) = chosen.filter(|chosen| chosen.candidate.version.text() != locked.version) else { return };
+    let question = Question { image: freshness.name.clone(), tag: chosen.candidate.tag.clone() };
+    let manifest = update.examined.get(&question).and_then(|examined| examined.manifest.as_ref());
+    if manifest.is_none_or(|manifest| *manifest.digest() != locked.digest) {
+        return;
+    }
+    let version = chosen.candidate.version.to_string();
+    freshness.in_range = Some(locked.version.clone());
+    if freshness.latest.as_ref() == Some(&version) {
+        freshness.latest = Some(locked.version.clone());
+    }
+    // That a tag which moves names an exact version is what was locked, and no news.
+    if !chosen.candidate.is_floating {
+        freshness.notes.push(format!("{version} is the same image"));
+    }
 }
 
 /// Returns the newest release, whatever is wanted; the newest prerelease where there is nothing else.

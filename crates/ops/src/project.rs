@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use resolve::lock::{self, Lock, LockError};
+use resolve::project::Groups;
 use resolve::project::{self, EditError, Project, ProjectError, ProjectFile};
 
 use crate::error::{OpsError, Told};
@@ -50,6 +51,21 @@ impl OpenProject {
             None => Lock::default(),
         };
         Ok(Self { project: Arc::new(project), lock: Arc::new(lock), file, text, lock_text })
+    }
+
+    /// Returns the project as if it had the wanted images alone. What is made of it is not for the project's own files.
+    ///
+    /// # Errors
+    /// [`OpsError::NotFound`] for a group without images.
+    pub fn narrowed(&self, groups: &Groups) -> Result<Self, OpsError> {
+        let unknown = |group: String| OpsError::NotFound {
+            location: self.file.display().to_string(),
+            name: format!("group `{}`", group.escape_debug()),
+        };
+        let wanted = self.project.images_of(groups).map_err(unknown)?;
+        let mut lock = (*self.lock).clone();
+        lock.images.retain(|name, _| wanted.contains(name.as_str()));
+        Ok(Self { lock: Arc::new(lock), ..self.clone() })
     }
 
     /// Returns the project's directory.

@@ -15,6 +15,7 @@ use crate::installed;
 use crate::observations::name as repository_name;
 use crate::past::Past;
 use crate::project::OpenProject;
+use crate::rules::{self, Rule};
 use crate::unsolved;
 
 /// How many repositories and images are asked about at once.
@@ -34,6 +35,9 @@ pub(crate) struct Resolved {
     /// What of that cannot be read.
     pub(crate) warnings: Vec<String>,
 }
+
+/// By what candidates may be refused, by the names of the images.
+type Rules = BTreeMap<String, Vec<Arc<dyn Rule>>>;
 
 /// What is known of earlier times, by the names of the images.
 pub(crate) type Pasts = BTreeMap<String, Arc<Past>>;
@@ -93,6 +97,8 @@ pub(crate) async fn resolve_among(
         let there = pasts.get(name).map_or_else(|| tags.to_vec(), |past| past.tags(tags));
         resolution.tags(name, &there).map_err(|error| unsolved::told(open, &error))?;
     }
+    let images = open.project.images.iter();
+    let rules: Rules = images.map(|(name, image)| (name.clone(), rules::of(&open.project, image))).collect();
     let mut examined = BTreeMap::new();
     loop {
         match resolution.step().map_err(|error| unsolved::told(open, &error))? {
@@ -102,7 +108,7 @@ pub(crate) async fn resolve_among(
             Step::Ask(questions) => {
                 let answers = questions.into_iter().map(|question| {
                     let store = stores.get(&question.image).cloned();
-                    let wanted = wanted(open, &question, has_date);
+                    let wanted = wanted(open, &rules, &question, has_date);
                     let past = pasts.get(&question.image).cloned().unwrap_or_default();
                     async move {
                         let store = store.ok_or_else(|| OpsError::usage("an image has no repository", None))?;
@@ -120,13 +126,13 @@ pub(crate) async fn resolve_among(
     }
 }
 
-fn wanted(open: &OpenProject, question: &Question, has_date: bool) -> Wanted {
-    let Some(image) = open.project.images.get(&question.image) else {
-        return Wanted { platforms: true, created: true };
-    };
+fn wanted<'a>(open: &'a OpenProject, rules: &'a Rules, question: &Question, has_date: bool) -> Wanted<'a> {
+    let image = open.project.images.get(&question.image);
+    let cooldown = image.and_then(|image| image.cooldown).unwrap_or(open.project.policy.cooldown);
     Wanted {
-        platforms: !open.project.platforms_of(image).is_empty(),
-        created: has_date || image.cooldown.unwrap_or(open.project.policy.cooldown) > 0,
+        platforms: image.map(|image| open.project.platforms_of(image)).unwrap_or_default(),
+        created: has_date || cooldown > 0,
+        rules: rules.get(&question.image).map(Vec::as_slice).unwrap_or_default(),
     }
 }
 

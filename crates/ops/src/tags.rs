@@ -1,12 +1,17 @@
 //! What a repository calls its images.
 
+mod floating;
+
 use std::collections::BTreeMap;
 
 use oci::{Reference, Selector, Tag};
 use resolve::{Reading, Repository};
 
+use self::floating::Named;
 use crate::context::Context;
 use crate::error::OpsError;
+
+pub use floating::TAGS_ASKED_MAX;
 
 /// Whose tags to list.
 #[derive(Clone, Debug)]
@@ -28,6 +33,8 @@ pub struct TagsReport {
     pub attachments: Vec<Tag>,
     /// How each of them is read, if that was asked for. All tags of a repository are read together, for one alone does not show what it means.
     pub readings: BTreeMap<Tag, TagReading>,
+    /// How many of the tags that move were not looked up: no more than [`TAGS_ASKED_MAX`] tags are asked what they name.
+    pub unasked: usize,
 }
 
 /// How a tag is read. The texts are for people; their form may change.
@@ -41,15 +48,18 @@ pub struct TagReading {
     pub track: Option<String>,
     /// The newest release of the track, where that is newer.
     pub update: Option<Tag>,
+    /// Of a tag that moves: the exact version that has the same digest, where one was found.
+    pub same_as: Option<Tag>,
 }
 
 impl TagReading {
-    fn of(tag: &Tag, reading: &Reading, repository: &Repository) -> Self {
+    fn of(tag: &Tag, reading: &Reading, repository: &Repository, named: &Named) -> Self {
         Self {
             kind: reading.kind.to_string(),
             version: reading.version.as_ref().map(ToString::to_string),
             track: Some(reading.track.clone()).filter(|track| !track.is_empty()),
             update: repository.update(tag).map(|(tag, _)| tag.clone()),
+            same_as: named.same_as.get(tag).cloned(),
         }
     }
 }
@@ -75,8 +85,9 @@ pub async fn tags(context: &Context, request: &TagsRequest) -> Result<TagsReport
     tags.sort();
     tags.dedup();
     let repository = if request.explain { Repository::read(tags.iter().cloned()) } else { Repository::default() };
-    let readings = repository.readings();
-    let readings = readings.map(|(tag, reading)| (tag.clone(), TagReading::of(tag, reading, &repository))).collect();
+    let named = floating::named(&*store, &repository).await?;
+    let read = |(tag, reading): (&Tag, &Reading)| (tag.clone(), TagReading::of(tag, reading, &repository, &named));
+    let readings = repository.readings().map(read).collect();
     let (attachments, tags) = tags.into_iter().partition(Tag::is_attachment);
-    Ok(TagsReport { location: store.location().to_owned(), tags, attachments, readings })
+    Ok(TagsReport { location: store.location().to_owned(), tags, attachments, readings, unasked: named.unasked })
 }

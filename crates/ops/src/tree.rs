@@ -1,6 +1,6 @@
 //! What a lock holds and why, from the two files of a project alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use resolve::lock::LockedImage;
 use resolve::project::Needed;
@@ -20,6 +20,10 @@ pub struct Reason {
     pub asked: Vec<Asked>,
     /// The images that need it, with what they need.
     pub needed_by: Vec<(String, String)>,
+    /// What of that the publishers of those images declare.
+    pub declared_by: BTreeSet<(String, String)>,
+    /// The images that some versions of it do not go with, each with those versions, as their publishers declare.
+    pub conflicts_of: Vec<(String, String)>,
     /// Files of the project into which its reference is written.
     pub targets: Vec<String>,
 }
@@ -67,7 +71,15 @@ pub fn why(open: &OpenProject, name: &str) -> Result<Reason, OpsError> {
     }
     let targets = open.project.targets.iter().flat_map(|target| target.paths.iter().cloned()).collect();
     let needed_by = needed_by(open, name);
-    Ok(Reason { name: name.to_owned(), locked: locked.clone(), asked, needed_by, targets })
+    let declarations = |is_conflict: bool| {
+        let declarations = open.lock.images.iter().flat_map(|(other, locked)| {
+            locked.declarations().map(move |(about, text, conflict)| (other.clone(), about, text.to_owned(), conflict))
+        });
+        declarations.filter(move |(_, about, _, conflict)| *about == name && *conflict == is_conflict)
+    };
+    let declared_by = declarations(false).map(|(other, _, text, _)| (other, text)).collect();
+    let conflicts_of = declarations(true).map(|(other, _, text, _)| (other, text)).collect();
+    Ok(Reason { name: name.to_owned(), locked: locked.clone(), asked, needed_by, declared_by, conflicts_of, targets })
 }
 
 /// Returns the images that need one, each with what it needs.

@@ -7,9 +7,12 @@ use oci::Tag;
 
 use crate::project::Image;
 use crate::scheme::Scheme;
-use crate::tag::{Kind, PLAIN_TRACKS, Repository, same_variant};
+use crate::tag::{Kind, PLAIN_TRACKS, Reading, Repository, same_variant};
 use crate::template::{Template, VERSION_AXIS};
 use crate::value::Value;
+
+/// Most exact versions that a tag that moves is taken to name.
+const PRECISE_MAX: usize = 8;
 
 /// A version of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub struct Candidates {
     pub versions: Vec<Candidate>,
     /// Tags that move and may name one of them.
     pub floating: Vec<Tag>,
+    /// Where a tag that moves is what is wanted: exact versions that it may name, the likeliest first, each with the version's text.
+    pub precise: Vec<(Tag, String)>,
     /// The tracks of the repository, those with most versions first, for whoever has asked for one that is not there.
     pub tracks: Vec<Track>,
 }
@@ -71,6 +76,7 @@ impl Candidates {
         let mut candidates = Self {
             versions: Vec::new(),
             floating: floating.map(|(tag, _)| tag.clone()).collect(),
+            precise: Vec::new(),
             tracks: tracks(&repository),
         };
         let template = image.template.clone().or_else(|| implied_template(image));
@@ -87,6 +93,11 @@ impl Candidates {
             // Nothing here has a version; this is what there is.
             candidates.versions =
                 Scheme::Opaque.read(latest.as_str()).map(|version| fixed(latest, version)).into_iter().collect();
+        }
+        if let Some(floating) = candidates.versions.iter().find(|candidate| candidate.is_floating) {
+            let precise = repository.precise(&floating.tag, PRECISE_MAX);
+            let version = |reading: &Reading| reading.version.as_ref().map(ToString::to_string).unwrap_or_default();
+            candidates.precise = precise.into_iter().map(|(tag, reading)| (tag.clone(), version(reading))).collect();
         }
         candidates
     }

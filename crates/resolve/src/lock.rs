@@ -69,6 +69,10 @@ pub struct LockedImage {
     pub chosen: String,
     /// What it needs of other images, as `NAME REQUIREMENT`.
     pub requires: Vec<String>,
+    /// What of that its publisher declares.
+    pub declared: Vec<String>,
+    /// What of other images it does not go with, as its publisher declares, in the same form.
+    pub conflicts: Vec<String>,
     /// The images for single platforms, in the order of their names.
     pub platforms: Vec<LockedPlatform>,
     /// What is attached, in the order of role, type and digest.
@@ -89,6 +93,8 @@ pub enum LockedKind {
 /// Who says when an image was made, the most reliable first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimeSource {
+    /// A package descriptor: an artifact that refers to it.
+    Referrer,
     /// An annotation of the manifest or index.
     Annotation,
     /// The image's configuration.
@@ -156,6 +162,8 @@ impl LockedImage {
             created_from: None,
             chosen: String::new(),
             requires: Vec::new(),
+            declared: Vec::new(),
+            conflicts: Vec::new(),
             platforms: Vec::new(),
             artifacts: Vec::new(),
             source: None,
@@ -165,6 +173,12 @@ impl LockedImage {
     /// Reads the version by what a project says of the image; `None` when the tag does not fit any more.
     pub fn version_for(&self, image: &Image) -> Option<Value> {
         stale::locked_version(image, self)
+    }
+
+    /// Returns what its publisher declares: the other image, the text of a requirement, and whether that is what it does not go with.
+    pub fn declarations(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        let all = self.declared.iter().map(|line| (line, false)).chain(self.conflicts.iter().map(|line| (line, true)));
+        all.filter_map(|(line, is_conflict)| line.split_once(' ').map(|(name, text)| (name, text, is_conflict)))
     }
 
     /// Forgets how the entry was written, so that it is written anew. Whoever changes a field calls this.
@@ -192,8 +206,12 @@ impl LockedKind {
 }
 
 impl TimeSource {
-    const ALL: [(Self, &str); 3] =
-        [(Self::Annotation, "annotation"), (Self::Configuration, "config"), (Self::Observed, "observed")];
+    const ALL: [(Self, &str); 4] = [
+        (Self::Referrer, "referrer"),
+        (Self::Annotation, "annotation"),
+        (Self::Configuration, "config"),
+        (Self::Observed, "observed"),
+    ];
 
     /// Returns the word for it.
     pub fn as_str(self) -> &'static str {

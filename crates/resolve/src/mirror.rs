@@ -175,7 +175,7 @@ fn with_commas(range: &str) -> String {
     range.split("||").map(alternative).collect::<Vec<_>>().join("||")
 }
 
-/// A pattern for tags: `*` stands for any letters, `?` for one.
+/// A pattern for tags or repositories: `*` stands for any letters, `?` for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob(String);
 
@@ -188,7 +188,14 @@ impl Glob {
         (!text.is_empty() && is_short && text.bytes().all(is_allowed)).then(|| Self(text.to_owned()))
     }
 
-    /// Tells whether all of a tag matches.
+    /// Reads a pattern for repositories, as in `registry.example/shop/*`; `None` where none can match it.
+    pub fn of_repositories(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split(['/', ':']).collect();
+        let is_short = text.len() <= 2 * TAG_MAX_BYTES;
+        (is_short && parts.into_iter().all(|part| Self::parse(part).is_some())).then(|| Self(text.to_owned()))
+    }
+
+    /// Tells whether all of a tag, or of a repository, matches.
     pub fn matches(&self, tag: &str) -> bool {
         let (pattern, tag) = (self.0.as_bytes(), tag.as_bytes());
         let (mut at, mut place) = (0, 0);

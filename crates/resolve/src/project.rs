@@ -8,11 +8,13 @@
 mod document;
 mod edit;
 mod error;
+mod groups;
 mod keys;
 pub(crate) mod mirror;
 mod read;
 mod schema;
 mod text;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,12 +25,15 @@ use oci::{Platform, RegistryReference};
 use crate::requirement::Requirement;
 use crate::scheme::Scheme;
 use crate::template::{Template, VERSION_AXIS};
+use crate::value::Value;
 
 pub use edit::{Addition, EditError, ProjectFile};
 pub use error::ProjectError;
 pub(crate) use error::excerpt;
+pub use groups::Groups;
 pub use schema::json_schema;
 pub use text::quoted;
+pub use verify::{Role, Verify};
 
 /// Name of the file.
 pub const FILE_NAME: &str = "Supercargo.toml";
@@ -145,6 +150,8 @@ pub struct Policy {
     pub yanked: Marked,
     /// What to do about versions that are no longer supported.
     pub eol: Marked,
+    /// What has to be attached to images.
+    pub verify: Vec<Verify>,
 }
 
 impl Default for Policy {
@@ -155,6 +162,7 @@ impl Default for Policy {
             moved_tags: MovedTags::default(),
             yanked: Marked::Deny,
             eol: Marked::Warn,
+            verify: Vec::new(),
         }
     }
 }
@@ -256,6 +264,13 @@ impl Project {
         let mirrors = self.mirrors.get(repository.host.as_str()).into_iter().flatten();
         // That each is the beginning of a reference was seen when the project was read.
         mirrors.filter_map(|mirror| format!("{mirror}/{}", repository.repository).parse().ok()).collect()
+    }
+
+    /// Tells whether an edge of the project says what a version of an image needs of another image.
+    pub(crate) fn decides(&self, name: &str, version: &Value, other: &str) -> bool {
+        let decides =
+            |edge: &Edge| edge.image == name && edge.requires.contains_key(other) && edge.version.matches(version);
+        self.edges.iter().any(decides)
     }
 
     /// Returns the platforms that an image must be there for; none means whatever it is there for.

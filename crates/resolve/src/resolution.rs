@@ -11,6 +11,7 @@
 //! only of candidates that would be chosen. A candidate of which nothing is known is taken to be good. So the first solution in
 //! which everything is known is the best one there is, and a contradiction found on the way rests on facts alone.
 
+mod declared;
 mod outcome;
 mod problem;
 
@@ -86,6 +87,12 @@ pub struct Facts {
     pub superseded_by: Option<String>,
     /// What it needs of others: a repository and the text of a requirement.
     pub requires: Vec<(RegistryReference, String)>,
+    /// What of others it does not go with, in the same form.
+    pub conflicts: Vec<(RegistryReference, String)>,
+    /// Why a rule of the project does not accept it.
+    pub unaccepted: Option<String>,
+    /// What of all that cannot be read, each in a sentence.
+    pub unreadable: Vec<String>,
     /// Why it cannot be taken at all: its tag is gone, or its manifest.
     pub unusable: Option<String>,
 }

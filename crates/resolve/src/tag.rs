@@ -1,5 +1,6 @@
 //! The tags of a repository, read together.
 
+mod floating;
 mod habits;
 mod outline;
 mod token;
@@ -11,6 +12,7 @@ use std::fmt;
 use oci::Tag;
 
 use crate::version::{Stage, Version};
+pub use floating::may_name;
 use habits::Habits;
 use outline::{Outline, Part, outline};
 use token::{Token, tokens};

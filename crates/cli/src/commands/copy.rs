@@ -10,6 +10,7 @@ use ops::copy::{CopyRequest, read_list};
 use ops::{Destination, OpsError};
 
 use super::copying::{self, CopySwitches};
+use super::groups::{self, GroupArguments};
 use super::reference;
 use crate::session::Session;
 
@@ -47,6 +48,9 @@ pub(crate) struct CopyArguments {
     from_file: Option<PathBuf>,
 
     #[command(flatten)]
+    groups: GroupArguments,
+
+    #[command(flatten)]
     switches: CopySwitches,
 }
 
@@ -58,8 +62,10 @@ impl CopyArguments {
                 return Err(OpsError::usage("a project is copied as it is locked: by digest", help).into());
             }
             let destination = destination.parse::<Destination>()?;
-            return copying::run_project("copy", session, &self.switches, destination, None).await;
+            return copying::run_project("copy", session, &self.switches, &self.groups.groups(), destination, None)
+                .await;
         }
+        groups::refuse_without_project(&self.groups)?;
         let request = CopyRequest { pairs: self.pairs()?, all_tags: self.all_tags, ..CopyRequest::default() };
         copying::run("copy", session, &self.switches, request).await
     }

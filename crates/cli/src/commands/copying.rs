@@ -7,6 +7,7 @@ use oci::{Digest, Tag};
 use ops::copy::CopyRequest;
 use ops::relocate::{Mapping, RelocateRequest};
 use ops::resolve::lock::Lock;
+use ops::resolve::project::Groups;
 use ops::{CopyOptions, CopyReport, Destination, OpsError, RouteReport};
 use serde::Serialize;
 
@@ -86,15 +87,16 @@ pub(super) async fn run(
     print(command, session, report, switches.dry_run)
 }
 
-/// Copies a project as it is locked, or says what would be copied, and prints where each image is then.
+/// Copies the images of a project in some groups as they are locked, or says what would be copied, and prints where each image is then.
 pub(super) async fn run_project(
     command: &'static str,
     session: &Session,
     switches: &CopySwitches,
+    groups: &Groups,
     destination: Destination,
     since: Option<Lock>,
 ) -> Result<()> {
-    let open = locking::current(session, switches.dry_run).await?;
+    let open = locking::current(session, switches.dry_run).await?.narrowed(groups)?;
     let request = RelocateRequest {
         destination,
         platforms: session.settings.platforms.clone(),

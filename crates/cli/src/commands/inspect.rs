@@ -3,6 +3,7 @@
 mod base;
 mod identity;
 mod life;
+mod package;
 mod sheet;
 
 use anyhow::Result;

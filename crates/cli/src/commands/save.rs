@@ -8,6 +8,7 @@ use ops::OpsError;
 use ops::diff::LockSource;
 
 use super::copying::{self, CopySwitches};
+use super::groups::{self, GroupArguments};
 use super::reference;
 use crate::session::Session;
 
@@ -34,6 +35,9 @@ pub(crate) struct SaveArguments {
     since: Option<String>,
 
     #[command(flatten)]
+    groups: GroupArguments,
+
+    #[command(flatten)]
     switches: CopySwitches,
 }
 
@@ -42,6 +46,7 @@ impl SaveArguments {
         if self.images.is_empty() {
             return self.run_project(session).await;
         }
+        groups::refuse_without_project(&self.groups)?;
         let sources = self.images.iter().map(|image| reference(image)).collect::<Result<Vec<_>>>()?;
         let request = ops::archive::save(self.file, sources)?;
         copying::run("save", session, &self.switches, request).await
@@ -56,6 +61,6 @@ impl SaveArguments {
             return Err(OpsError::usage("--since goes with whole images: narrowed ones are new content", None).into());
         }
         let destination = ops::archive::new_archive(self.file)?;
-        copying::run_project("save", session, &self.switches, destination, since).await
+        copying::run_project("save", session, &self.switches, &self.groups.groups(), destination, since).await
     }
 }

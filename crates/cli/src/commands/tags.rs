@@ -12,6 +12,9 @@ use crate::session::Session;
 
 /// List the tags of a repository
 ///
+/// With --explain the registry is asked what tags that move name, at most 64 tags in all: the one whose digest an exact version has
+/// too is shown beside it. No manifest is read for that.
+///
 /// Tags that tools make to attach something (sha256-….sig, fallback tags) are left out unless --attachments is given.
 ///
 /// Example: supercargo tags docker.io/library/postgres --explain
@@ -33,13 +36,17 @@ pub(crate) struct TagsArguments {
 impl TagsArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let request = TagsRequest { repository: reference(&self.repository)?, explain: self.explain };
-        let TagsReport { location, mut tags, attachments, readings } =
+        let TagsReport { location, mut tags, attachments, readings, unasked } =
             ops::tags::tags(&session.context, &request).await?;
         if self.attachments {
             tags.extend(attachments);
         } else if !attachments.is_empty() {
             let left_out = count(attachments.len(), "attachment tag");
             session.printer.note(&format!("{left_out} left out; --attachments lists them too"));
+        }
+        if unasked > 0 {
+            let (unasked, most) = (count(unasked, "moving tag"), ops::tags::TAGS_ASKED_MAX);
+            session.printer.note(&format!("{unasked} not looked up; {most} tags are asked what they name"));
         }
         let tags =
             tags.into_iter().map(|tag| TagShape { read: readings.get(&tag).map(ReadingShape::of), tag }).collect();
@@ -68,13 +75,19 @@ struct ReadingShape {
     version: Option<String>,
     track: Option<String>,
     update: Option<Tag>,
+    same_as: Option<Tag>,
 }
 
 impl ReadingShape {
     fn of(reading: &TagReading) -> Self {
-        let TagReading { kind, version, track, update } = reading.clone();
-        Self { kind, version, track, update }
+        let TagReading { kind, version, track, update, same_as } = reading.clone();
+        Self { kind, version, track, update, same_as }
     }
+}
+
+/// Returns the columns that are shown.
+fn columns<'a>(all: &[&'a str], is_shown: impl Fn(usize) -> bool) -> Vec<&'a str> {
+    all.iter().enumerate().filter(|(column, _)| is_shown(*column)).map(|(_, text)| *text).collect()
 }
 
 impl Document for TagsDocument {
@@ -83,7 +96,11 @@ impl Document for TagsDocument {
     }
 
     fn text(&self, text: &mut Text) {
-        let mut table = Table::new(&["TAG", "KIND", "VERSION", "UPDATE", "TRACK"]);
+        let is_named = |tag: &TagShape| tag.read.as_ref().is_some_and(|read| read.same_as.is_some());
+        let has_names = self.tags.iter().any(is_named);
+        let header = ["TAG", "KIND", "VERSION", "SAME AS", "UPDATE", "TRACK"];
+        let shown = |column: usize| has_names || header[column] != "SAME AS";
+        let mut table = Table::new(&columns(&header, shown));
         for TagShape { tag, read } in &self.tags {
             let Some(read) = read else {
                 text.line(format_args!("{tag}"));
@@ -91,7 +108,10 @@ impl Document for TagsDocument {
             };
             let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
             let (version, track) = (or_dash(read.version.as_deref()), or_dash(read.track.as_deref()));
-            table.row([tag.as_str(), &read.kind, &version, &or_dash(read.update.as_ref().map(Tag::as_str)), &track]);
+            let tag_or_dash = |tag: &Option<Tag>| or_dash(tag.as_ref().map(Tag::as_str));
+            let (same_as, update) = (tag_or_dash(&read.same_as), tag_or_dash(&read.update));
+            let row = [tag.as_str(), &read.kind, &version, &same_as, &update, &track];
+            table.row(columns(&row, shown));
         }
         text.table(&table);
     }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use oci::{Reference, Selector};
 use ops::project::OpenProject;
+use ops::resolve::project::Groups;
 use ops::sources::vendor_directory;
 use ops::{Destination, OpsError};
 
@@ -42,7 +43,8 @@ impl VendorArguments {
         let usual = vendor_directory(&open);
         let path = self.layout.unwrap_or_else(|| usual.clone());
         let place = Reference::Layout { path: path.clone(), selector: Selector::default() };
-        copying::run_project("vendor", session, &self.switches, Destination::Exactly(place), None).await?;
+        copying::run_project("vendor", session, &self.switches, &Groups::All, Destination::Exactly(place), None)
+            .await?;
         if !self.switches.dry_run && !is_same(&path, &usual) {
             session.printer.note(&format!(
                 "the other commands look in {}; let [project] say: vendor = \"{}\"",

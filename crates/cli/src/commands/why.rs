@@ -46,6 +46,7 @@ struct WhyDocument {
     asked: Vec<AskedShape>,
     needed_by: Vec<NeedShape>,
     needs: Vec<String>,
+    conflicts: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -58,6 +59,8 @@ struct AskedShape {
 struct NeedShape {
     name: String,
     what: String,
+    /// Whether the publisher of that image says so, and not the project.
+    declared: bool,
 }
 
 impl WhyDocument {
@@ -74,8 +77,9 @@ impl WhyDocument {
             created_from: image.created_from.map(ops::resolve::lock::TimeSource::as_str),
             file: file.to_owned(),
             asked: reason.asked.iter().map(|asked| AskedShape { what: asked.what.clone(), line: asked.line }).collect(),
-            needed_by: reason.needed_by.iter().cloned().map(|(name, what)| NeedShape { name, what }).collect(),
+            needed_by: needed_by(reason),
             needs: image.requires.clone(),
+            conflicts: image.conflicts.clone(),
         }
     }
 
@@ -94,6 +98,20 @@ impl WhyDocument {
     }
 }
 
+fn needed_by(reason: &Reason) -> Vec<NeedShape> {
+    let needed = reason.needed_by.iter().map(|need| NeedShape {
+        declared: reason.declared_by.contains(need),
+        name: need.0.clone(),
+        what: need.1.clone(),
+    });
+    let excluded = reason.conflicts_of.iter().map(|(name, what)| NeedShape {
+        declared: true,
+        name: name.clone(),
+        what: format!("other than {what}"),
+    });
+    needed.chain(excluded).collect()
+}
+
 impl Document for WhyDocument {
     fn command(&self) -> &'static str {
         "why"
@@ -105,13 +123,18 @@ impl Document for WhyDocument {
         for AskedShape { what, line } in &self.asked {
             text.line(format_args!("  asked:  {what}  ({}:{line})", self.file));
         }
-        for NeedShape { name, what } in &self.needed_by {
-            text.line(format_args!("  needed: by {name}, {what}"));
+        for NeedShape { name, what, declared } in &self.needed_by {
+            let by = if *declared { "  (declared by its publisher)" } else { "" };
+            text.line(format_args!("  needed: by {name}, {what}{by}"));
         }
         for need in &self.needs {
             text.line(format_args!("  needs:  {need}"));
         }
+        for conflict in &self.conflicts {
+            text.line(format_args!("  not with: {conflict}  (declared by its publisher)"));
+        }
         if let (Some(created), Some(from)) = (&self.created, self.created_from) {
+            let from = if from == "referrer" { "package descriptor" } else { from };
             text.line(format_args!("  made:   {created}, says its {from}"));
         }
     }

@@ -11,5 +11,6 @@ mod manifest;
 mod mark;
 mod media_type;
 mod names;
+mod package;
 mod platform;
 mod reference;

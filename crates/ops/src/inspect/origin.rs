@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use oci::annotation::{self, label_schema, plain};
-use oci::{ImageConfig, Platform, Timestamp};
+use oci::{Digest, ImageConfig, Package, Platform, Timestamp};
 
 use super::fact::{Evidence, Fact, Source};
 
@@ -75,6 +75,8 @@ pub(super) enum Words<'a> {
     Map(&'a BTreeMap<String, String>),
     /// Fields of a configuration.
     Fields(&'a ImageConfig),
+    /// A package descriptor, and the artifact that it is in.
+    Package(&'a Package, &'a Digest),
     /// One fact, by its name.
     Fact(&'static str, &'a str),
 }
@@ -100,6 +102,23 @@ impl Origin<'_> {
                 evidence => add(3, evidence, None, value),
             },
             Words::Fact(..) => {}
+            Words::Package(package, artifact) => {
+                let value = match keys.name {
+                    "title" => package.name.clone(),
+                    "version" => package.version.clone(),
+                    "licenses" => package.license.clone(),
+                    "vendor" => package.supplier.clone(),
+                    "source" => package.source.clone(),
+                    "created" => package.created.map(|created| created.to_string()),
+                    _ => None,
+                };
+                if let Some(value) = value {
+                    let source =
+                        Source { evidence: self.evidence, key: None, platform: None, artifact: Some(*artifact) };
+                    // It was written for the image as a whole, by whoever publishes it.
+                    said.push(((0, Evidence::Index), (value, source)));
+                }
+            }
             Words::Fields(config) => {
                 let (value, rank) = match keys.name {
                     // Every build writes it anew, while labels are those of the base unless somebody sets them.

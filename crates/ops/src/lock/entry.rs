@@ -6,6 +6,7 @@ use graph::{EdgeKind, Graph, NodeId, Space, WalkOptions};
 use oci::{Descriptor, Digest, Manifest, ManifestKind, Selector, Tag, Timestamp, View};
 use resolve::lock::{LockedArtifact, LockedImage, LockedKind, LockedPlatform, UNKNOWN_PLATFORM};
 use resolve::resolution::{Chosen, Question};
+use resolve::tag::may_name;
 use store::Store;
 use transfer::RootRequest;
 
@@ -46,7 +47,10 @@ pub(super) async fn entry(
     let roots = [RootRequest { selector, ..RootRequest::default() }];
     let cache = context.manifest_cache();
     let past = resolved.pasts.get(name).cloned().unwrap_or_default();
-    let aliases = aliases(&**store, resolved, name, &candidate.tag, &candidate.also, manifest.digest());
+    let precise = precise(&**store, resolved, name, chosen, manifest.digest()).await?;
+    let tag = precise.as_ref().map_or(&candidate.tag, |(tag, _)| tag);
+    let also: Vec<Tag> = candidate.also.iter().chain([&candidate.tag]).cloned().collect();
+    let aliases = aliases(&**store, resolved, name, tag, &also, manifest.digest());
     let closure = transfer::explore::closure_of(&**store, &roots, WalkOptions::default(), &*cache);
     let (aliases, closure) = futures_util::future::join(aliases, closure).await;
     let (aliases, closure) = (aliases?, closure?);
@@ -59,16 +63,18 @@ pub(super) async fn entry(
     let kind = if manifest.kind() == ManifestKind::Index { LockedKind::Index } else { LockedKind::Image };
     let mut locked = LockedImage::new(
         image.repository.clone(),
-        candidate.version.text().to_owned(),
-        candidate.tag.clone(),
+        precise.as_ref().map_or_else(|| candidate.version.text().to_owned(), |(_, version)| version.clone()),
+        tag.clone(),
         root.digest,
         kind,
     );
     locked.track = candidate.locked_track(image);
     locked.aliases = aliases;
-    locked.floating = candidate.is_floating;
+    locked.floating = candidate.is_floating && precise.is_none();
     locked.chosen.clone_from(&chosen.because);
     locked.requires.clone_from(&chosen.requires);
+    locked.declared.clone_from(&chosen.declared);
+    locked.conflicts.clone_from(&chosen.conflicts);
     locked.platforms = platforms(&closure.graph, &manifest);
     locked.artifacts = artifacts(&closure.graph, &root, &past);
     let first = locked.platforms.first().and_then(|platform| closure.graph.manifest(&platform.digest));
@@ -77,7 +83,7 @@ pub(super) async fn entry(
         Some(created) => Some(created),
         None => facts::created(context, &**store, &manifest).await?,
     };
-    let created = created.or_else(|| past.first_seen(&candidate.tag, &root.digest));
+    let created = created.or_else(|| past.first_seen(tag, &root.digest));
     if let Some((seconds, source)) = created {
         locked.created = Timestamp::from_seconds(seconds).map(|created| created.to_string());
         locked.created_from = locked.created.as_ref().map(|_| source);
@@ -89,6 +95,24 @@ pub(super) async fn entry(
         platform.on = on.to_string();
     }
     Ok(locked)
+}
+
+/// Returns the tag of an exact version, and the version, that names the same as a chosen tag that moves, of those that may.
+async fn precise(
+    store: &dyn Store,
+    resolved: &Resolved,
+    name: &str,
+    chosen: &Chosen,
+    digest: &Digest,
+) -> Result<Option<(Tag, String)>, OpsError> {
+    if !chosen.candidate.is_floating {
+        return Ok(None);
+    }
+    let precise = resolved.resolution.candidates(name).map(|candidates| &candidates.precise[..]).unwrap_or_default();
+    let past = &resolved.pasts.get(name).cloned().unwrap_or_default();
+    let asked = precise.iter().map(|(tag, _)| past.names(store, tag, digest));
+    let answers = futures_util::future::try_join_all(asked).await?;
+    Ok(precise.iter().zip(answers).find(|(_, is_same)| *is_same).map(|(precise, _)| precise.clone()))
 }
 
 /// Returns the other tags that name the same, of those that may.
@@ -113,19 +137,6 @@ async fn aliases(
     aliases.sort();
     aliases.dedup();
     Ok(aliases)
-}
-
-/// Tells whether a tag that moves may name a version: `1` and `1.76` for `1.76.0`, `1.76-alpine` for `1.76.0-alpine3.20`, `latest`.
-fn may_name(floating: &Tag, tag: &Tag) -> bool {
-    fn split(text: &str) -> (&str, &str) {
-        let text = text.strip_prefix('v').unwrap_or(text);
-        text.split_once('-').unwrap_or((text, ""))
-    }
-    let (short, long) = (split(floating.as_str()), split(tag.as_str()));
-    let begins = long.0.strip_prefix(short.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let is_variant = floating.as_str() == long.1;
-    let is_word = matches!(floating.as_str(), "latest" | "stable" | "lts") && long.1.is_empty();
-    is_word || is_variant || (begins && long.1.starts_with(short.1) && (short.1.is_empty() == long.1.is_empty()))
 }
 
 /// Returns the images below the root in the order of their platforms' names.
@@ -209,7 +220,7 @@ fn attested(graph: &Graph, id: &NodeId) -> Option<Digest> {
 }
 
 /// Returns what an artifact of a type is for.
-fn role(artifact_type: &str) -> &'static str {
+pub(crate) fn role(artifact_type: &str) -> &'static str {
     const ROLES: [(&str, &str); 12] = [
         ("lifecycle", "lifecycle"),
         ("sigstore.bundle", "signature"),

@@ -110,6 +110,8 @@ fn image(entry: &Entry<'_>) -> Result<LockedImage> {
         source.and_then(|source| TimeSource::ALL.iter().find(|(_, word)| *word == source).map(|(source, _)| *source));
     image.chosen = entry.optional("chosen")?.unwrap_or_default();
     image.requires = entry.list("requires")?;
+    image.declared = entry.list("declared")?;
+    image.conflicts = entry.list("conflicts")?;
     for table in entry.tables("platform") {
         image.platforms.push(LockedPlatform {
             on: table.required("on")?,

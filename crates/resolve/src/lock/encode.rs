@@ -57,9 +57,12 @@ pub(super) fn fields(image: &LockedImage) -> String {
         line("created-from", &quoted(source.as_str()));
     }
     line("chosen", &quoted(&image.chosen));
-    if !image.requires.is_empty() {
-        let requires: Vec<String> = image.requires.iter().map(|need| quoted(need)).collect();
-        line("requires", &format!("[{}]", requires.join(", ")));
+    for (key, needs) in [("requires", &image.requires), ("declared", &image.declared), ("conflicts", &image.conflicts)]
+    {
+        let needs: Vec<String> = needs.iter().map(|need| quoted(need)).collect();
+        if !needs.is_empty() {
+            line(key, &format!("[{}]", needs.join(", ")));
+        }
     }
     for platform in &image.platforms {
         let mut line = |key: &str, value: &dyn Display| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use oci::Platform;
+use oci::{Platform, Tag};
 
 use super::{Lock, LockedImage, LockedKind};
 use crate::project::{Image, Needed, Project};
@@ -83,8 +83,30 @@ impl Lock {
         let extra = self.images.keys().filter(|name| !project.images.contains_key(*name));
         reasons.extend(extra.map(|name| Stale::Extra { name: name.clone() }));
         reasons.extend(broken_edges(project, &versions));
+        reasons.extend(self.broken_declarations(project, &versions));
         reasons.sort();
         reasons.dedup_by(|next, kept| next.name() == kept.name());
+        reasons
+    }
+}
+
+impl Lock {
+    /// Returns what publishers have declared of locked images and does not hold, as after a merge of two locks.
+    fn broken_declarations(&self, project: &Project, versions: &BTreeMap<&str, Value>) -> Vec<Stale> {
+        let mut reasons = Vec::new();
+        for (name, locked) in &self.images {
+            let Some(version) = versions.get(name.as_str()) else { continue };
+            for (other, text, is_conflict) in locked.declarations() {
+                let (Some(image), Some(found)) = (project.images.get(other), versions.get(other)) else { continue };
+                let requirement = Requirement::parse(text, &image.scheme).ok();
+                let holds = requirement.is_none_or(|requirement| requirement.matches(found) != is_conflict);
+                if !holds && !project.decides(name, version, other) {
+                    let verb = if is_conflict { "does not go with" } else { "needs" };
+                    let reason = format!("{verb} {other} {text}, which is locked at {found}");
+                    reasons.push(Stale::Refused { name: name.clone(), reason });
+                }
+            }
+        }
         reasons
     }
 }
@@ -110,11 +132,18 @@ fn refusal(project: &Project, image: &Image, locked: &LockedImage) -> Result<Val
 
 pub(super) fn locked_version(image: &Image, locked: &LockedImage) -> Option<Value> {
     if let Some(template) = &image.template {
-        let mut axes = template.read(locked.tag.as_str(), |axis| image.scheme_of(axis))?;
-        let version = axes.remove(VERSION_AXIS);
-        let is_wanted =
-            axes.iter().all(|(name, value)| image.axes.get(name).is_none_or(|axis| axis.requirement.matches(value)));
-        return if is_wanted { version.or_else(|| Scheme::Opaque.read(locked.tag.as_str())) } else { None };
+        let read = |tag: &Tag| {
+            let mut axes = template.read(tag.as_str(), |axis| image.scheme_of(axis))?;
+            let version = axes.remove(VERSION_AXIS);
+            let is_wanted = axes
+                .iter()
+                .all(|(name, value)| image.axes.get(name).is_none_or(|axis| axis.requirement.matches(value)));
+            if is_wanted { version.or_else(|| Scheme::Opaque.read(tag.as_str())) } else { None }
+        };
+        // A tag that moves is locked as the exact version that it named, with itself among the aliases.
+        let has_moving_tag = !template.axes().any(|axis| axis == VERSION_AXIS);
+        let moving = || locked.aliases.iter().filter(|_| has_moving_tag).find_map(&read);
+        return read(&locked.tag).or_else(moving);
     }
     let fits = match &image.variant {
         Some(variant) => same_variant(&locked.track, variant) || image.scheme != Scheme::default(),

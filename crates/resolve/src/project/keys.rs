@@ -105,6 +105,16 @@ const POLICY: &[Key] = &[
     ),
     key("yanked", Shape::Choice(MARKED), "What to do about versions that were withdrawn; `deny`."),
     key("eol", Shape::Choice(MARKED), "What to do about versions that are no longer supported; `warn`."),
+    key("verify", Shape::List(VERIFY), "What has to be attached to an image for it to be chosen."),
+];
+
+pub(super) const VERIFY: &[Key] = &[
+    key("match", Shape::Text, "The repositories: `registry.example/shop/*`; all. `*` stands for any letters."),
+    required(
+        "require",
+        Shape::Texts,
+        "What has to be there: `signature`, `sbom`, `attestation`. Only that it is there is looked at.",
+    ),
 ];
 
 const IMAGE: &[Key] = &[

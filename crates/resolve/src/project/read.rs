@@ -93,6 +93,7 @@ fn policy(table: &Table<'_>) -> Result<Policy> {
         }),
         yanked: table.text("yanked").map_or(default.yanked, |text| marked(text.text)),
         eol: table.text("eol").map_or(default.eol, |text| marked(text.text)),
+        verify: table.list("verify", keys::VERIFY)?.iter().map(super::verify::verify).collect::<Result<_>>()?,
     })
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::declared::{Declared, declared};
 use super::problem::Built;
 use super::{Facts, Question, Resolution};
 use crate::candidates::Candidate;
-use crate::project::Needed;
+use crate::project::{Image, Needed};
 use crate::requirement::Requirement;
 use crate::solve::{CandidateId, ChosenBecause, PackageId, Problem, Solution, Standing, candidates};
 
@@ -32,6 +33,10 @@ pub struct Chosen {
     pub because: String,
     /// What it needs of other images, as `NAME REQUIREMENT`.
     pub requires: Vec<String>,
+    /// What of that its publisher declares.
+    pub declared: Vec<String>,
+    /// What of other images it does not go with, as `NAME REQUIREMENT`; its publisher declares that.
+    pub conflicts: Vec<String>,
     /// What is known of it. Nothing was asked about one that is kept.
     pub facts: Option<Facts>,
 }
@@ -61,11 +66,14 @@ impl Outcome {
             };
             let is_kept = built.is_kept(choice.package, choice.candidate);
             let question = Question { image: name.clone(), tag: candidate.tag.clone() };
+            let (declared, conflicts) = declarations(resolution, &question, candidate);
             let entry = Chosen {
                 candidate: candidate.clone(),
                 is_kept,
                 because: because(resolution, &built, name, choice.because, is_kept),
-                requires: requires(resolution, name, candidate),
+                requires: requires(resolution, name, candidate, &declared),
+                declared,
+                conflicts,
                 facts: resolution.facts.get(&question).cloned(),
             };
             chosen.insert(name.clone(), entry);
@@ -109,9 +117,21 @@ impl Outcome {
             if let Some(other) = &facts.superseded_by {
                 warn(name, format!("{version} is superseded by {other}"));
             }
+            for what in &facts.unreadable {
+                warn(name, format!("{version}: {what}"));
+            }
             for (repository, requirement) in &facts.requires {
-                if !resolution.project.images.values().any(|image| image.repository == *repository) {
-                    warn(name, format!("{version} needs {repository} {requirement}, which is not part of the project"));
+                let mut images = resolution.project.images.values().filter(|image| image.repository == *repository);
+                let is_unread = |image: &Image| Requirement::parse(requirement, &image.scheme).is_err();
+                match images.next() {
+                    None => {
+                        let what = format!("{repository} {requirement}");
+                        warn(name, format!("{version} needs {what}, which is not part of the project"));
+                    }
+                    Some(image) if is_unread(image) || images.any(is_unread) => {
+                        warn(name, format!("{version} needs {repository} `{requirement}`, which cannot be read"));
+                    }
+                    Some(_) => {}
                 }
             }
         }
@@ -140,7 +160,7 @@ fn because(resolution: &Resolution, built: &Built, name: &str, because: ChosenBe
 }
 
 /// Returns what a candidate needs of other images of the project.
-fn requires(resolution: &Resolution, name: &str, candidate: &Candidate) -> Vec<String> {
+fn requires(resolution: &Resolution, name: &str, candidate: &Candidate, declared: &[String]) -> Vec<String> {
     let project = &resolution.project;
     let same = || Requirement::exactly(&candidate.version).to_string();
     let mut needs: Vec<String> = Vec::new();
@@ -156,12 +176,22 @@ fn requires(resolution: &Resolution, name: &str, candidate: &Candidate) -> Vec<S
             needs.push(format!("{other} {needed}"));
         }
     }
-    let question = Question { image: name.to_owned(), tag: candidate.tag.clone() };
-    for (repository, requirement) in resolution.facts.get(&question).into_iter().flat_map(|facts| &facts.requires) {
-        let images = project.images.iter().filter(|(_, image)| image.repository == *repository);
-        needs.extend(images.map(|(other, _)| format!("{other} {requirement}")));
-    }
+    needs.extend_from_slice(declared);
     needs.sort();
     needs.dedup();
     needs
+}
+
+/// Returns what the publisher of a candidate declares: what it needs, and what it does not go with.
+fn declarations(resolution: &Resolution, question: &Question, candidate: &Candidate) -> (Vec<String>, Vec<String>) {
+    let Some(facts) = resolution.facts.get(question) else { return Default::default() };
+    let declared = declared(&resolution.project, &question.image, &candidate.version, facts);
+    let lines = |is_conflict: bool| {
+        let mut lines: Vec<String> =
+            declared.iter().filter(|one| one.is_conflict == is_conflict).map(Declared::locked).collect();
+        lines.sort();
+        lines.dedup();
+        lines
+    };
+    (lines(false), lines(true))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use oci::Platform;
 
+use super::declared::{self, Declared};
 use super::{Facts, Question, Resolution, ResolutionError, Update};
 use crate::candidates::Candidate;
 use crate::project::{Image, Marked, Needed, Prerelease};
@@ -59,12 +60,20 @@ impl Built {
             {
                 self.refuse(package, candidate, reason);
             }
-            for (repository, text) in &facts.requires {
-                for (other, needed) in required_images(resolution, repository, text) {
-                    if let Some((other, allowed)) = self.allowed(resolution, &other, |it| is_wanted(&needed, it)) {
-                        self.require(resolution, package, place, other, allowed, &Arc::from(text.as_str()));
-                    }
-                }
+            let declared = declared::declared(&resolution.project, &question.image, &versions[place].version, facts);
+            self.declare(resolution, package, place, &declared);
+        }
+    }
+
+    /// Adds what the publisher of a candidate declares.
+    fn declare(&mut self, resolution: &Resolution, package: PackageId, place: usize, declared: &[Declared]) {
+        for declared in declared {
+            // A tag that moves is not known to be what a publisher excludes.
+            let allows = |it: &Candidate| {
+                if declared.is_conflict { declared.allows(&it.version) } else { is_wanted(&declared.requirement, it) }
+            };
+            if let Some((other, allowed)) = self.allowed(resolution, &declared.other, allows) {
+                self.require(resolution, package, place, other, allowed, &Arc::from(declared.why()));
             }
         }
     }
@@ -189,6 +198,18 @@ impl Built {
                     self.add_edge(resolution, number, other, &edge.version, needed, &why);
                 }
             }
+            self.add_locked_declarations(resolution, number);
+        }
+    }
+
+    /// Adds what the publisher of a version that stays has declared when it was locked: nothing is asked about it now.
+    fn add_locked_declarations(&mut self, resolution: &Resolution, number: usize) {
+        let (name, package) = (self.names[number].clone(), PackageId(u32::try_from(number).unwrap_or(u32::MAX)));
+        let Some(place) = self.kept.get(&package).map(|kept| kept.0 as usize) else { return };
+        let version = &resolution.candidates[&name].versions[place].version;
+        if let Some(locked) = resolution.lock.images.get(&name) {
+            let declared = declared::locked(&resolution.project, &name, version, locked);
+            self.declare(resolution, package, place, &declared);
         }
     }
 
@@ -294,20 +315,6 @@ fn priority(resolution: &Resolution, name: &str, kept: Option<CandidateId>) -> u
     }
 }
 
-/// Returns the images of the project that are in a repository, with what is required of each.
-fn required_images(
-    resolution: &Resolution,
-    repository: &oci::RegistryReference,
-    text: &str,
-) -> Vec<(String, Requirement)> {
-    let images = resolution.project.images.iter().filter(|(_, image)| image.repository == *repository);
-    let requirement = |(name, image): (&String, &Image)| {
-        // What a publisher has written and nobody can read holds for no version.
-        Some((name.clone(), Requirement::parse(text, &image.scheme).ok()?))
-    };
-    images.filter_map(requirement).collect()
-}
-
 fn refuse_prerelease(image: &Image, mode: Prerelease, has_release: bool, candidate: &Candidate) -> Option<Reason> {
     let is_asked_for = || image.version.names_prereleases_of(&candidate.version);
     if !candidate.version.is_prerelease() || mode == Prerelease::Allow || is_asked_for() {
@@ -334,6 +341,9 @@ fn refuse(resolution: &Resolution, image: &Image, facts: &Facts) -> Option<Reaso
         .collect();
     if !missing.is_empty() {
         return reason(ReasonKind::NotOnPlatform, format!("it is not there for {}", missing.join(" and ")));
+    }
+    if let Some(why) = &facts.unaccepted {
+        return reason(ReasonKind::Policy, why.clone());
     }
     let policy = &resolution.project.policy;
     if let (Some(why), Marked::Deny) = (&facts.yanked, policy.yanked) {

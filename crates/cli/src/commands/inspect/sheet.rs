@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::base::{self, BaseShape};
 use super::identity::{self, FactShape};
 use super::life::{self, LifeCycleShape};
+use super::package::{self, PackageShape};
 use crate::commands::describe::{Pointer, kind, pinned};
 use crate::printer::{ByteSize, Document, Table, Text};
 
@@ -26,6 +27,8 @@ pub(super) struct Sheet<'a> {
     identity: Vec<FactShape>,
     unstated: Vec<&'static str>,
     life_cycle: LifeCycleShape,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    package: Option<PackageShape>,
     images: Vec<ImageShape>,
     #[serde(skip_serializing_if = "is_zero")]
     configs_unread: usize,
@@ -90,6 +93,7 @@ impl<'a> Sheet<'a> {
             identity: report.identity.iter().map(FactShape::new).collect(),
             unstated: report.unstated.clone(),
             life_cycle: LifeCycleShape::new(&report.life_cycle),
+            package: report.package.as_ref().map(PackageShape::new),
             images: report.images.iter().map(|image| ImageShape::new(image, is_index)).collect(),
             configs_unread: report.configs_unread,
             attached: attached.collect(),
@@ -121,6 +125,9 @@ impl<'a> Sheet<'a> {
             identity::rows(&mut table, fact, images);
         }
         base::rows(&mut table, &report.images);
+        if let Some(package) = &report.package {
+            package::rows(&mut table, package);
+        }
         if !self.unstated.is_empty() {
             table.row(["unstated", "", &self.unstated.join(", ")]);
         }
