@@ -1,5 +1,6 @@
 //! Brings the lock up to date, or tells whether it is.
 
+mod base;
 mod entry;
 mod fresh;
 mod from;
@@ -11,6 +12,7 @@ use resolve::lock::{Change, ImageChange, Lock, LockedImage, Stale};
 use resolve::project::MovedTags;
 use resolve::resolution::{Chosen, Question, ResolutionOptions, Update};
 
+pub(crate) use base::Bases;
 pub(crate) use entry::{artifacts, platforms, role};
 pub use fresh::{Current, current};
 pub use from::lock_from;
@@ -85,7 +87,7 @@ pub async fn lock(context: &Context, open: &OpenProject, request: &LockRequest) 
         return from::lock_offline(context, open, request).await;
     }
     let resolved = resolve(context, open, options.clone()).await?;
-    finish(context, open, &resolved, request.dry_run).await
+    finish(context, open, &resolved, Bases::Proven, request.dry_run).await
 }
 
 /// Checks that the lock may be another one afterwards.
@@ -101,6 +103,7 @@ pub(crate) async fn finish(
     context: &Context,
     open: &OpenProject,
     resolved: &Resolved,
+    bases: Bases,
     dry_run: bool,
 ) -> Result<LockReport, OpsError> {
     let mut warnings = resolved.warnings.clone();
@@ -117,7 +120,7 @@ pub(crate) async fn finish(
         }
     }
     let entries = wanted.into_iter().map(|(name, chosen)| async move {
-        Ok::<_, OpsError>((name.clone(), entry::entry(context, open, resolved, name, chosen).await?))
+        Ok::<_, OpsError>((name.clone(), entry::entry(context, open, resolved, name, chosen, bases).await?))
     });
     let entries: Vec<_> = stream::iter(entries).buffer_unordered(ENTRIES_AT_ONCE).try_collect().await?;
     lock.images.extend(entries);

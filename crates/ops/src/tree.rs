@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use resolve::lock::LockedImage;
+use resolve::lock::{LockedBase, LockedImage, LockedPlatform};
 use resolve::project::Needed;
 
 use crate::error::OpsError;
@@ -98,6 +98,19 @@ pub fn needs(open: &OpenProject) -> BTreeMap<String, Vec<(String, String)>> {
     let split = |need: &String| need.split_once(' ').map(|(name, what)| (name.to_owned(), what.to_owned()));
     let images = open.lock.images.iter();
     images.map(|(name, locked)| (name.clone(), locked.requires.iter().filter_map(split).collect())).collect()
+}
+
+/// Returns the bases that are locked of an image, each once with the images for single platforms that it is the base of, in their order.
+pub fn bases(image: &LockedImage) -> Vec<(&LockedBase, Vec<&LockedPlatform>)> {
+    let mut bases: Vec<(&LockedBase, Vec<&LockedPlatform>)> = Vec::new();
+    for platform in &image.platforms {
+        let Some(base) = &platform.base else { continue };
+        match bases.iter_mut().find(|(known, _)| *known == base) {
+            Some((_, platforms)) => platforms.push(platform),
+            None => bases.push((base, vec![platform])),
+        }
+    }
+    bases
 }
 
 fn line(text: &str, place: usize) -> usize {

@@ -116,6 +116,29 @@ pub struct LockedPlatform {
     pub layers: Vec<Digest>,
     /// Bytes of configuration and layers together.
     pub bytes: u64,
+    /// On what it was built, where that is proven.
+    pub base: Option<LockedBase>,
+}
+
+/// The base of an image as it is locked. It says so itself, and its layers show it: what one machine has seen before, and another has
+/// not, is no part of a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockedBase {
+    /// The repository that the image names. Its selector is empty.
+    pub repository: RegistryReference,
+    /// The tag that the image names.
+    pub tag: Option<Tag>,
+    /// The manifest of the base, or the index that it is in, as the image names it.
+    pub digest: Digest,
+    /// How many of the lowest layers are the base's.
+    pub layers: u64,
+    /// What shows it: [`LockedBase::CONFIRMED`].
+    pub proof: String,
+}
+
+impl LockedBase {
+    /// The proof that an annotation names the base and that the layers of the base are the lowest of the image.
+    pub const CONFIRMED: &str = "annotation+prefix";
 }
 
 /// An artifact that is attached to a locked image.

@@ -14,7 +14,8 @@ use crate::session::Session;
 
 /// Show what is locked and what needs what
 ///
-/// A lock that is not up to date is brought up to date first; otherwise no registry is asked.
+/// A lock that is not up to date is brought up to date first; otherwise no registry is asked. It holds a base where an image says on
+/// what it was built, in a registry of the project, and the layers confirm it.
 ///
 /// Example: supercargo tree --artifacts
 #[derive(Args, Debug)]
@@ -26,6 +27,10 @@ pub(crate) struct TreeArguments {
     /// Show what is attached to the images
     #[arg(long)]
     artifacts: bool,
+
+    /// Show on what the images were built, as far as the lock has it
+    #[arg(long)]
+    bases: bool,
 }
 
 impl TreeArguments {
@@ -45,6 +50,7 @@ impl TreeArguments {
             images: images.collect(),
             invert: self.invert,
             artifacts: self.artifacts,
+            bases: self.bases,
         };
         session.print(&document)
     }
@@ -60,6 +66,8 @@ struct TreeDocument {
     invert: Option<String>,
     #[serde(skip)]
     artifacts: bool,
+    #[serde(skip)]
+    bases: bool,
 }
 
 fn values<S: serde::Serializer>(images: &BTreeMap<String, ImageShape>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -77,6 +85,7 @@ struct ImageShape {
     needs: Vec<NeedShape>,
     needed_by: Vec<NeedShape>,
     artifacts: Vec<ArtifactShape>,
+    bases: Vec<BaseShape>,
 }
 
 #[derive(Clone, Serialize)]
@@ -91,6 +100,32 @@ struct ArtifactShape {
     artifact_type: String,
     subject: Digest,
     digest: Digest,
+}
+
+/// A base, and the platforms of which it is the base.
+#[derive(Clone, Serialize)]
+struct BaseShape {
+    platforms: Vec<String>,
+    repository: String,
+    tag: Option<String>,
+    digest: Digest,
+    layers: u64,
+    proof: String,
+}
+
+impl BaseShape {
+    /// Lists the bases of an image, each once, in the order of the platforms.
+    fn of(image: &LockedImage) -> Vec<Self> {
+        let bases = ops::tree::bases(image).into_iter().map(|(base, platforms)| Self {
+            platforms: platforms.iter().map(|platform| platform.on.clone()).collect(),
+            repository: base.repository.to_string(),
+            tag: base.tag.as_ref().map(ToString::to_string),
+            digest: base.digest,
+            layers: base.layers,
+            proof: base.proof.clone(),
+        });
+        bases.collect()
+    }
 }
 
 impl ImageShape {
@@ -111,6 +146,32 @@ impl ImageShape {
             needs,
             needed_by,
             artifacts: image.artifacts.iter().map(artifact).collect(),
+            bases: BaseShape::of(image),
+        }
+    }
+}
+
+impl ImageShape {
+    /// Writes on what the image was built. The platforms are named where not all have the same base.
+    fn base_lines(&self, text: &mut Text, indent: &str) {
+        for base in &self.bases {
+            let BaseShape { platforms, repository, tag, digest, layers, .. } = base;
+            let tag = tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
+            let layers = count(usize::try_from(*layers).unwrap_or(usize::MAX), "layer");
+            let of = match platforms.len() {
+                all if all == self.platforms.len() => String::new(),
+                _ => format!(" ({})", platforms.join(", ")),
+            };
+            text.line(format_args!("{indent}on {repository}{tag}  {}  {layers}{of}", short(digest)));
+        }
+        let known: usize = self.bases.iter().map(|base| base.platforms.len()).sum();
+        if known < self.platforms.len() {
+            let of = if known == 0 {
+                String::new()
+            } else {
+                format!(" ({} more)", count(self.platforms.len() - known, "platform"))
+            };
+            text.line(format_args!("{indent}on a base that is not locked{of}"));
         }
     }
 }
@@ -137,6 +198,9 @@ impl TreeDocument {
                     short(&artifact.digest)
                 ));
             }
+        }
+        if self.bases {
+            image.base_lines(text, &deeper);
         }
         let below = if self.invert.is_some() { &image.needed_by } else { &image.needs };
         for need in below {

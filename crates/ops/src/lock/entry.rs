@@ -10,6 +10,7 @@ use resolve::tag::may_name;
 use store::Store;
 use transfer::RootRequest;
 
+use super::base::{self, Bases};
 use crate::context::Context;
 use crate::error::OpsError;
 use crate::facts;
@@ -30,6 +31,7 @@ pub(super) async fn entry(
     resolved: &Resolved,
     name: &str,
     chosen: &Chosen,
+    bases: Bases,
 ) -> Result<LockedImage, OpsError> {
     let candidate = &chosen.candidate;
     let question = Question { image: name.to_owned(), tag: candidate.tag.clone() };
@@ -93,6 +95,9 @@ pub(super) async fn entry(
         && let Some(on) = facts::config(&**store, first).await?.and_then(|config| config.platform())
     {
         platform.on = on.to_string();
+    }
+    if bases == Bases::Proven {
+        base::prove(context, open, &closure.graph, &mut locked.platforms).await?;
     }
     Ok(locked)
 }
@@ -158,6 +163,7 @@ pub(crate) fn platforms(graph: &Graph, root: &Manifest) -> Vec<LockedPlatform> {
                 config: image.config.as_ref().map(|config| config.digest),
                 layers: image.layers.iter().map(|layer| layer.digest).collect(),
                 bytes: image.config.iter().chain(&image.layers).map(|part: &Descriptor| part.size).sum(),
+                base: None,
             }),
         }
     }

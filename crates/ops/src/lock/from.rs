@@ -7,7 +7,7 @@ use oci::{Reference, RegistryReference};
 use resolve::project::Project;
 use store::Store;
 
-use super::{LockReport, LockRequest, finish, require_change, require_names};
+use super::{Bases, LockReport, LockRequest, finish, require_change, require_names};
 use crate::carried::{self, CarriedLock};
 use crate::context::Context;
 use crate::destination::Destination;
@@ -114,7 +114,7 @@ async fn lock_among(
 ) -> Result<LockReport, OpsError> {
     let tags = tags(open, &stores).await?;
     let resolved = resolve_among(context, open, request.options.clone(), stores, &tags).await?;
-    finish(context, open, &resolved, request.dry_run).await
+    finish(context, open, &resolved, Bases::Unasked, request.dry_run).await
 }
 
 /// Locks with the lock of a copy as what was locked before, where the project has none of its own: the copy has no tags but those of

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
 
-use toml_edit::{Document, Item, Table};
+use toml_edit::{Document, Item, Table, TableLike};
 
 use super::{
-    FILE_MAX_BYTES, FILE_NAME, LOCK_VERSION, Lock, LockedArtifact, LockedImage, LockedKind, LockedPlatform, TimeSource,
-    sections,
+    FILE_MAX_BYTES, FILE_NAME, LOCK_VERSION, Lock, LockedArtifact, LockedBase, LockedImage, LockedKind, LockedPlatform,
+    TimeSource, sections,
 };
 use crate::project::excerpt;
 
@@ -78,7 +78,7 @@ pub(super) fn lock(text: &str) -> Result<Lock> {
     };
     let has_sources = sources.len() == tables.len();
     for (place, table) in tables.into_iter().enumerate() {
-        let entry = Entry { table };
+        let entry = Entry::of(table);
         let name: String = entry.required("name")?;
         let mut image = image(&entry)?;
         image.source = sources.get(place).filter(|_| has_sources).map(|source| (*source).to_owned());
@@ -119,6 +119,7 @@ fn image(entry: &Entry<'_>) -> Result<LockedImage> {
             config: table.optional("config")?,
             layers: table.list("layers")?,
             bytes: table.size("bytes")?,
+            base: base(&table)?,
         });
     }
     for table in entry.tables("artifact") {
@@ -132,15 +133,32 @@ fn image(entry: &Entry<'_>) -> Result<LockedImage> {
     Ok(image)
 }
 
+fn base(platform: &Entry<'_>) -> Result<Option<LockedBase>> {
+    let Some(item) = platform.table.get("base") else { return Ok(None) };
+    let entry = Entry { table: item.as_table_like().ok_or_else(|| platform.wrong("base"))?, place: item.span() };
+    Ok(Some(LockedBase {
+        repository: entry.required("repo")?,
+        tag: entry.optional("tag")?,
+        digest: entry.required("digest")?,
+        layers: entry.size("layers")?,
+        proof: entry.optional("proof")?.unwrap_or_default(),
+    }))
+}
+
 /// A table of the file.
 struct Entry<'a> {
-    table: &'a Table,
+    table: &'a dyn TableLike,
+    place: Option<Range<usize>>,
 }
 
 impl<'a> Entry<'a> {
+    fn of(table: &'a Table) -> Self {
+        Self { table, place: table.span() }
+    }
+
     fn place(&self, key: &str) -> Range<usize> {
         let place = self.table.get(key).and_then(Item::span);
-        place.or_else(|| self.table.span()).unwrap_or(0..0)
+        place.or_else(|| self.place.clone()).unwrap_or(0..0)
     }
 
     fn required<T: FromStr>(&self, key: &str) -> Result<T> {
@@ -169,7 +187,7 @@ impl<'a> Entry<'a> {
 
     fn tables(&self, key: &str) -> impl Iterator<Item = Entry<'a>> + use<'a> {
         let tables = self.table.get(key).and_then(Item::as_array_of_tables);
-        tables.into_iter().flatten().map(|table| Entry { table })
+        tables.into_iter().flatten().map(Entry::of)
     }
 
     fn wrong(&self, key: &str) -> LockError {

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::{LOCK_VERSION, Lock, LockedImage};
+use super::{LOCK_VERSION, Lock, LockedBase, LockedImage};
 use crate::project::quoted;
 
 const HEAD: &str = "# Written by supercargo; commit it, and let `supercargo lock` change it.\n";
@@ -77,6 +77,9 @@ pub(super) fn fields(image: &LockedImage) -> String {
         let end = if layers.is_empty() { "" } else { "\n" };
         line("layers", &format!("[{}{end}]", layers.concat()));
         line("bytes", &platform.bytes);
+        if let Some(locked) = &platform.base {
+            line("base", &base(locked));
+        }
     }
     for artifact in &image.artifacts {
         let mut line = |key: &str, value: &str| {
@@ -88,4 +91,11 @@ pub(super) fn fields(image: &LockedImage) -> String {
         line("digest", &artifact.digest.to_string());
     }
     text
+}
+
+fn base(base: &LockedBase) -> String {
+    let LockedBase { repository, tag, digest, layers, proof } = base;
+    let tag = tag.as_ref().map(|tag| format!("tag = {}, ", quoted(tag.as_str()))).unwrap_or_default();
+    let (repository, digest) = (quoted(&repository.to_string()), quoted(&digest.to_string()));
+    format!("{{ repo = {repository}, {tag}digest = {digest}, layers = {layers}, proof = {} }}", quoted(proof))
 }

@@ -82,6 +82,7 @@ fn locked(version: &str, tag: &str, track: &str) -> LockedImage {
         config: None,
         layers: Vec::new(),
         bytes: 0,
+        base: None,
     });
     image
 }

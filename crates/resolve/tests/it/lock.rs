@@ -5,11 +5,21 @@ use std::collections::BTreeMap;
 use oci::Digest;
 use proptest::prelude::*;
 use resolve::lock::{
-    Change, Lock, LockError, LockedArtifact, LockedImage, LockedKind, LockedPlatform, TimeSource, merge,
+    Change, Lock, LockError, LockedArtifact, LockedBase, LockedImage, LockedKind, LockedPlatform, TimeSource, merge,
 };
 
 fn digest(seed: u64) -> Digest {
     Digest::sha256(&seed.to_le_bytes())
+}
+
+fn base(seed: u64) -> LockedBase {
+    LockedBase {
+        repository: "docker.io/library/alpine".parse().unwrap(),
+        tag: seed.is_multiple_of(2).then(|| "3.22".parse().unwrap()),
+        digest: digest(seed + 500),
+        layers: 1,
+        proof: LockedBase::CONFIRMED.to_owned(),
+    }
 }
 
 /// Returns an entry that has everything, made of a number.
@@ -34,6 +44,7 @@ fn image(seed: u64) -> LockedImage {
             config: Some(digest(seed + 200 + number)),
             layers: (0..number).map(|layer| digest(seed + 300 + layer)).collect(),
             bytes: 1000 * number,
+            base: (number == 1).then(|| base(seed)),
         })
         .collect();
     image.artifacts = vec![LockedArtifact {
