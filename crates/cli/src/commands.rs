@@ -18,6 +18,7 @@ mod hold;
 mod init;
 mod inspect;
 mod install;
+mod lineage;
 mod load;
 mod lock;
 mod locking;
@@ -75,6 +76,7 @@ pub(crate) enum Command {
     Vendor(vendor::VendorArguments),
     Mirror(mirror::MirrorArguments),
     Inspect(inspect::InspectArguments),
+    Lineage(lineage::LineageArguments),
     Tags(tags::TagsArguments),
     Artifacts(artifacts::ArtifactsArguments),
     Pull(pull::PullArguments),
@@ -117,6 +119,7 @@ impl Command {
             Self::Vendor(arguments) => arguments.run(session).await,
             Self::Mirror(arguments) => arguments.run(session).await,
             Self::Inspect(arguments) => arguments.run(session).await,
+            Self::Lineage(arguments) => arguments.run(session).await,
             Self::Tags(arguments) => arguments.run(session).await,
             Self::Artifacts(arguments) => arguments.run(session).await,
             Self::Pull(arguments) => arguments.run(session).await,

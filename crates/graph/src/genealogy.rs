@@ -52,6 +52,13 @@ impl LayerStack {
         self.blobs.len()
     }
 
+    /// Returns the lowest of the layers; all of them where there are not so many.
+    #[must_use]
+    pub fn lowest(&self, height: usize) -> Self {
+        let lowest = |names: &[ChainId]| names.iter().take(height).copied().collect();
+        Self { blobs: lowest(&self.blobs), diff_ids: lowest(&self.diff_ids) }
+    }
+
     /// Returns the names of all layers together; `None` when there are no layers, or when it is not known what they are
     /// uncompressed.
     pub fn top(&self) -> Option<Top> {

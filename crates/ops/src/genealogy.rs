@@ -204,8 +204,8 @@ pub(crate) fn layers(layers: &[Descriptor], config: Option<&ImageConfig>) -> Lay
     LayerStack::new(layers.iter().map(|layer| layer.digest), diff_ids)
 }
 
-/// A path from here would mean another place in the next run.
-fn absolute(place: &Reference) -> Reference {
+/// Returns a place as it can be remembered: a path from here would mean another place in the next run.
+pub(crate) fn absolute(place: &Reference) -> Reference {
     let mut place = place.clone();
     match &mut place {
         Reference::Layout { path, .. } | Reference::Archive { path, .. } | Reference::DockerArchive { path, .. } => {

@@ -8,6 +8,7 @@
 //! | [`base`] | on what an image was built: what it claims against what its layers show |
 //! | [`life`] | the marks about it |
 //! | [`package`] | what its publisher says of it as a package |
+//! | [`lineage`](mod@lineage) | the base of the base, and so on down |
 //! | [`attached`] | what else is attached, by type |
 
 pub mod attached;
@@ -15,6 +16,7 @@ pub mod base;
 pub mod fact;
 pub mod image;
 pub mod life;
+pub mod lineage;
 mod origin;
 pub mod package;
 
@@ -198,6 +200,46 @@ fn of_image<'a>(image: &'a ReadImage, platform: Option<&'a Platform>) -> Vec<Ori
     origins
 }
 
+/// Returns what an image, or the index that it is in, says of its base.
+fn claim(found: &Found, image: &ReadImage) -> Option<BaseClaim> {
+    let mut origins = of_image(image, None);
+    for index in found.indexes.iter().map(|index| &**index).chain([&found.manifest]) {
+        if Some(*index.digest()) == image.index {
+            let words = Words::Map(index.annotations());
+            origins.push(Origin { evidence: Evidence::Index, words, platform: None });
+        }
+    }
+    base::claim(&origins)
+}
+
+/// Reads what is remembered of other images. Where that cannot be read nothing is, and nothing will be kept.
+async fn remembered(context: &Context, notes: &mut Vec<String>) -> Memory {
+    Memory::load(context).await.unwrap_or_else(|error| {
+        notes.push(format!("what is known of other images cannot be used: {error}"));
+        Memory::default()
+    })
+}
+
+/// Remembers images that were read whole.
+async fn remember(
+    place: &Reference,
+    found: &Found,
+    images: &[ReadImage],
+    memory: &mut Memory,
+    notes: &mut Vec<String>,
+) {
+    let tag = found.tag().cloned().or_else(|| place.selector().tag);
+    let seen = images.iter().filter(|image| image.manifest.artifact_type().is_none()).filter_map(|image| {
+        let config = image.config.as_ref()?;
+        let (index, platform) = (image.index, image.platform.as_ref());
+        SeenImage { place, tag: tag.as_ref(), index, platform, manifest: &image.manifest, config }.known()
+    });
+    memory.learn(seen);
+    if let Err(error) = memory.keep().await {
+        notes.push(format!("what was learnt of images cannot be kept: {error}"));
+    }
+}
+
 /// Judges the bases of images, one for each, and remembers the images.
 async fn bases(
     context: &Context,
@@ -206,12 +248,7 @@ async fn bases(
     images: &[ReadImage],
     notes: &mut Vec<String>,
 ) -> Result<Vec<Option<BaseReport>>, OpsError> {
-    let memory = Memory::load(context).await;
-    let is_readable = memory.is_ok();
-    let mut memory = memory.unwrap_or_else(|error| {
-        notes.push(format!("what is known of other images cannot be used: {error}"));
-        Memory::default()
-    });
+    let mut memory = remembered(context, notes).await;
     let place = &request.reference;
     let mut bases = Bases { context, place, store: &found.store, memory: &mut memory, unchecked: BTreeMap::new() };
     if let Some(base) = &request.base {
@@ -220,24 +257,8 @@ async fn bases(
     }
     let mut reports = Vec::new();
     for image in images {
-        let mut origins = of_image(image, None);
-        for index in found.indexes.iter().map(|index| &**index).chain([&found.manifest]) {
-            if Some(*index.digest()) == image.index {
-                let words = Words::Map(index.annotations());
-                origins.push(Origin { evidence: Evidence::Index, words, platform: None });
-            }
-        }
-        reports.push(bases.judge(image, base::claim(&origins)).await);
+        reports.push(bases.judge(image, claim(found, image)).await);
     }
-    let tag = found.tag().cloned().or_else(|| request.reference.selector().tag);
-    let seen = images.iter().filter(|image| image.manifest.artifact_type().is_none()).filter_map(|image| {
-        let config = image.config.as_ref()?;
-        let (index, platform) = (image.index, image.platform.as_ref());
-        SeenImage { place, tag: tag.as_ref(), index, platform, manifest: &image.manifest, config }.known()
-    });
-    memory.learn(seen);
-    if is_readable && let Err(error) = memory.keep().await {
-        notes.push(format!("what was learnt of images cannot be kept: {error}"));
-    }
+    remember(place, found, images, &mut memory, notes).await;
     Ok(reports)
 }

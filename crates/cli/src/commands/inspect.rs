@@ -1,7 +1,7 @@
 //! `inspect`
 
-mod base;
-mod identity;
+pub(super) mod base;
+pub(super) mod identity;
 mod life;
 mod package;
 mod sheet;
@@ -63,7 +63,9 @@ impl InspectArguments {
         for note in &report.notes {
             session.printer.note(note);
         }
-        if let (Some(base), None) = (base::unchecked(&report.images), &request.base) {
+        if let (Some(base), None) =
+            (base::unchecked(report.images.iter().filter_map(|image| image.base.as_ref())), &request.base)
+        {
             session.printer.note(&format!("--base {base} compares the layers with those of the base that is claimed"));
         }
         match &report.missing[..] {

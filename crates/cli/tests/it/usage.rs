@@ -116,6 +116,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       vendor       Keep everything that the project locks in a directory beside it
       mirror       Keep destinations in step with sources, once or on a schedule
       inspect      Show what an image is: identity, origin, base, platforms, artifacts and life cycle
+      lineage      Show on what an image was built, on what that was built, and so on down
       tags         List the tags of a repository
       artifacts    Show what refers to an image, at any depth, as a tree
       pull         Bring an image into the local content store, or an artifact's files into a directory

@@ -86,10 +86,6 @@ impl Bases<'_> {
 
     /// Judges what an image claims.
     pub(super) async fn judge(&mut self, image: &ReadImage, claim: Option<BaseClaim>) -> Option<BaseReport> {
-        let mut unchecked = None;
-        if let Some(claim) = &claim {
-            unchecked = self.look_for(claim, image.platform.as_ref()).await;
-        }
         let layers = layers(image.manifest.layers(), image.config.as_ref());
         let history = image.config.as_ref().map_or_else(History::default, |config| History::new(&config.history));
         let subject = Subject {
@@ -99,8 +95,21 @@ impl Bases<'_> {
             layers: &layers,
             history: &history,
         };
+        self.judge_subject(&subject, claim).await
+    }
+
+    /// As [`Bases::judge`], for an image of which only so much is known.
+    pub(super) async fn judge_subject(
+        &mut self,
+        subject: &Subject<'_>,
+        claim: Option<BaseClaim>,
+    ) -> Option<BaseReport> {
+        let mut unchecked = None;
+        if let Some(claim) = &claim {
+            unchecked = self.look_for(claim, subject.platform).await;
+        }
         let claimed = claim.as_ref().map(|claim| Claim { name: claim.name.clone(), digest: claim.digest });
-        let lineage = judge(&subject, claimed.as_ref(), self.memory.index())?;
+        let lineage = judge(subject, claimed.as_ref(), self.memory.index())?;
         let proof = lineage.proof.map(|proof| BaseProof {
             rung: proof.rung(),
             matched: proof.matched,

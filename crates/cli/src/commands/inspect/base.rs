@@ -8,8 +8,8 @@ use super::identity;
 use crate::printer::Table;
 
 /// The base of an image. The names of the fields are a public interface.
-#[derive(Serialize)]
-pub(super) struct BaseShape {
+#[derive(Clone, Serialize)]
+pub(in crate::commands) struct BaseShape {
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<ClaimShape>,
@@ -19,7 +19,7 @@ pub(super) struct BaseShape {
     unchecked: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct ClaimShape {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
@@ -30,7 +30,7 @@ struct ClaimShape {
     of: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct ProofShape {
     rung: u8,
     matched: &'static str,
@@ -38,7 +38,7 @@ struct ProofShape {
     images: Vec<KnownShape>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct KnownShape {
     reference: String,
     manifest: Digest,
@@ -51,7 +51,7 @@ struct KnownShape {
 }
 
 impl BaseShape {
-    pub(super) fn new(base: &BaseReport) -> Self {
+    pub(in crate::commands) fn new(base: &BaseReport) -> Self {
         let claim = base.claim.as_ref().map(|claim| {
             let (evidence, of) = identity::kind(claim.evidence);
             ClaimShape { name: claim.name.clone(), digest: claim.digest, evidence, of }
@@ -141,7 +141,8 @@ fn why(base: &BaseReport) -> String {
     base.unchecked.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
 }
 
-fn extent(proof: &BaseProof, layers: usize) -> String {
+/// Returns how much of an image is the base's.
+pub(in crate::commands) fn extent(proof: &BaseProof, layers: usize) -> String {
     let how = match proof.matched {
         Match::Blobs => "",
         Match::DiffIds => ", compressed anew",
@@ -150,7 +151,7 @@ fn extent(proof: &BaseProof, layers: usize) -> String {
 }
 
 /// Returns a claim in one word, as far as it goes.
-fn named(claim: &BaseClaim) -> String {
+pub(in crate::commands) fn named(claim: &BaseClaim) -> String {
     match (&claim.name, &claim.digest) {
         (Some(name), Some(digest)) if !name.contains('@') => format!("{name}@{digest}"),
         (Some(name), _) => name.clone(),
@@ -160,14 +161,14 @@ fn named(claim: &BaseClaim) -> String {
 }
 
 /// Returns a reference to a known image, by its index where it was seen in one.
-fn reference(image: &KnownImage) -> String {
+pub(in crate::commands) fn reference(image: &KnownImage) -> String {
     let tag = image.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
     format!("{}{tag}@{}", image.repository, image.index.unwrap_or(image.manifest))
 }
 
 /// Returns a claimed base that was not looked for, as it can be typed.
-pub(super) fn unchecked(images: &[ImageSheet]) -> Option<String> {
-    let bases = images.iter().filter_map(|image| image.base.as_ref());
-    let claims = bases.filter(|base| base.verdict == Verdict::Claimed).filter_map(|base| base.claim.as_ref());
-    claims.map(named).find(|named| named.parse::<RegistryReference>().is_ok())
+pub(in crate::commands) fn unchecked<'a>(bases: impl IntoIterator<Item = &'a BaseReport>) -> Option<String> {
+    let claimed = bases.into_iter().filter(|base| base.verdict == Verdict::Claimed);
+    let mut claims = claimed.filter_map(|base| base.claim.as_ref()).map(named);
+    claims.find(|named| named.parse::<RegistryReference>().is_ok())
 }

@@ -87,7 +87,7 @@ pub(super) const fn kind(evidence: Evidence) -> (&'static str, Option<&'static s
 }
 
 /// Returns the evidence in a word, for people: an annotation is known by what it is of.
-pub(super) const fn word(evidence: Evidence) -> &'static str {
+pub(in crate::commands) const fn word(evidence: Evidence) -> &'static str {
     match kind(evidence) {
         (_, Some(of)) => of,
         (kind, None) => kind,
