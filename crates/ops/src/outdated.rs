@@ -1,5 +1,7 @@
 //! What is newer than what is locked.
 
+pub mod bases;
+
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};

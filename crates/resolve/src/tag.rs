@@ -135,6 +135,28 @@ impl Repository {
         let (tag, newest) = self.newest.get(&from.track)?;
         (newest > from.version.as_ref()?).then_some((tag, newest))
     }
+
+    /// Returns the newest tag that something built on the image of `tag` could be built on instead: for a release the newest release,
+    /// as [`Repository::update`] does; for a tag that moves, such as `3.20`, one of its track that does not name what it names, and if
+    /// there is one it is as short: `3.22`. A tag that names no version has none.
+    pub fn successor(&self, tag: &Tag) -> Option<(&Tag, &Version)> {
+        let from = self.reading(tag)?;
+        if from.kind != Kind::Floating {
+            return self.update(tag);
+        }
+        let own = from.version.as_ref()?;
+        let length = own.numbers.len();
+        let later = self.readings.iter().filter_map(|(tag, reading)| {
+            let version = reading.version.as_ref().filter(|version| !version.is_prerelease())?;
+            let is_of_track = matches!(reading.kind, Kind::Release | Kind::Floating) && reading.track == from.track;
+            let is_later = version > own && !version.numbers.starts_with(&own.numbers);
+            (is_of_track && is_later).then_some((tag, version))
+        });
+        later.max_by_key(|(_, version)| {
+            let numbers = &version.numbers;
+            (numbers.get(..length).unwrap_or(numbers), numbers.len() == length, *version)
+        })
+    }
 }
 
 impl Reading {

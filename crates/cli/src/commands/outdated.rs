@@ -1,5 +1,7 @@
 //! `outdated`
 
+mod bases;
+
 use anyhow::Result;
 use clap::Args;
 use oci::Digest;
@@ -19,12 +21,19 @@ use crate::session::Session;
 /// IN RANGE is what an update would take, LATEST the newest release there is. A tag that names something else than it did when
 /// it was locked has MOVED.
 ///
-/// Example: supercargo outdated --exit-code
+/// With --bases a second table says of every image whether it was built on what its base is now: whether the tag of the base names something
+/// else (MOVED TO), and whether there is a newer base of the same kind (NEWER), each with how many days ago that was made.
+///
+/// Examples: supercargo outdated --exit-code, supercargo outdated --bases
 #[derive(Args, Debug)]
 pub(crate) struct OutdatedArguments {
-    /// End with exit code 1 when an update would change something or a tag has moved
+    /// End with exit code 1 when an update would change something or a tag has moved; with --bases, also that of a base
     #[arg(long)]
     exit_code: bool,
+
+    /// Show what is newer than the bases of the images too
+    #[arg(long)]
+    bases: bool,
 
     #[command(flatten)]
     choice: ChoiceArguments,
@@ -39,7 +48,12 @@ impl OutdatedArguments {
         for warning in &warnings {
             warn(warning);
         }
-        let document = OutdatedDocument { images: images.iter().map(FreshnessShape::of).collect() };
+        let mut document = OutdatedDocument { images: images.iter().map(FreshnessShape::of).collect(), bases: None };
+        if self.bases {
+            let report = ops::outdated::bases::bases(&context, &open, options.now).await?;
+            report.warnings.iter().for_each(|warning| warn(warning));
+            document.bases = Some(bases::shapes(&report));
+        }
         session.print(&document)?;
         let (in_range, moved) = (document.count(|image| image.outdated), document.count(|image| image.moved.is_some()));
         let beyond = document.count(|image| !image.outdated && image.latest != image.in_range);
@@ -49,7 +63,8 @@ impl OutdatedArguments {
             count(moved, "tag"),
             if in_range > 0 { ".   run: supercargo update" } else { "" }
         ));
-        if self.exit_code && in_range + moved > 0 {
+        let stale_bases = document.bases.as_deref().map_or(0, |bases| bases::tell(session, bases));
+        if self.exit_code && in_range + moved + stale_bases > 0 {
             return Err(AnswerIsNo.into());
         }
         Ok(())
@@ -60,6 +75,8 @@ impl OutdatedArguments {
 #[derive(Serialize)]
 struct OutdatedDocument {
     images: Vec<FreshnessShape>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bases: Option<Vec<bases::BaseShape>>,
 }
 
 #[derive(Clone, Serialize)]
@@ -121,6 +138,10 @@ impl Document for OutdatedDocument {
             ]);
         }
         text.table(&table);
+        if let Some(bases) = &self.bases {
+            text.line(format_args!(""));
+            text.table(&bases::table(bases));
+        }
     }
 
     fn items(&self) -> Option<Vec<impl Serialize>> {

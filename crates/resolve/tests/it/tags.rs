@@ -116,3 +116,20 @@ fn tags_are_read_as_those_who_know_them_do() {
         &faults[..faults.len().min(20)]
     );
 }
+
+#[test]
+fn what_moves_is_followed_by_what_moves() {
+    let tags =
+        ["3.20", "3.20.1", "3.20.2", "3.21", "3.21.0", "3.22", "3.22.1", "3.23.0-rc1", "latest", "edge", "20260127"];
+    let variants = ["22-alpine3.20", "22.1-alpine3.20", "22.1.0-alpine3.20", "23-alpine3.20", "23.0.0-alpine3.20"];
+    let repository = Repository::read(tags.iter().chain(&variants).map(|tag| tag.parse().unwrap()));
+    let successor = |tag: &str| repository.successor(&tag.parse().unwrap()).map(|(tag, _)| tag.as_str());
+    assert_eq!(repository.reading(&"3.20".parse().unwrap()).unwrap().kind, Kind::Floating);
+    assert_eq!((successor("3.20"), successor("3.22"), successor("3.20.1")), (Some("3.22"), None, Some("3.22.1")));
+    assert_eq!((successor("22-alpine3.20"), successor("23-alpine3.20")), (Some("23-alpine3.20"), None));
+    assert_eq!((successor("latest"), successor("absent")), (None, None));
+    // Where nobody has made the short tag the release itself is what there is.
+    let repository = Repository::read(["1.2", "1.2.0", "1.3.0", "1.3.1"].map(|tag| tag.parse().unwrap()));
+    let successor = repository.successor(&"1.2".parse().unwrap()).map(|(tag, _)| tag.as_str());
+    assert_eq!(successor, Some("1.3.1"));
+}

@@ -121,6 +121,8 @@ fn every_field_of_every_document_is_in_the_book() {
         vec!["bisect", "run", "--over", "tags", "--good", &first, "--bad", &last, "--trust-ends", "--", "/bin/true"],
         vec!["tags", &web, "--explain"],
         vec!["inspect", &marked],
+        vec!["lineage", &marked],
+        vec!["outdated", "--bases"],
         vec!["artifacts", layout],
         vec!["copy", layout, &shop],
         vec!["copy", layout, "oci:elsewhere:1.0", "--dry-run"],
