@@ -1,5 +1,7 @@
 //! A lock's text in parts: each entry as it stands there, and everything that this version of the program does not know.
 
+use std::ops::Range;
+
 use toml_edit::{Item, Table};
 
 /// Keys of the root that are known.
@@ -14,46 +16,66 @@ pub(super) struct Unknown {
     pub(super) tables: String,
 }
 
-/// Returns the text of every entry in the order in which they stand there, and what is no entry.
+/// Returns the text of every entry in the order in which they stand there, and what is no entry. There are no texts of entries
+/// where a table of one stands behind something else: then no part of the text is all of it.
 pub(super) fn split<'a>(text: &'a str, root: &Table) -> (Vec<&'a str>, Unknown) {
     let headers = headers(text, root);
     let ends = headers.iter().skip(1).map(|header| header.start).chain([text.len()]);
-    let mut entries = Vec::new();
+    let mut entries: Vec<Range<usize>> = Vec::new();
     let mut unknown = Unknown { keys: keys(text, root), tables: String::new() };
+    let mut is_scattered = false;
     for (header, end) in headers.iter().zip(ends) {
-        let section = text.get(header.start..end).unwrap_or_default();
-        if header.is_entry {
-            // Without the blank line before what comes next.
-            entries.push(section.strip_suffix("\n\n").map_or(section, |_| &section[..section.len() - 1]));
-        } else {
-            unknown.tables.push_str(section);
+        match (header.part, entries.last_mut()) {
+            (Part::Entry, _) => entries.push(header.start..end),
+            (Part::OfEntry, Some(entry)) if entry.end == header.start => entry.end = end,
+            (Part::OfEntry, _) => is_scattered = true,
+            (Part::Unknown, _) => unknown.tables.push_str(text.get(header.start..end).unwrap_or_default()),
         }
     }
-    (entries, unknown)
+    if is_scattered {
+        return (Vec::new(), unknown);
+    }
+    let entry = |range: Range<usize>| {
+        let section = text.get(range).unwrap_or_default();
+        // Without the blank line before what comes next.
+        section.strip_suffix("\n\n").map_or(section, |_| &section[..section.len() - 1])
+    };
+    (entries.into_iter().map(entry).collect(), unknown)
 }
 
 /// Where a part of the text begins.
 struct Header {
     start: usize,
-    is_entry: bool,
+    part: Part,
 }
 
-/// Returns where each entry and each unknown table begins, in their order. Tables of an entry are part of it.
+/// A part of the text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The beginning of an entry.
+    Entry,
+    /// A table of an entry.
+    OfEntry,
+    /// A table that this version of the program does not know.
+    Unknown,
+}
+
+/// Returns where each table begins, in their order.
 fn headers(text: &str, root: &Table) -> Vec<Header> {
     let mut headers = Vec::new();
-    let mut open: Vec<(&Table, bool)> = Vec::new();
+    let mut open: Vec<(&Table, Part)> = Vec::new();
     for (key, item) in root {
-        tables(item).for_each(|table| open.push((table, key == "image")));
+        let part = if key == "image" { Part::Entry } else { Part::Unknown };
+        tables(item).for_each(|table| open.push((table, part)));
     }
-    while let Some((table, is_entry)) = open.pop() {
+    while let Some((table, part)) = open.pop() {
         if let Some(span) = table.span().filter(|_| !table.is_implicit() && !table.is_dotted()) {
             let line = text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
-            headers.push(Header { start: line, is_entry });
+            headers.push(Header { start: line, part });
         }
-        if !is_entry {
-            // A table within a table may stand anywhere in the file.
-            table.iter().for_each(|(_, item)| open.extend(tables(item).map(|table| (table, false))));
-        }
+        // A table within a table may stand anywhere in the file.
+        let part = if part == Part::Unknown { Part::Unknown } else { Part::OfEntry };
+        table.iter().for_each(|(_, item)| open.extend(tables(item).map(|table| (table, part))));
     }
     headers.sort_by_key(|header| header.start);
     headers

@@ -4,11 +4,16 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::{Project, ProjectError};
 
+/// What some editors write before a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A project's file that is being changed.
 #[derive(Clone, Debug)]
 pub struct ProjectFile {
     document: DocumentMut,
-    /// Whether the text ends without a line end, which the document does not know.
+    /// Whether the text begins with a byte order mark, which the document does not know.
+    has_mark: bool,
+    /// Whether the text ends without a line end, which the document does not know either.
     is_open_ended: bool,
 }
 
@@ -65,7 +70,8 @@ impl ProjectFile {
     pub fn parse(text: &str) -> Result<Self, ProjectError> {
         Project::parse(text)?;
         let document = text.parse().map_err(|error: toml_edit::TomlError| ProjectError::new(error.message(), 0..0))?;
-        Ok(Self { document, is_open_ended: !text.is_empty() && !text.ends_with('\n') })
+        let is_open_ended = !text.is_empty() && !text.ends_with('\n');
+        Ok(Self { document, has_mark: text.starts_with(BYTE_ORDER_MARK), is_open_ended })
     }
 
     /// Returns the text of the file.
@@ -73,6 +79,9 @@ impl ProjectFile {
         let mut text = self.document.to_string();
         if self.is_open_ended && text.ends_with('\n') {
             text.pop();
+        }
+        if self.has_mark {
+            text.insert(0, BYTE_ORDER_MARK);
         }
         text
     }

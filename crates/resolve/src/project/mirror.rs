@@ -46,7 +46,7 @@ fn rules(table: &Table<'_>, rules: &mut Vec<Rule>) -> Result<()> {
         (Some(images), true) => {
             if !is_below && images.len() > 1 {
                 return Err(ProjectError::new("several repositories would become one", to.place.clone())
-                    .help(format!("to = \"{}/\"", to.text)));
+                    .help(format!("to = \"{}/\"", to.text.escape_debug())));
             }
             for image in images {
                 repositories.push((repository(&format!("{}{}", from.text, image.text), image)?, image.text.to_owned()));
@@ -66,7 +66,7 @@ fn rules(table: &Table<'_>, rules: &mut Vec<Rule>) -> Result<()> {
         }
         (Some(_), false) => {
             return Err(ProjectError::new("`images` are below a `from` that ends with `/`", from.place.clone())
-                .help(format!("from = \"{}/\"", from.text)));
+                .help(format!("from = \"{}/\"", from.text.escape_debug())));
         }
     }
     for (source, name) in repositories {

@@ -240,7 +240,8 @@ fn date(text: &str) -> Option<(Version, usize)> {
         length += clock;
     }
     let rest = &text[length..];
-    if let Some(time) = rest.strip_prefix(['T', 't', '.']) {
+    let time = rest.strip_prefix(['T', 't', '.']).filter(|time| time.starts_with(|first: char| first.is_ascii_digit()));
+    if let Some(time) = time {
         // Hours, minutes and seconds, whatever stands between them.
         let end = time.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'-').count();
         let clock: String = time[..end].chars().filter(char::is_ascii_digit).collect();
