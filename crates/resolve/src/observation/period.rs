@@ -46,5 +46,7 @@ impl Observations {
 pub fn went_back<'a>(periods: &'a [Period], before: &Digest, now: &Digest) -> Option<&'a Period> {
     let names = |digest: &Digest| Seen::Names(*digest);
     let left = periods.iter().rposition(|period| period.seen == names(before))?;
-    periods[..left].iter().rev().find(|period| period.seen == names(now))
+    // What was seen in one second has no order.
+    let is_earlier = |period: &Period| period.last < periods[left].first;
+    periods[..left].iter().rev().find(|period| period.seen == names(now) && is_earlier(period))
 }

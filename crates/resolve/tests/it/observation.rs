@@ -90,6 +90,11 @@ fn what_was_seen_last_counts() {
     assert_eq!(known, [Known::Nothing, named(1), named(1), named(2), named(1)]);
     assert_eq!(went_back(&log.periods(&tag("1")), &digest(2), &digest(1)).unwrap().last, moment(0));
     assert!(went_back(&log.periods(&tag("1")), &digest(2), &digest(3)).is_none());
+    // In one second nothing comes before the other, whatever their digests are.
+    for (before, now) in [(1, 2), (2, 1)] {
+        let log: Observations = [names(0, "1", before), names(0, "1", now)].into_iter().collect();
+        assert_eq!(went_back(&log.periods(&tag("1")), &digest(before), &digest(now)), None);
+    }
     let gone = Sighting::Tag { moment: moment(300), tag: tag("1"), seen: Seen::Gone, source: None };
     log.insert(gone);
     assert_eq!(log.at(&tag("1"), moment(300)), Known::Gone);
