@@ -22,6 +22,7 @@ use std::fmt::Write as _;
 use oci::{Digest, Host, RegistryReference, RepositoryName, Tag};
 
 use crate::error::TargetError;
+use crate::limits::EXPANDED_MAX;
 use crate::place::Content;
 use crate::text;
 use crate::tree::{Id, Tree};
@@ -107,9 +108,10 @@ fn items_at<'t>(tree: &'t Tree<'_>, id: Id, key: &str) -> &'t [Id] {
     tree.get(id, key).and_then(|value| tree.resolve(value)).map_or(&[], |value| tree.items(value))
 }
 
-/// Returns the root of the first document, which must be a mapping.
+/// Returns the root of the first document, which must be a mapping, and no larger than is read once its aliases are followed.
 fn root(tree: &Tree<'_>) -> Result<Id, TargetError> {
     match tree.roots().first() {
+        Some(root) if tree.expanded_size() > EXPANDED_MAX => Err(tree.error(*root, "aliases make the file too large")),
         Some(root) if tree.is_mapping(*root) => Ok(*root),
         Some(root) => Err(tree.error(*root, "not a mapping")),
         None => Err(TargetError::Syntax { line: 1, column: 1, message: "the file is empty".to_owned() }),

@@ -6,6 +6,9 @@ pub const FILE_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Most scalars, sequences, mappings and aliases in one file.
 pub const NODES_MAX: usize = 1_000_000;
 
+/// Largest list of another tool with all of its aliases followed: bytes of text, and a few for each value.
+pub const EXPANDED_MAX: usize = 2 * FILE_MAX_BYTES;
+
 /// Deepest nesting of sequences, mappings, blocks and interpolations.
 pub const DEPTH_MAX: usize = 128;
 

@@ -1,5 +1,6 @@
 //! What YAML and JSON have in common: scalars, sequences, mappings, and the bytes where each stands.
 
+mod expanded;
 mod json;
 mod yaml;
 

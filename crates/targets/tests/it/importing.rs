@@ -151,6 +151,24 @@ fn the_registries_of_skopeo_are_read() {
     }
 }
 
+#[test]
+fn aliases_do_not_make_a_small_file_a_large_list() {
+    // A thousand services that mount a thousand images each.
+    let mount = format!("{{type: image, source: a@{DIGEST}, target: /a}}");
+    let service = |number: usize| format!("  s{number}: {{volumes: *v}}\n");
+    let file = |count: usize| {
+        let services: String = (0..count).map(service).collect();
+        format!("x: &v [{}]\nservices:\n{services}", vec![&*mount; count].join(", "))
+    };
+    assert_eq!(compose::read(file(20).as_bytes()).unwrap().len(), 400);
+    let message = "aliases make the file too large".to_owned();
+    let expected = TargetError::Syntax { line: 1, column: 1, message };
+    assert_eq!(compose::read(file(1000).as_bytes()), Err(expected.clone()));
+    // What holds itself has no end.
+    let endless = "sync: &a\n- source: b\n  type: image\n  tags: {allow: *a}\n";
+    assert_eq!(regsync::read(endless.as_bytes()), Err(expected));
+}
+
 fn text() -> impl Strategy<Value = String> {
     "[a-z\"\\\\\n\t #:'{}\\[\\]*&!|>%@`ü🚀\u{7f}\u{85}\u{2028}\u{feff}-]{0,12}"
 }
