@@ -7,12 +7,18 @@
 mod answers;
 #[path = "seeds/archives.rs"]
 mod archives;
+#[path = "seeds/beside.rs"]
+mod beside;
 #[path = "seeds/graphs.rs"]
 mod graphs;
+#[path = "seeds/mirrors.rs"]
+mod mirrors;
 #[path = "seeds/requests.rs"]
 mod requests;
 #[path = "seeds/resolving.rs"]
 mod resolving;
+#[path = "seeds/targets.rs"]
+mod targets;
 #[path = "seeds/values.rs"]
 mod values;
 
@@ -36,20 +42,27 @@ fn main() {
         ("exchange", answers::exchange()),
         ("header", answers::header()),
         ("image", graphs::image()),
+        ("import", targets::import()),
+        ("installed", beside::installed()),
+        ("journal", beside::journal()),
         ("layout", graphs::layout()),
         ("lock", resolving::lock()),
         ("manifest", values::manifest()),
         ("mark", values::mark()),
+        ("mirror", mirrors::mirror()),
         ("names", values::names()),
         ("narrow", graphs::graphs()),
+        ("observation", mirrors::observation()),
         ("plan", graphs::graphs()),
         ("project", resolving::project()),
+        ("published", beside::published()),
         ("registry", requests::registry()),
         ("request", requests::request()),
         ("requirement", resolving::requirement()),
         ("response_head", answers::response_head()),
         ("solve", resolving::solve()),
         ("tags", resolving::tags()),
+        ("target", targets::target()),
         ("walk", graphs::graphs()),
     ];
     for (target, seeds) in targets {

@@ -31,7 +31,7 @@ pub(crate) fn file(directory: &Path) -> PathBuf {
 }
 
 /// Returns the text of the file for an application at a place.
-pub(crate) fn text(place: &Reference) -> String {
+pub fn text(place: &Reference) -> String {
     format!("{HEAD}{place}\n")
 }
 
@@ -42,16 +42,24 @@ pub(crate) fn text(place: &Reference) -> String {
 pub fn place(open: &OpenProject) -> Result<Option<Reference>, OpsError> {
     let path = file(open.directory());
     let Some(text) = read_text(&path, FILE_MAX_BYTES)? else { return Ok(None) };
+    let place = parse(&text).map_err(|message| OpsError::usage(format!("{}: {message}", path.display()), None))?;
+    Ok(Some(place))
+}
+
+/// Reads the text of the file.
+///
+/// # Errors
+/// What is wrong with it, in one line.
+pub fn parse(text: &str) -> Result<Reference, String> {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let wrong = |message: String| OpsError::usage(format!("{}: {message}", path.display()), None);
     let (Some(line), None) = (lines.next(), lines.next()) else {
-        return Err(wrong("one reference is expected, with the digest of the application".to_owned()));
+        return Err("one reference is expected, with the digest of the application".to_owned());
     };
-    let reference: Reference = line.parse().map_err(|error: oci::ReferenceError| wrong(error.to_string()))?;
-    if reference.selector().digest.is_none() {
-        return Err(wrong(format!("`{reference}` has no digest")));
+    let reference: Reference = line.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
+    match reference.selector().digest {
+        Some(_) => Ok(reference),
+        None => Err(format!("`{reference}` has no digest")),
     }
-    Ok(Some(reference))
 }
 
 /// Opens the repositories of images, each repository once. One that cannot be reached, admits nobody or is empty is replaced by the

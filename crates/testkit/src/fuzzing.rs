@@ -19,9 +19,13 @@
 //! | `projects`, `locks` | the files of a project: reading, changing, merging |
 //! | `bisections` | the files of bisections, and searches that go on from them |
 //! | `problems` | problems of the solver |
+//! | `mirrors` | lists of mirrors, and logs of what tags were seen to name |
+//! | `targets` | references in other people's files, and lists of images of other tools |
+//! | `beside` | what lies beside a project, and applications of strangers |
 
 mod answers;
 mod archives;
+mod beside;
 mod bisections;
 mod exchange;
 mod graphs;
@@ -29,6 +33,7 @@ mod images;
 mod layouts;
 mod locks;
 mod look;
+mod mirrors;
 mod pieces;
 mod place;
 mod problems;
@@ -36,17 +41,21 @@ mod projects;
 mod requests;
 mod requirements;
 mod tags;
+mod targets;
 mod users;
 mod values;
 
+pub use self::targets::{import, target};
 pub use answers::{chunked, complaint, header, response_head};
 pub use archives::archive;
+pub use beside::{installed_from, journal, published};
 pub use bisections::bisection;
 pub use exchange::exchange;
 pub use graphs::{narrow, plan, walk};
 pub use images::image;
 pub use layouts::{content_store, layout};
 pub use locks::lock;
+pub use mirrors::{mirror, observation};
 pub use problems::solve;
 pub use projects::project;
 pub use requests::{registry, request};
@@ -71,20 +80,27 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("exchange", exchange),
     ("header", header),
     ("image", image),
+    ("import", import),
+    ("installed", installed_from),
+    ("journal", journal),
     ("layout", layout),
     ("lock", lock),
     ("manifest", manifest),
     ("mark", mark),
+    ("mirror", mirror),
     ("names", names),
     ("narrow", narrow),
+    ("observation", observation),
     ("plan", plan),
     ("project", project),
+    ("published", published),
     ("registry", registry),
     ("request", request),
     ("requirement", requirement),
     ("response_head", response_head),
     ("solve", solve),
     ("tags", tags),
+    ("target", target),
     ("walk", walk),
 ];
 

@@ -42,7 +42,8 @@ pub fn image(data: &[u8]) {
     assert!(there.iter().all(|name| ["from", "to", "files"].iter().any(|known| name == known)), "{there:?}");
 }
 
-fn write_layout(place: &Place, root: &Manifest, pieces: &[Bytes]) {
+/// Writes the layout `from`: the root as `1.0`, what is attached to it, and every piece.
+pub(super) fn write_layout(place: &Place, root: &Manifest, pieces: &[Bytes]) {
     place.write("from/oci-layout", MARKER);
     let mut listed = vec![named(root, "1.0")];
     for (number, piece) in pieces.iter().enumerate() {
