@@ -219,10 +219,11 @@ async fn kept(
             warnings.push(told);
             Ok(Some(locked.clone()))
         }
-        MovedTags::Error => Err(OpsError::Integrity {
-            location: locked.repository.to_string(),
-            message: format!("the tag {} names {found} now{back}; `{name}` is locked as {}", locked.tag, locked.digest),
-        }),
+        MovedTags::Error => Err(OpsError::Unsound(Told {
+            message: told,
+            lines: Vec::new(),
+            help: Some(format!("supercargo history {}:{}", locked.repository, locked.tag)),
+        })),
     }
 }
 

@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{Digest, Timestamp};
 use resolve::lock::LockedImage;
 use resolve::resolution::{Chosen, Facts, Question, ResolutionOptions, Update};
+use resolve::solve::ReasonKind;
 
 use crate::context::Context;
 use crate::error::OpsError;
@@ -50,6 +51,8 @@ pub struct Freshness {
     pub vanished: bool,
     /// What there is to know beside that, each a few words.
     pub notes: Vec<String>,
+    /// A word for each reason to act: `outdated`, `moved`, `vanished`, `yanked`, `end-of-life`, `superseded`; they do not change.
+    pub reasons: Vec<&'static str>,
 }
 
 impl Freshness {
@@ -126,22 +129,35 @@ fn freshness(
     if image.is_some_and(|image| image.hold) {
         freshness.notes.push("held".to_owned());
     }
+    if let (Some(locked), Some(_)) = (locked, &found) {
+        no_update_to_an_alias(&mut freshness, update, chosen, locked);
+    }
+    if freshness.is_outdated() {
+        freshness.reasons.push("outdated");
+    }
     let (Some(locked), Some((there, facts))) = (locked, found) else { return freshness };
-    no_update_to_an_alias(&mut freshness, update, chosen, locked);
     match there {
         Some(there) if there != locked.digest => {
             freshness.moved = Some(there);
             let past = update.pasts.get(name);
             freshness.went_back = past.and_then(|past| past.gone_back(&locked.tag, &locked.digest, &there));
+            freshness.reasons.push("moved");
         }
         Some(_) => {}
-        None => freshness.vanished = true,
+        None => {
+            freshness.vanished = true;
+            freshness.reasons.push("vanished");
+        }
     }
     if let Some(why) = &facts.yanked {
         let why = if why.is_empty() { String::new() } else { format!(": {why}") };
         freshness.notes.push(format!("withdrawn{why}"));
+        freshness.reasons.push(ReasonKind::Yanked.code());
     }
     if let Some(end) = facts.end_of_life {
+        if end <= now {
+            freshness.reasons.push(ReasonKind::EndOfLife.code());
+        }
         let day = Timestamp::from_seconds(end).map(|end| end.date().to_string()).unwrap_or_default();
         freshness.notes.push(if end <= now {
             format!("unsupported since {day}")
@@ -151,6 +167,7 @@ fn freshness(
     }
     if let Some(other) = &facts.superseded_by {
         freshness.notes.push(format!("superseded by {other}"));
+        freshness.reasons.push(ReasonKind::Superseded.code());
     }
     freshness
 }

@@ -27,7 +27,8 @@ use crate::session::Session;
 /// Examples: supercargo outdated --exit-code, supercargo outdated --bases
 #[derive(Args, Debug)]
 pub(crate) struct OutdatedArguments {
-    /// End with exit code 1 when an update would change something or a tag has moved; with --bases, also that of a base
+    /// End with exit code 1 when an update would change something, a tag has moved or is gone, or a locked image is marked as
+    /// withdrawn, at its end or superseded; with --bases, also when a base is not what it was
     #[arg(long)]
     exit_code: bool,
 
@@ -64,7 +65,12 @@ impl OutdatedArguments {
             if in_range > 0 { ".   run: supercargo update" } else { "" }
         ));
         let stale_bases = document.bases.as_deref().map_or(0, |bases| bases::tell(session, bases));
-        if self.exit_code && in_range + moved + stale_bases > 0 {
+        for image in &document.images {
+            if let Some(command) = image.fix(&open) {
+                session.printer.note(&format!("{}: run: {command}", image.name));
+            }
+        }
+        if self.exit_code && document.count(|image| !image.reasons.is_empty()) + stale_bases > 0 {
             return Err(AnswerIsNo.into());
         }
         Ok(())
@@ -92,14 +98,26 @@ struct FreshnessShape {
     went_back: Option<String>,
     vanished: bool,
     notes: Vec<String>,
+    reasons: Vec<&'static str>,
 }
 
 impl FreshnessShape {
     fn of(image: &Freshness) -> Self {
         let outdated = image.is_outdated();
-        let Freshness { name, locked, in_range, latest, age_days, moved, went_back, vanished, notes } = image.clone();
+        let Freshness { name, locked, in_range, latest, age_days, moved, went_back, vanished, notes, reasons } =
+            image.clone();
         let went_back = went_back.map(|until| until.to_string());
-        Self { name, locked, in_range, latest, outdated, age_days, moved, went_back, vanished, notes }
+        Self { name, locked, in_range, latest, outdated, age_days, moved, went_back, vanished, notes, reasons }
+    }
+
+    /// Returns the command that tells more of an image of which the registry says something else than the lock, or its publisher
+    /// something against it.
+    fn fix(&self, open: &OpenProject) -> Option<String> {
+        let locked = open.lock.images.get(&self.name)?;
+        match self.reasons.iter().find(|reason| **reason != "outdated")? {
+            &"moved" => Some(format!("supercargo history {}:{}", locked.repository, locked.tag)),
+            _ => Some(format!("supercargo candidates {}", self.name)),
+        }
     }
 
     fn notes(&self) -> String {

@@ -163,8 +163,8 @@ fn a_tag_that_goes_back_is_told_from_one_that_moves_on() {
     let Outcome { code, stderr, .. } = on(&desk, "2025-01-06T12:00:00Z", &["update"]);
     assert_eq!(code, 6);
     insta::assert_snapshot!(stable(&stderr, &server), @r"
-    error: HOST/app: the tag 1.0.0 names <0> now, as it did until 2025-01-02T12:00:00Z; `app` is locked as <1>
-    help: supercargo artifacts HOST/app
+    error: `app`: the tag 1.0.0 names <0> now, as it did until 2025-01-02T12:00:00Z, and is locked as <1>
+    help: supercargo history HOST/app:1.0.0
     ");
     write("follow");
     let Outcome { code, stderr, stdout } = on(&desk, "2025-01-06T12:00:00Z", &["update"]);

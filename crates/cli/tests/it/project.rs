@@ -129,7 +129,7 @@ fn outdated_says_what_an_update_would_take() {
 }
 
 /// Takes the column of ages out, which grow.
-fn without_age(table: &str) -> String {
+pub(crate) fn without_age(table: &str) -> String {
     let age = |word: &str| word.ends_with('d') && word[..word.len() - 1].parse::<u64>().is_ok();
     let line =
         |line: &str| line.split(' ').map(|word| if age(word) { "#d" } else { word }).collect::<Vec<_>>().join(" ");

@@ -304,13 +304,25 @@ fn marks_are_shown_first_with_the_artifact_that_says_so() {
 }
 
 /// buildah in a directory, with its storage there and without anything mounted or run.
-struct Buildah<'a> {
+pub(crate) struct Buildah<'a> {
     tool: testkit::peers::Tool,
     desk: &'a Desk,
 }
 
-impl Buildah<'_> {
-    fn run(&self, arguments: &[&str]) -> String {
+impl<'a> Buildah<'a> {
+    /// Returns it for a desk; `None`, and says so, where it is not there or would leave files that nobody can remove.
+    #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+    pub(crate) fn on(desk: &'a Desk) -> Option<Self> {
+        let tool = testkit::peers::tool("buildah")?;
+        let user = Command::new("id").arg("-u").output().unwrap();
+        if user.stdout != b"0\n" {
+            println!("skipped: buildah as another user than root leaves files that this user cannot remove");
+            return None;
+        }
+        Some(Self { tool, desk })
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let [root, state] = ["root", "state"].map(|name| self.desk.path("storage").join(name));
         let mut command = self.tool.command();
         command.arg("--root").arg(root).arg("--runroot").arg(state).args(["--storage-driver", "vfs"]);
@@ -322,14 +334,8 @@ impl Buildah<'_> {
 
 #[test]
 fn images_by_buildah_say_on_what_they_were_built() {
-    let Some(tool) = testkit::peers::tool("buildah") else { return };
-    let user = Command::new("id").arg("-u").output().unwrap();
-    if user.stdout != b"0\n" {
-        println!("skipped: buildah as another user than root leaves files that this user cannot remove");
-        return;
-    }
     let desk = Desk::new();
-    let buildah = Buildah { tool, desk: &desk };
+    let Some(buildah) = Buildah::on(&desk) else { return };
     let time = ["--timestamp", "1767322800"];
     std::fs::create_dir(desk.path("context")).unwrap();
     desk.write("context/file", "content");
