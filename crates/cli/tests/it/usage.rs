@@ -38,6 +38,7 @@ const COMMANDS: &[&[&str]] = &[
     &["vendor"],
     &["verify"],
     &["inspect"],
+    &["lineage"],
     &["history"],
     &["tags"],
     &["artifacts"],
