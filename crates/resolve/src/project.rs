@@ -10,6 +10,7 @@ mod edit;
 mod error;
 mod groups;
 mod keys;
+mod line_ends;
 pub(crate) mod mirror;
 mod read;
 mod schema;

@@ -2,6 +2,7 @@
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
+use super::line_ends::LineEnds;
 use super::{Project, ProjectError};
 
 /// What some editors write before a text.
@@ -15,6 +16,8 @@ pub struct ProjectFile {
     has_mark: bool,
     /// Whether the text ends without a line end, which the document does not know either.
     is_open_ended: bool,
+    /// The ends of lines that are not what the document writes.
+    line_ends: Option<LineEnds>,
 }
 
 /// An image to add.
@@ -69,9 +72,13 @@ impl ProjectFile {
     /// As [`Project::parse`]: only a file that says something is changed.
     pub fn parse(text: &str) -> Result<Self, ProjectError> {
         Project::parse(text)?;
-        let document = text.parse().map_err(|error: toml_edit::TomlError| ProjectError::new(error.message(), 0..0))?;
+        let document = text
+            .replace("\r\n", "\n")
+            .parse()
+            .map_err(|error: toml_edit::TomlError| ProjectError::new(error.message(), 0..0))?;
         let is_open_ended = !text.is_empty() && !text.ends_with('\n');
-        Ok(Self { document, has_mark: text.starts_with(BYTE_ORDER_MARK), is_open_ended })
+        let line_ends = LineEnds::of(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
+        Ok(Self { document, has_mark: text.starts_with(BYTE_ORDER_MARK), is_open_ended, line_ends })
     }
 
     /// Returns the text of the file.
@@ -79,6 +86,9 @@ impl ProjectFile {
         let mut text = self.document.to_string();
         if self.is_open_ended && text.ends_with('\n') {
             text.pop();
+        }
+        if let Some(line_ends) = &self.line_ends {
+            text = line_ends.restore(&text);
         }
         if self.has_mark {
             text.insert(0, BYTE_ORDER_MARK);

@@ -192,3 +192,21 @@ fn deep_or_huge_input_is_an_error() {
     let huge = "#".repeat(resolve::project::FILE_MAX_BYTES + 1);
     assert!(Project::parse(&huge).unwrap_err().message.contains("bytes"));
 }
+
+#[test]
+fn a_file_keeps_its_line_ends() {
+    for text in [
+        "\r\n",
+        "\r\n\r\n# only this\r\n",
+        "[images]\r\n# one\r\nweb = { repo = \"registry.example/web\" } # two\r\n\r\ndb = { repo = \"registry.example/db\" }\r\n",
+        "[images]\r\nweb = { repo = \"registry.example/web\" }\n# mixed\r\n",
+        "[project]\r\nname = \"\"\"\r\nx\"\"\"\r\n",
+    ] {
+        let mut file = ProjectFile::parse(text).unwrap();
+        assert_eq!(file.text(), text);
+        if text.contains("web") {
+            file.hold("web", true).unwrap();
+            assert_eq!(file.text().replace(", hold = true", ""), text);
+        }
+    }
+}
