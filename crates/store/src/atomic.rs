@@ -1,7 +1,7 @@
 //! Small files that are replaced whole or not at all.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::Path;
 
@@ -24,13 +24,47 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     outcome
 }
 
-/// As [`write()`], for a file of the user's: it keeps its permissions, and its owner where this process may give it away.
+/// As [`write()`], for a file that must not be there yet.
+///
+/// # Errors
+/// [`StoreError::File`], of the kind [`io::ErrorKind::AlreadyExists`] when something of that name is there; then nothing has changed.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let failed = |error| StoreError::file("cannot write", path)(error);
+    let directory = directory_of(path);
+    let staging = Staging::new(directory.join(STAGING_NAME));
+    let outcome = staging.begin().and_then(|mut staged| {
+        let written = staged.write(bytes).and_then(|()| staged.sync());
+        // Unlike a rename, a link never takes the place of what is there.
+        written.and_then(|()| staged.link(path)).and_then(|()| File::open(directory)?.sync_all()).map_err(failed)
+    });
+    staging.remove_if_empty();
+    outcome
+}
+
+/// Writes `bytes` to a path of the user's, as a shell's `>` would: a file that is there keeps its permissions and the links to it,
+/// and what is no regular file, as a pipe, is written into. Regular files are replaced whole.
+///
+/// # Errors
+/// [`StoreError::File`]; then a regular file is what it was.
+pub fn save(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let failed = |error| StoreError::file("cannot write", path)(error);
+    match path.metadata() {
+        Ok(there) if there.is_file() => overwrite(path, bytes),
+        Ok(_) => File::options().write(true).open(path).and_then(|mut file| file.write_all(bytes)).map_err(failed),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write(path, bytes),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// As [`write()`], for a file of the user's: it keeps its permissions, its owner where this process may give it away, and the
+/// symbolic links that lead to it.
 ///
 /// # Errors
 /// [`StoreError::File`], also when there is no such file; then nothing has changed.
 pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let failed = |error| StoreError::file("cannot write", path)(error);
-    let kept = std::fs::symlink_metadata(path).map_err(failed)?;
+    let path = &*path.canonicalize().map_err(failed)?;
+    let kept = path.metadata().map_err(failed)?;
     let directory = directory_of(path);
     let staging = Staging::new(directory.join(STAGING_NAME));
     let outcome = staging.begin().and_then(|staged| {

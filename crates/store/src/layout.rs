@@ -250,7 +250,7 @@ impl Layout {
         let failed = |error| StoreError::file("cannot write", &marker)(error);
         staged.write(MARKER_CONTENT).and_then(|()| staged.sync()).map_err(failed)?;
         // A rename would replace the file that another process may have made, and locked, meanwhile.
-        match fs::hard_link(staged.path(), &marker) {
+        match staged.link(&marker) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(error)),

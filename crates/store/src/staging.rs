@@ -3,14 +3,19 @@
 //! A file is written under a random name in a directory of its own, in the same file system as its final place, and renamed
 //! when it is whole. Whoever writes it holds its lock, so files of processes that were killed can be told from those that
 //! are being written, without clocks or process ids.
+//!
+//! The directory may lie in a project that came from anywhere. So it is opened once and not followed where it is a link, all
+//! names are below the open directory, and only what bears a name of ours is ever removed.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use rand::RngExt as _;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::path::Arg;
 
 use crate::error::StoreError;
@@ -18,6 +23,8 @@ use crate::lock;
 
 /// How often a name is drawn before the directory is taken to be unusable.
 const NAME_TRIES_MAX: usize = 16;
+/// Length of a name: the hexadecimal digits of 64 random bits.
+const NAME_DIGITS: usize = 16;
 
 /// A directory for files in the making. It exists only while it is needed.
 #[derive(Debug)]
@@ -30,7 +37,8 @@ pub(crate) struct Staging {
 #[derive(Debug)]
 pub(crate) struct StagedFile {
     file: File,
-    path: PathBuf,
+    directory: OwnedFd,
+    name: String,
     published: bool,
 }
 
@@ -44,22 +52,26 @@ impl Staging {
         self.cleaned.call_once(|| self.remove_abandoned());
         let failed = |error| StoreError::file("cannot write in", &self.path)(error);
         for _ in 0..NAME_TRIES_MAX {
-            let path = self.path.join(format!("{:016x}", rand::rng().random::<u64>()));
+            let directory = match self.open() {
+                Ok(directory) => directory,
+                Err(Errno::NOENT) => match fs::create_dir(&self.path) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+                    _ => continue,
+                },
+                Err(error) => return Err(failed(error.into())),
+            };
+            let name = format!("{:0NAME_DIGITS$x}", rand::rng().random::<u64>());
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             // The umask takes from this what the user does not want others to have.
-            match rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666)) {
+            match rustix::fs::openat(&directory, &*name, flags, Mode::from_raw_mode(0o666)) {
                 Ok(file) => {
-                    let staged = StagedFile { file: file.into(), path, published: false };
+                    let staged = StagedFile { file: file.into(), directory, name, published: false };
                     if staged.claim().map_err(failed)? {
                         return Ok(staged);
                     }
                 }
-                // Another process has just removed the directory because it was empty, or nobody has made it yet.
-                Err(rustix::io::Errno::NOENT) => match fs::create_dir(&self.path) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-                    _ => {}
-                },
-                Err(rustix::io::Errno::EXIST) => {}
+                // In the first case another process has just removed the directory because it was empty.
+                Err(Errno::NOENT | Errno::EXIST) => {}
                 Err(error) => return Err(failed(error.into())),
             }
         }
@@ -78,8 +90,7 @@ impl Staging {
         }
         // A name that nobody else draws.
         let mut staged = self.begin()?;
-        rustix::fs::renameat(rustix::fs::CWD, path, rustix::fs::CWD, &staged.path)
-            .map_err(|error| failed(error.into()))?;
+        rustix::fs::renameat(CWD, path, &staged.directory, &*staged.name).map_err(|error| failed(error.into()))?;
         staged.file = file;
         Ok(staged)
     }
@@ -90,21 +101,40 @@ impl Staging {
         let _ = fs::remove_dir(&self.path);
     }
 
-    /// Removes the files whose writers are gone.
+    /// Removes the files whose writers are gone. What has no name of ours is somebody else's and stays.
     pub(crate) fn remove_abandoned(&self) {
-        let Ok(entries) = fs::read_dir(&self.path) else { return };
+        let Ok(directory) = self.open() else { return };
+        let Ok(entries) = Dir::read_from(&directory) else { return };
         for entry in entries.flatten() {
-            let path = entry.path();
-            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            let Ok(file) = rustix::fs::open(&path, flags, Mode::empty()) else { continue };
-            let file = File::from(file);
-            if lock::try_exclusive(&file).is_ok_and(|alone| alone) {
-                let _ = fs::remove_file(&path);
+            let name = entry.file_name();
+            if is_ours(name.to_bytes()) {
+                remove_if_abandoned(&directory, name);
             }
-            // Not before: a writer that has just made the file and gets its lock has to see that it is gone.
-            drop(file);
         }
     }
+
+    /// Opens the directory. A link is not followed: that is [`Errno::NOTDIR`].
+    fn open(&self) -> rustix::io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::open(&self.path, flags, Mode::empty())
+    }
+}
+
+fn is_ours(name: &[u8]) -> bool {
+    name.len() == NAME_DIGITS && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Removes a regular file if nobody holds its lock.
+fn remove_if_abandoned(directory: &OwnedFd, name: &std::ffi::CStr) {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::openat(directory, name, flags, Mode::empty()) else { return };
+    let is_file = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let file = File::from(file);
+    if rustix::fs::fstat(&file).is_ok_and(is_file) && lock::try_exclusive(&file).is_ok_and(|alone| alone) {
+        let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+    }
+    // Not before: a writer that has just made the file and gets its lock has to see that it is gone.
+    drop(file);
 }
 
 impl StagedFile {
@@ -121,10 +151,6 @@ impl StagedFile {
 
     pub(crate) const fn file(&self) -> &File {
         &self.file
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Writes the next bytes.
@@ -146,16 +172,22 @@ impl StagedFile {
     /// Gives the file its name in `directory`, in place of what may be there. The name is durable when `directory` has been
     /// synced.
     pub(crate) fn publish(mut self, directory: &File, name: impl Arg) -> io::Result<()> {
-        rustix::fs::renameat(rustix::fs::CWD, &self.path, directory, name)?;
+        rustix::fs::renameat(&self.directory, &*self.name, directory, name)?;
         self.published = true;
         Ok(())
+    }
+
+    /// Gives the file a name, which nothing may have: then it is [`io::ErrorKind::AlreadyExists`]. The name is durable when its
+    /// directory has been synced.
+    pub(crate) fn link(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::linkat(&self.directory, &*self.name, CWD, path, AtFlags::empty())?)
     }
 }
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
         if !self.published {
-            let _ = fs::remove_file(&self.path);
+            let _ = rustix::fs::unlinkat(&self.directory, &*self.name, AtFlags::empty());
         }
     }
 }
