@@ -46,6 +46,7 @@ pub mod attach;
 pub mod bisect;
 pub mod candidates;
 mod carried;
+mod claim;
 pub mod content;
 pub mod context;
 pub mod copy;

@@ -149,8 +149,11 @@ fn report(plan: &Plan, written: bool) -> RewriteReport {
 
 fn write(open: &OpenProject, file: &JournalFile, plan: &Plan) -> Result<(), OpsError> {
     // A rewrite that was cut short and this one are undone together.
-    let unfinished = file.read()?.filter(|journal| !journal.finished);
-    let mut changes = unfinished.map_or_else(Vec::new, |journal| undo::done(open, journal));
+    let former = file.read()?;
+    let mut changes = match &former {
+        Some(journal) if !journal.finished => undo::done(open, journal.clone())?,
+        _ => Vec::new(),
+    };
     let carried = changes.len();
     changes.extend(plan.files.iter().map(|file| file.change.clone()));
     let mut journal = Journal::new(changes);
@@ -159,8 +162,13 @@ fn write(open: &OpenProject, file: &JournalFile, plan: &Plan) -> Result<(), OpsE
         if let Err(error) = replace(&planned.path, &planned.change.before, &planned.bytes) {
             let made = undo::done(open, Journal::new(journal.files.split_off(carried)));
             // What cannot be put back now can be later: the journal stays.
-            if put_back(open, &Journal::new(made)).is_ok() {
-                if journal.files.is_empty() { file.remove()? } else { file.write(&journal)? }
+            if made.and_then(|made| put_back(open, &Journal::new(made))).is_ok() {
+                match former.filter(|former| former.finished) {
+                    // The rewrite before this one can be undone as ever.
+                    Some(former) => file.write(&former)?,
+                    None if journal.files.is_empty() => file.remove()?,
+                    None => file.write(&journal)?,
+                }
             }
             return Err(error);
         }
@@ -196,7 +204,7 @@ pub fn undo(open: &OpenProject, dry_run: bool) -> Result<Vec<String>, OpsError> 
         return Ok(undo::restored(open, &journal)?.into_iter().map(|file| file.name).collect());
     }
     let restored = put_back(open, &journal)?;
-    undo::remove_abandoned(open, &journal);
+    undo::remove_abandoned(open, &journal)?;
     file.remove()?;
     Ok(restored)
 }

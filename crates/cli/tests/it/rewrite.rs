@@ -185,8 +185,64 @@ fn a_journal_from_elsewhere_leads_to_no_file_outside_of_the_project() {
         let said = desk.fails(&["rewrite", "--undo"], 6);
         assert!(said.contains("is not in the project"), "{path}: {said}");
     }
+    let rewritten = read(&desk, "compose.yaml");
+    for directory in [".git", ".GIT", "sub/.git"] {
+        std::fs::create_dir_all(desk.path(directory)).unwrap();
+    }
+    // Even if a pattern takes all of them.
+    desk.write("Supercargo.toml", &format!("{PROJECT}{}", COMPOSE_TARGET.replace("compose.yaml", "**/conf*")));
+    for path in [".git/config", ".GIT/config", "sub/.git/config", ".supercargo/config", "of-no-target"] {
+        desk.write(path, &rewritten);
+        desk.write(".supercargo/rewrite/journal.json", &journal.replace("compose.yaml", path));
+        let said = desk.fails(&["rewrite", "--undo"], 6);
+        assert!(said.contains("is in no target of the project"), "{path}: {said}");
+        assert_eq!(read(&desk, path), rewritten);
+    }
     desk.write(".supercargo/rewrite/journal.json", "{");
     desk.fails(&["rewrite", "--undo"], 6);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_the_place_of_the_journal_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let desk = project(COMPOSE_TARGET);
+    desk.write("compose.yaml", COMPOSE);
+    desk.write("victim", "mine");
+    std::fs::create_dir_all(desk.path(".supercargo/rewrite")).unwrap();
+    symlink("../../victim", desk.path(".supercargo/rewrite/lock")).unwrap();
+    let said = desk.fails(&["rewrite"], 10);
+    assert!(said.contains(".supercargo/rewrite/lock"), "{said}");
+    assert_eq!(read(&desk, "victim"), "mine");
+    std::fs::remove_dir_all(desk.path(".supercargo")).unwrap();
+    std::fs::create_dir_all(desk.path("elsewhere/rewrite")).unwrap();
+    for link in [".supercargo", ".supercargo/rewrite"] {
+        symlink(desk.path("elsewhere"), desk.path(link)).unwrap();
+        let said = desk.fails(&["rewrite"], 10);
+        assert!(said.contains(link), "{said}");
+        std::fs::remove_file(desk.path(link)).unwrap();
+        std::fs::create_dir_all(desk.path(".supercargo")).unwrap();
+    }
+    assert_eq!(std::fs::read_dir(desk.path("elsewhere/rewrite")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(desk.path("elsewhere")).unwrap().count(), 1);
+    assert_eq!(read(&desk, "compose.yaml"), COMPOSE);
+}
+
+#[test]
+fn a_rewrite_that_fails_leaves_the_one_before_it_to_be_undone() {
+    let desk = project("[[targets]]\nkind = \"compose\"\npaths = [\"*/compose.yaml\"]\n");
+    std::fs::create_dir(desk.path("a")).unwrap();
+    desk.write("a/compose.yaml", COMPOSE);
+    desk.ok(&["rewrite"]);
+    for directory in ["b", "c"] {
+        std::fs::create_dir(desk.path(directory)).unwrap();
+        desk.write(&format!("{directory}/compose.yaml"), COMPOSE);
+    }
+    desk.write("c/.supercargo", "a file");
+    desk.fails(&["rewrite"], 10);
+    assert_eq!(read(&desk, "b/compose.yaml"), COMPOSE);
+    assert_eq!(desk.ok(&["rewrite", "--undo"]), "a/compose.yaml\n");
+    assert_eq!(read(&desk, "a/compose.yaml"), COMPOSE);
 }
 
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! The files of a project's targets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,8 @@ use crate::project::OpenProject;
 const ENTRIES_MAX: usize = 1_000_000;
 /// Deepest directory that is looked at, counted from the project's.
 const DEPTH_MAX: usize = 64;
+/// Names of directories whose files are git's and ours, whatever a pattern says.
+const CLOSED: [&str; 2] = [".git", ".supercargo"];
 /// Most files of a project's targets.
 const FILES_MAX: usize = 20_000;
 
@@ -29,12 +31,32 @@ pub(crate) struct TargetFile {
 /// Returns the files of a project's targets, in the order of their paths. A file that several targets name belongs to the first.
 ///
 /// Symbolic links to directories are not followed, nor any link that leaves the project's directory; several names of one file
-/// are one.
+/// are one. What is git's or ours is left out.
 ///
 /// # Errors
 /// [`OpsError::Project`] for a pattern that makes no sense, or that names a single file which is not there;
 /// [`OpsError::Usage`] when there are too many; what the file system brings.
 pub(crate) fn files(open: &OpenProject) -> Result<Vec<TargetFile>, OpsError> {
+    let walk = walk(open)?;
+    for pattern in walk.patterns.iter().filter(|pattern| !pattern.taken) {
+        if pattern.glob.literal().is_some() {
+            // It was listed with the project's targets.
+            let Some(target) = open.project.targets.get(pattern.target) else { continue };
+            return Err(at(open, target, pattern.text, "names a file that is not there"));
+        }
+    }
+    Ok(walk.found.into_iter().map(|(path, target)| TargetFile { path, target }).collect())
+}
+
+/// Returns the paths of [`files`], where some may be gone.
+///
+/// # Errors
+/// As [`files`].
+pub(crate) fn admitted(open: &OpenProject) -> Result<BTreeSet<String>, OpsError> {
+    Ok(walk(open)?.found.into_keys().collect())
+}
+
+fn walk(open: &OpenProject) -> Result<Walk<'_>, OpsError> {
     let mut patterns = Vec::new();
     for (number, target) in open.project.targets.iter().enumerate() {
         for text in &target.paths {
@@ -47,14 +69,7 @@ pub(crate) fn files(open: &OpenProject) -> Result<Vec<TargetFile>, OpsError> {
     let mut walk = Walk { real_root, patterns, found: BTreeMap::new(), entries: 0 };
     let start = walk.patterns.iter().map(|pattern| pattern.glob.start()).collect();
     walk.directory(root, start)?;
-    for pattern in walk.patterns.iter().filter(|pattern| !pattern.taken) {
-        if pattern.glob.literal().is_some() {
-            // It was listed with the project's targets.
-            let Some(target) = open.project.targets.get(pattern.target) else { continue };
-            return Err(at(open, target, pattern.text, "names a file that is not there"));
-        }
-    }
-    Ok(walk.found.into_iter().map(|(path, target)| TargetFile { path, target }).collect())
+    Ok(walk)
 }
 
 fn at(open: &OpenProject, target: &Target, pattern: &str, why: &str) -> OpsError {
@@ -99,6 +114,9 @@ impl Walk<'_> {
                 let Ok(name) = entry.file_name().into_string() else { continue };
                 let path = entry.path();
                 let kind = entry.file_type().map_err(|source| failed("cannot read", &path, source))?;
+                if is_closed(&name) {
+                    continue;
+                }
                 if kind.is_dir() {
                     let entered: Vec<Reached> = self.each(&reached, |glob, reached| glob.enter(reached, &name));
                     if entered.iter().any(|reached| !reached.is_empty()) && depth < DEPTH_MAX {
@@ -137,8 +155,15 @@ impl Walk<'_> {
     /// file, or is gone.
     fn inside(&self, path: &Path) -> Option<String> {
         let real = path.canonicalize().ok().filter(|real| real.is_file())?;
-        Some(real.strip_prefix(&self.real_root).ok()?.to_str()?.to_owned())
+        let path = real.strip_prefix(&self.real_root).ok()?.to_str()?;
+        // A link may have led there.
+        (!path.split('/').any(is_closed)).then(|| path.to_owned())
     }
+}
+
+/// Tells whether a name is one of the closed directories', also where the file system knows no case.
+fn is_closed(name: &str) -> bool {
+    CLOSED.iter().any(|closed| name.eq_ignore_ascii_case(closed))
 }
 
 fn too_many(what: &str, limit: usize, things: &str) -> OpsError {

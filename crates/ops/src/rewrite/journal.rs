@@ -1,12 +1,14 @@
 //! What a rewrite changes, written down before it does, so that it can be undone ([format](../../../../docs/formats/rewrite-journal.md)).
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use oci::Digest;
 use serde::{Deserialize, Serialize};
 use targets::Edit;
 
+use crate::claim::claim;
 use crate::error::OpsError;
 use crate::project::{OpenProject, read_text};
 
@@ -101,33 +103,23 @@ impl JournalFile {
     /// Opens the place of a project's journal; it is made if it does not exist.
     ///
     /// # Errors
-    /// [`OpsError::Usage`] when another rewrite is at work, and what the file system brings.
+    /// [`OpsError::Usage`] when another rewrite is at work, and what the file system brings, also when the place is a link: it may
+    /// have come with the project.
     pub(crate) fn open(open: &OpenProject) -> Result<Self, OpsError> {
-        let directory = DIRECTORY.iter().fold(open.directory().to_owned(), |path, name| path.join(name));
-        let failed = |action, path: &Path| {
-            let path = path.to_owned();
-            move |source| OpsError::File { action, path, source }
-        };
-        fs::create_dir_all(&directory).map_err(failed("cannot make", &directory))?;
+        let mut directory = open.directory().to_owned();
+        for name in DIRECTORY {
+            directory.push(name);
+            make(&directory)?;
+        }
         let ignored = directory.join(".gitignore");
         if !ignored.exists() {
             // It says where this machine left off; that is nothing to commit.
             store::atomic::write(&ignored, b"*\n")?;
         }
-        let lock_path = directory.join(LOCK_NAME);
-        let lock = File::create(&lock_path).map_err(failed("cannot write", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(OpsError::usage(
-                    "another rewrite of this project is at work",
-                    "supercargo rewrite".to_owned(),
-                ));
-            }
-            // Where the file system has no locks, there is nobody to be told.
-            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(failed("cannot lock", &lock_path)(error)),
-        }
+        let lock = claim(&directory.join(LOCK_NAME))?;
+        let lock = lock.ok_or_else(|| {
+            OpsError::usage("another rewrite of this project is at work", "supercargo rewrite".to_owned())
+        })?;
         store::atomic::remove_abandoned(&directory);
         Ok(Self { path: directory.join(JOURNAL_NAME), _lock: lock })
     }
@@ -165,10 +157,21 @@ impl JournalFile {
     /// What the file system brings.
     pub(crate) fn remove(&self) -> Result<(), OpsError> {
         match fs::remove_file(&self.path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 Err(OpsError::File { action: "cannot remove", path: self.path.clone(), source })
             }
             _ => Ok(()),
         }
     }
+}
+
+/// Makes a directory if it is not there. A link to one is an error.
+fn make(directory: &Path) -> Result<(), OpsError> {
+    let made = match fs::create_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => directory
+            .symlink_metadata()
+            .and_then(|there| if there.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }),
+        made => made,
+    };
+    made.map_err(|source| OpsError::File { action: "cannot make", path: directory.to_owned(), source })
 }
