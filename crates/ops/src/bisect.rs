@@ -48,9 +48,11 @@ pub use run::{Watch, run};
 /// Starts a session, in which the user says what is good and what is bad.
 ///
 /// # Errors
-/// [`OpsError::Usage`] when the ends make no sense or another session has not ended; what registries, git and files bring.
+/// [`OpsError::Usage`] when the ends make no sense, another session has not ended or another process is at work on it; what
+/// registries, git and files bring.
 pub async fn start(context: &Context, place: &BisectPlace, request: &BisectRequest) -> Result<BisectReport, OpsError> {
     let workshop = Workshop::open(place)?;
+    let _claim = workshop.claim()?;
     if let Some(open) = SessionFile::open(&workshop.session_file())?
         && matches!(open.session.step(open.session.start().jobs), Step::Test(_))
     {
@@ -72,6 +74,7 @@ pub async fn mark(
     names: &[String],
 ) -> Result<BisectReport, OpsError> {
     let workshop = Workshop::open(place)?;
+    let _claim = workshop.claim()?;
     let mut file = SessionFile::require(&workshop.session_file())?;
     let mut subjects = names.iter().map(|name| named(&file, name)).collect::<Result<Vec<_>, _>>()?;
     if subjects.is_empty() {
@@ -98,10 +101,11 @@ pub fn log(place: &BisectPlace) -> Result<Vec<String>, OpsError> {
 /// [`OpsError::Usage`] while another process is at work on it, and what the file system brings.
 pub fn reset(place: &BisectPlace) -> Result<bool, OpsError> {
     let workshop = Workshop::open(place)?;
+    let _claim = workshop.claim()?;
     // A log that cannot be read is removed too: that is how one gets rid of it.
-    let lock = SessionFile::claim(&workshop.session_file())?;
+    let was_there = workshop.session_file().exists();
     workshop.remove()?;
-    Ok(lock.is_some())
+    Ok(was_there)
 }
 
 fn under_way(workshop: &Workshop) -> OpsError {

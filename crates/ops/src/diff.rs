@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use resolve::lock::{self, Difference, Lock};
 
 use crate::error::OpsError;
+use crate::git::Git;
 use crate::project::{OpenProject, ProjectPlace, read_text};
-
-/// Most bytes that a version control system may say for an error.
-const ERROR_MAX_BYTES: usize = 4096;
 
 /// A lock to compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,20 +71,10 @@ async fn at_revision(open: &OpenProject, revision: &str) -> Result<String, OpsEr
     if revision.starts_with('-') {
         return Err(OpsError::usage(format!("`{revision}` is neither a file nor a revision"), None));
     }
-    let output = tokio::process::Command::new("git")
-        .args(["show", "--end-of-options", &format!("{revision}:./{}", lock::FILE_NAME)])
-        .current_dir(open.directory())
-        .stdin(std::process::Stdio::null())
-        .output()
-        .await
-        .map_err(|source| OpsError::File { action: "cannot run", path: PathBuf::from("git"), source })?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said: String = said.lines().next().unwrap_or_default().chars().take(ERROR_MAX_BYTES).collect();
-        let name = format!("lock at `{revision}` ({said})");
-        return Err(OpsError::NotFound { location: open.directory().display().to_string(), name });
-    }
-    String::from_utf8(output.stdout).map_err(|_| OpsError::usage(format!("the lock at `{revision}` is not text"), None))
+    Git::new(open.directory()).lock_at(revision).await?.map_err(|said| {
+        let name = format!("lock at `{}` ({said})", oci::text::printable(revision));
+        OpsError::NotFound { location: open.directory().display().to_string(), name }
+    })
 }
 
 /// Merges two locks that come from one, as git's merge drivers do: the result takes the place of ours.
@@ -99,7 +87,7 @@ pub fn merge(base: &Path, ours: &Path, theirs: &Path) -> Result<(), OpsError> {
         if text.trim().is_empty() { Ok(Lock::default()) } else { parse(&text, &path.display().to_string()) }
     };
     let merged = lock::merge(&read(base)?, &read(ours)?, &read(theirs)?);
-    store::atomic::write(ours, merged.lock.text().as_bytes())?;
+    store::atomic::save(ours, merged.lock.text().as_bytes())?;
     if merged.conflicts.is_empty() {
         return Ok(());
     }

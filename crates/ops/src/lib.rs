@@ -61,6 +61,7 @@ pub mod export;
 mod facts;
 pub mod found;
 pub mod genealogy;
+mod git;
 pub mod history;
 pub mod import;
 pub mod init;

@@ -1,7 +1,6 @@
 //! The candidates of each axis.
 
 mod digests;
-mod git;
 mod hybrid;
 mod layers;
 mod locks;

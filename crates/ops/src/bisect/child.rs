@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::run::Watch;
 use crate::error::OpsError;
@@ -73,7 +74,30 @@ impl Material {
     }
 }
 
-/// Runs a command to its end. When this future is dropped the command is ended.
+/// The process group of a command that runs: it and what it has started, as far as that stays in the group.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+
+    /// Lets what the command has left running be. After its end the number may soon be another's.
+    fn release(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended by itself.
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// Runs a command to its end. When this future is dropped the command is ended, with all that it has started.
 ///
 /// # Errors
 /// [`OpsError::File`] when it cannot be started, [`OpsError::Usage`] when it asks for what is not there.
@@ -90,7 +114,8 @@ pub(super) async fn call(
     let failed = |source| OpsError::File { action: "cannot run", path: program.into(), source };
     let output = || if watch.listens() { Stdio::piped() } else { Stdio::null() };
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(output()).stderr(output()).kill_on_drop(true);
+    command.args(arguments).stdin(Stdio::null()).stdout(output()).stderr(output());
+    command.kill_on_drop(true).process_group(0);
     for (_, variable, value) in material.values() {
         match value {
             Some(value) => command.env(variable, value),
@@ -98,17 +123,20 @@ pub(super) async fn call(
         };
     }
     let mut child = command.spawn().map_err(failed)?;
+    let mut group = Group::of(&child);
     let (output, error) = (child.stdout.take(), child.stderr.take());
     let reading = futures_util::future::join(pass_on(output, label, watch), pass_on(error, label, watch));
     let mut reading = std::pin::pin!(reading);
     let status = tokio::select! {
         status = child.wait() => {
+            group.release();
             // Nothing depends on what comes later.
             let _ = tokio::time::timeout(OUTPUT_WAIT, reading).await;
             status
         }
         _ = &mut reading => child.wait().await,
     };
+    group.release();
     let status = status.map_err(failed)?;
     Ok(match (status.code(), status.signal()) {
         (Some(code), _) => Ended::Code(code),
@@ -153,5 +181,43 @@ mod tests {
         let filled = material.fill(&words(&["run", "--image={image}", "{other}", "a b"])).unwrap();
         assert_eq!(filled, ["run", "--image=h.example/a@sha256:1", "{other}", "a b"]);
         assert!(material.fill(&words(&["cat", "{lock}"])).is_err());
+    }
+
+    struct Nobody;
+
+    impl Watch for Nobody {
+        fn listens(&self) -> bool {
+            false
+        }
+        fn said(&self, _: &str, _: &str) {}
+        fn round(&self, _: usize, _: &[String]) {}
+        fn judged(&self, _: &str, _: resolve::bisect::Verdict, _: &str) {}
+    }
+
+    #[tokio::test]
+    async fn what_a_command_has_started_ends_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let path = pipe.clone();
+        // The pipe ends when nobody has it open any more.
+        let reader = std::thread::spawn(move || {
+            use std::io::Read as _;
+            let (mut word, mut rest) = ([0; 5], String::new());
+            let mut pipe = std::fs::File::open(path).unwrap();
+            pipe.read_exact(&mut word).unwrap();
+            begun.send(()).unwrap();
+            pipe.read_to_string(&mut rest).unwrap();
+            rest
+        });
+        let script = format!("(printf begun; sleep 3; printf survived) > {} & wait", pipe.display());
+        let words = ["sh", "-c", &script].map(str::to_owned);
+        let material = Material::default();
+        tokio::select! {
+            ended = call(&words, &material, "1", &Nobody) => panic!("{ended:?}"),
+            begun = has_begun => begun.unwrap(),
+        }
+        assert_eq!(reader.join().unwrap(), "");
     }
 }

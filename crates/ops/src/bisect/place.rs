@@ -1,25 +1,27 @@
 //! Where sessions and what belongs to them lie.
 //!
 //! ```text
-//! PROJECT/.supercargo/bisect/    in a project         STATE/session/    elsewhere
+//! STATE/sessions/HEX/            of a project         STATE/session/    elsewhere
 //! ├── session.jsonl              the log
 //! ├── asked.json                 what was asked for, to tell whether the same is asked again
 //! ├── locks/NAME.lock            locks that commands are given
 //! ├── layouts/HEX/               layouts that commands are given
 //! ├── fetched/                   candidates from registries, from which the layouts are made
 //! └── hybrids/                   the images between two images
+//! STATE/session.lock, STATE/sessions/HEX.lock     held by whoever is at work on the session
 //! STATE/verdicts.jsonl           what is known from earlier sessions
 //! ```
 //!
-//! The session has a directory of its own because files directly in `.supercargo` are taken for files in the making, and are
-//! removed when nobody holds them.
+//! Nothing of it lies in the project, which may have come from anywhere: a session holds a command, and is gone on with unseen.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use oci::Digest;
 
+use crate::claim::claim;
 use crate::error::OpsError;
 use crate::project::{OpenProject, ProjectPlace, read_text};
 
@@ -31,7 +33,7 @@ const ASKED_MAX_BYTES: usize = 4 << 20;
 pub struct BisectPlace {
     /// Where to look for a project.
     pub project: ProjectPlace,
-    /// The directory for verdicts, and for the session outside of a project.
+    /// The directory for sessions and verdicts.
     pub state: Option<PathBuf>,
 }
 
@@ -43,7 +45,7 @@ pub(super) struct Workshop {
     pub(super) project: Option<OpenProject>,
     /// Where to look for it.
     pub(super) project_place: ProjectPlace,
-    verdicts: Option<PathBuf>,
+    verdicts: PathBuf,
 }
 
 impl Workshop {
@@ -55,20 +57,22 @@ impl Workshop {
             Err(OpsError::Usage { .. }) if place.project.file.is_none() => None,
             Err(error) => return Err(error),
         };
-        let directory = match (&project, &place.state) {
-            (Some(open), _) => open.directory().join(".supercargo/bisect"),
-            (None, Some(state)) => state.join("session"),
-            (None, None) => {
-                return Err(OpsError::usage(
-                    "nothing says where to keep the session: there is no project, and none of SUPERCARGO_STORE, \
-                     XDG_DATA_HOME and HOME is set",
-                    "export SUPERCARGO_STORE=DIR".to_owned(),
-                ));
-            }
-        };
+        let state = place.state.as_ref().ok_or_else(|| {
+            OpsError::usage(
+                "nothing says where to keep the session: none of SUPERCARGO_STORE, XDG_DATA_HOME and HOME is set",
+                "export SUPERCARGO_STORE=DIR".to_owned(),
+            )
+        })?;
         // Commands are given paths that are right wherever they go.
-        let directory = std::path::absolute(&directory).map_err(failed("cannot find", &directory))?;
-        let verdicts = place.state.as_ref().map(|state| state.join("verdicts.jsonl"));
+        let state = std::path::absolute(state).map_err(failed("cannot find", state))?;
+        let directory = match &project {
+            Some(open) => {
+                let real = open.directory().canonicalize().map_err(failed("cannot find", open.directory()))?;
+                state.join("sessions").join(file_name(real.as_os_str().as_bytes()))
+            }
+            None => state.join("session"),
+        };
+        let verdicts = state.join("verdicts.jsonl");
         Ok(Self { directory, project, project_place: place.project.clone(), verdicts })
     }
 
@@ -77,9 +81,25 @@ impl Workshop {
         self.directory.join("session.jsonl")
     }
 
-    /// Returns the path of the cache of verdicts, where there is a place for it.
-    pub(super) fn verdicts_file(&self) -> Option<&Path> {
-        self.verdicts.as_deref()
+    /// Keeps other processes from the session, until what is returned is dropped.
+    ///
+    /// # Errors
+    /// [`OpsError::Usage`] when another process is at work on it, and what the file system brings.
+    pub(super) fn claim(&self) -> Result<File, OpsError> {
+        // Beside the directory, which comes and goes.
+        let path = self.directory.with_extension("lock");
+        if let Some(parent) = path.parent() {
+            make(parent)?;
+        }
+        claim(&path)?.ok_or_else(|| {
+            let message = format!("another process is at work on the search in {}", self.session_file().display());
+            OpsError::usage(message, "supercargo bisect log".to_owned())
+        })
+    }
+
+    /// Returns the path of the cache of verdicts.
+    pub(super) fn verdicts_file(&self) -> &Path {
+        &self.verdicts
     }
 
     /// Returns the directory of the images between two images.
@@ -94,7 +114,7 @@ impl Workshop {
 
     /// Returns the path of the layout for what a key names.
     pub(super) fn layout_of(&self, key: &str) -> PathBuf {
-        self.directory.join("layouts").join(file_name(key))
+        self.directory.join("layouts").join(file_name(key.as_bytes()))
     }
 
     /// Returns the path of the lock that a name was given.
@@ -104,7 +124,7 @@ impl Workshop {
 
     /// Returns the path of the lock for what a key names.
     pub(super) fn lock_of_key(&self, key: &str) -> PathBuf {
-        self.lock_of(&file_name(key))
+        self.lock_of(&file_name(key.as_bytes()))
     }
 
     /// Writes a lock for commands.
@@ -116,9 +136,7 @@ impl Workshop {
     /// Removes everything that was made for a session, and makes its directory.
     pub(super) fn prepare(&self) -> Result<(), OpsError> {
         self.remove()?;
-        make(&self.directory)?;
-        // What lies here belongs to no commit.
-        Ok(store::atomic::write(&self.directory.join(".gitignore"), b"*\n")?)
+        make(&self.directory)
     }
 
     /// Removes everything that was made for a session.
@@ -158,7 +176,7 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) ->
 }
 
 /// Returns a file's name for a key, which may hold anything.
-fn file_name(key: &str) -> String {
+fn file_name(key: &[u8]) -> String {
     const DIGITS: usize = 32;
-    Digest::sha256(key.as_bytes()).encoded().chars().take(DIGITS).collect()
+    Digest::sha256(key).encoded().chars().take(DIGITS).collect()
 }

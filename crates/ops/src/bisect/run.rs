@@ -46,11 +46,12 @@ pub async fn run(
     watch: &dyn Watch,
 ) -> Result<BisectReport, OpsError> {
     let workshop = Workshop::open(place)?;
+    let _claim = workshop.claim()?;
     let (file, command) = open(context, &workshop, request).await?;
     let hash = command_hash(&command);
     let axis = Axis::of(&file.session.start().axis).unwrap_or(Axis::Tags);
     let layout = request.layout || axis == Axis::Layers || asks_for_layout(&command);
-    let verdicts = Verdicts::open(workshop.verdicts_file().filter(|_| request.cache), hash)?;
+    let verdicts = Verdicts::open(Some(workshop.verdicts_file()).filter(|_| request.cache), hash)?;
     let jobs = request.jobs.unwrap_or(file.session.start().jobs);
     if jobs.get() > MAX_JOBS {
         return Err(OpsError::usage(format!("{jobs} tests at once are too many, the limit is {MAX_JOBS}"), None));

@@ -1,6 +1,6 @@
-//! The log of a session in a file, which one process at a time writes.
+//! The log of a session in a file. Whoever changes it has claimed its [`Workshop`](super::place::Workshop).
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use resolve::bisect::{LogError, MAX_LOG_BYTES, Session};
 use super::place::failed;
 use crate::error::OpsError;
 
-/// A session and the file of its log. The file is locked for as long as this value lives.
+/// A session and the file of its log.
 #[derive(Debug)]
 pub(super) struct SessionFile {
     /// The session.
@@ -22,7 +22,7 @@ pub(super) struct SessionFile {
 impl SessionFile {
     /// Opens the session that is there, if there is one. Half a line at its end is cut off.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, OpsError> {
-        let Some(mut file) = Self::claim(path)? else { return Ok(None) };
+        let Some(mut file) = Self::file(path)? else { return Ok(None) };
         let bytes = content(&mut file, path)?;
         let parsed = Session::parse(&bytes).map_err(|error| unreadable(path, &error))?;
         if parsed.intact < bytes.len() {
@@ -46,22 +46,12 @@ impl SessionFile {
         Ok(parsed.value)
     }
 
-    /// Takes the file for this process alone, whatever it holds; `None` when it is not there.
-    pub(super) fn claim(path: &Path) -> Result<Option<File>, OpsError> {
-        let file = match OpenOptions::new().read(true).append(true).open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("cannot open", path)(error)),
-        };
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => {
-                let message = format!("another process is at work on the search in {}", path.display());
-                Err(OpsError::usage(message, "supercargo bisect log".to_owned()))
-            }
-            // Where the file system has no locks there is nothing to wait for.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(Some(file)),
-            Err(TryLockError::Error(error)) => Err(failed("cannot lock", path)(error)),
+    /// Opens the file, whatever it holds; `None` when it is not there.
+    fn file(path: &Path) -> Result<Option<File>, OpsError> {
+        match OpenOptions::new().read(true).append(true).open(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("cannot open", path)(error)),
         }
     }
 
@@ -70,7 +60,7 @@ impl SessionFile {
         let session = Session::new(start).map_err(|error| impossible(&error))?;
         store::atomic::write(path, session.encode().as_bytes())?;
         let gone = || failed("cannot open", path)(io::ErrorKind::NotFound.into());
-        let file = Self::claim(path)?.ok_or_else(gone)?;
+        let file = Self::file(path)?.ok_or_else(gone)?;
         Ok(Self { session, file, path: path.to_owned() })
     }
 

@@ -33,6 +33,9 @@ fn names(found: &Value) -> Vec<&str> {
     found["changes"].as_array().unwrap().iter().map(|change| change["name"].as_str().unwrap()).collect()
 }
 
+/// Most bytes of a lock.
+const LOCK_MAX_BYTES: usize = 64 << 20;
+
 fn git(desk: &Desk, arguments: &[&str]) -> String {
     let identity = ["-c", "user.name=test", "-c", "user.email=test@registry.example", "-c", "commit.gpgsign=false"];
     let mut command = std::process::Command::new("git");
@@ -131,9 +134,7 @@ fn the_commit_that_changed_the_lock_is_found_in_the_history() {
         assert_eq!(names(&found), ["part05"]);
         assert!(found["rounds"].as_u64().unwrap() <= logarithm(14, jobs + 1) + 1, "{found}");
     }
-    // What lies in the project for the search is not for its history.
-    let status = git(&desk, &["status", "--porcelain", ".supercargo"]);
-    assert_eq!(status, "");
+    assert!(!desk.path(".supercargo").exists(), "nothing of the search lies in the project");
     let said = desk.fails(&["bisect", "run", "--over", "locks", "--good", "HEAD", "--bad", "v1", "--", "true"], 2);
     assert!(said.contains("is not among the ancestors of"), "{said}");
 }
@@ -225,4 +226,19 @@ fn a_commit_that_changed_many_images_is_searched_further() {
     let deeper = format!("supercargo bisect run --over changes --good {good} --bad {bad} -- sh -c '{test}'");
     assert_eq!(found["next"], serde_json::json!([deeper]));
     assert_eq!(names(&find(&desk, &["--over", "changes", "--good", good, "--bad", bad], &test)), ["part03"]);
+}
+
+#[test]
+fn a_lock_of_the_past_may_be_as_large_as_a_lock_may_be() {
+    let desk = Desk::new();
+    desk.write("Supercargo.toml", "[images.part00]\nrepo = \"registry.example/part00\"\nversion = \"*\"\n");
+    git(&desk, &["init", "-q", "-b", "main"]);
+    desk.write("Supercargo.lock", &format!("{}{}", lock(&twelve(1)), "#".repeat(LOCK_MAX_BYTES)));
+    git(&desk, &["add", "Supercargo.lock"]);
+    git(&desk, &["commit", "-q", "-m", "too much"]);
+    desk.write("Supercargo.lock", &lock(&twelve(1)));
+    let said = desk.fails(&["diff", "HEAD"], 2);
+    assert!(said.contains("git show says more than"), "{said}");
+    let said = desk.fails(&["diff", "v0"], 9);
+    assert!(said.contains("lock at `v0` (fatal: "), "{said}");
 }

@@ -129,3 +129,47 @@ fn one_process_at_a_time_searches_and_the_log_can_be_read_meanwhile() {
     help: supercargo bisect log
     ");
 }
+
+#[test]
+fn a_session_that_came_with_a_project_is_not_gone_on_with() {
+    let (desk, server) = (Desk::new(), Server::new());
+    plant(&desk, &server, "app", 3, 99);
+    let (good, bad) = (server.at("app:1.0.0"), server.at("app:1.2.0"));
+    let run = ["bisect", "run", "--over", "tags", "--good", &good, "--bad", &bad, "-q", "--"];
+    desk.fails(&[&run[..], &["sh", "-c", "touch ran; exit 200"]].concat(), 2);
+    std::fs::remove_file(desk.path("ran")).unwrap();
+    let session = desk.path("home/.local/share/supercargo/store/bisect/session/session.jsonl");
+    std::fs::create_dir_all(desk.path(".supercargo/bisect")).unwrap();
+    std::fs::copy(session, desk.path(".supercargo/bisect/session.jsonl")).unwrap();
+    desk.write("Supercargo.toml", "[project]\nname = \"theirs\"\n");
+    let said = desk.fails(&["bisect", "run"], 2);
+    assert!(said.contains("there is no search that could go on"), "{said}");
+    assert!(!desk.path("ran").exists());
+    // Each project has a session of its own.
+    desk.ok(&["bisect", "start", "--over", "tags", "--good", &good, "--bad", &bad]);
+    assert!(desk.ok(&["bisect", "log"]).starts_with("bisect tags: 3 candidates"));
+    assert!(desk.ok(&["bisect", "reset"]).contains("removed"));
+    assert!(desk.path(".supercargo/bisect/session.jsonl").exists(), "which is not ours");
+    std::fs::remove_file(desk.path("Supercargo.toml")).unwrap();
+    assert!(desk.ok(&["bisect", "log"]).starts_with("bisect tags: 3 candidates"));
+}
+
+#[test]
+fn nobody_starts_where_somebody_is_at_work() {
+    let (desk, server) = (Desk::new(), Server::new());
+    plant(&desk, &server, "app", 3, 99);
+    let (good, bad) = (server.at("app:1.0.0"), server.at("app:1.2.0"));
+    let state = desk.path("home/.local/share/supercargo/store/bisect");
+    std::fs::create_dir_all(&state).unwrap();
+    // As while candidates are asked for: there is no session yet.
+    let other = std::fs::File::create(state.join("session.lock")).unwrap();
+    other.lock().unwrap();
+    let ends = ["--over", "tags", "--good", &good, "--bad", &bad];
+    for command in [&[&["bisect", "start"][..], &ends].concat()[..], &["bisect", "reset"], &["bisect", "good"]] {
+        let said = desk.fails(command, 2);
+        assert!(said.contains("another process is at work on the search"), "{said}");
+    }
+    assert!(!state.join("session").exists());
+    drop(other);
+    desk.ok(&[&["bisect", "start"][..], &ends].concat());
+}

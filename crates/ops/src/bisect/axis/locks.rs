@@ -4,9 +4,9 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::Digest;
 use resolve::bisect::session::Candidate;
 
-use super::git::{Commit, Git};
 use crate::bisect::place::Workshop;
 use crate::error::OpsError;
+use crate::git::{Commit, Git};
 
 /// How many locks are read at once.
 const LOCKS_AT_ONCE: usize = 4;
@@ -29,7 +29,7 @@ pub(super) async fn history(
     let git = &Git::new(open.directory());
     let commits = git.history(good, bad).await?;
     let locks = commits.into_iter().map(|commit| async move {
-        let lock = git.lock_at(&commit.hash).await?;
+        let lock = git.lock_at(&commit.hash).await?.ok();
         Ok::<_, OpsError>((commit, lock))
     });
     stream::iter(locks).buffered(LOCKS_AT_ONCE).try_collect().await

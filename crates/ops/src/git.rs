@@ -18,27 +18,27 @@ const SUBJECT_MAX_CHARACTERS: usize = 80;
 
 /// The git repository of a directory.
 #[derive(Clone, Debug)]
-pub(super) struct Git {
+pub(crate) struct Git {
     directory: PathBuf,
 }
 
 /// A commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Commit {
+pub(crate) struct Commit {
     /// Its name.
-    pub(super) hash: String,
+    pub(crate) hash: String,
     /// The beginning of its name, its day and its first line.
-    pub(super) label: String,
+    pub(crate) label: String,
 }
 
 impl Git {
-    pub(super) fn new(directory: &Path) -> Self {
+    pub(crate) fn new(directory: &Path) -> Self {
         Self { directory: directory.to_owned() }
     }
 
     /// Returns the good commit and then, the oldest first, those up to the bad one that changed the lock. Of what was merged only
     /// the merge counts.
-    pub(super) async fn history(&self, good: &str, bad: &str) -> Result<Vec<Commit>, OpsError> {
+    pub(crate) async fn history(&self, good: &str, bad: &str) -> Result<Vec<Commit>, OpsError> {
         let (good, bad) = (self.commit(good).await?, self.commit(bad).await?);
         if self.run(&["merge-base", "--is-ancestor", &good, &bad], LINE_MAX_BYTES).await?.is_err() {
             return Err(OpsError::usage(
@@ -55,13 +55,10 @@ impl Git {
         Ok(commits)
     }
 
-    /// Returns the text of the lock at a commit; `None` when there is none.
-    pub(super) async fn lock_at(&self, commit: &str) -> Result<Option<String>, OpsError> {
-        let name = format!("{commit}:./{}", lock::FILE_NAME);
-        match self.run(&["show", &name], lock::FILE_MAX_BYTES).await? {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => Ok(None),
-        }
+    /// Returns the text of the lock at a revision; inside, the first line of git's complaint when there is none.
+    pub(crate) async fn lock_at(&self, revision: &str) -> Result<Result<String, String>, OpsError> {
+        let name = format!("{revision}:./{}", lock::FILE_NAME);
+        self.run(&["show", "--end-of-options", &name], lock::FILE_MAX_BYTES).await
     }
 
     /// Returns the name of the commit that a user means.
@@ -98,7 +95,7 @@ impl Git {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(OpsError::usage(
                     "the history of a lock is read by git, and there is no program of that name",
-                    "supercargo bisect run --over changes --good A.lock --bad B.lock -- COMMAND".to_owned(),
+                    "supercargo diff A.lock B.lock".to_owned(),
                 ));
             }
             child => child.map_err(failed)?,
