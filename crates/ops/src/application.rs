@@ -15,7 +15,7 @@ use transfer::TransferError;
 
 use crate::artifact::{Content, PreparedArtifact, assemble};
 use crate::context::Context;
-use crate::error::OpsError;
+use crate::error::{ErrorKind, OpsError};
 use crate::found::{Found, fetch, find_in, read_blob};
 use crate::project::OpenProject;
 
@@ -33,7 +33,7 @@ pub const ORIGIN_ANNOTATION: &str = "vnd.supercargo.image.origin";
 /// Type of both files.
 const TOML: &str = "application/toml";
 /// Most artifacts about an index among which the one with its project and lock is sought.
-const ARTIFACTS_MAX: usize = 64;
+const ARTIFACTS_MAX: usize = 1024;
 
 /// An application that was read: project and lock are those that the index names, and the lock is of the index's images.
 #[derive(Clone, Debug)]
@@ -186,11 +186,13 @@ async fn find_artifact(
         Referrers::Listed(listed) => listed,
         Referrers::Unsupported => transfer::fallback::read(store, index.digest()).await?,
     };
-    let of_type = listed.iter().filter(|listed| listed.artifact_type.as_deref() == Some(ARTIFACT_TYPE));
-    for descriptor in of_type.take(ARTIFACTS_MAX) {
+    let of_type = |listed: &&Descriptor| listed.artifact_type.as_deref() == Some(ARTIFACT_TYPE);
+    let of_type: Vec<&Descriptor> = listed.iter().filter(of_type).collect();
+    for descriptor in of_type.iter().take(ARTIFACTS_MAX) {
         let artifact = match fetch(context, store, descriptor).await {
             Ok(artifact) => artifact,
-            Err(OpsError::NotFound { .. }) => continue,
+            // Whoever may list something here is not to keep others from the application.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Integrity) => continue,
             Err(error) => return Err(error),
         };
         let is_about = artifact.subject().is_some_and(|subject| subject.digest == *index.digest());
@@ -200,10 +202,17 @@ async fn find_artifact(
     }
     Err(OpsError::Integrity {
         location: store.location().to_owned(),
-        message: format!(
-            "the application {} is without its project and lock: it was copied without artifacts",
-            index.digest()
-        ),
+        message: match of_type.len() {
+            0 => format!(
+                "the application {} is without its project and lock: it was copied without artifacts",
+                index.digest()
+            ),
+            count => format!(
+                "the application {} is without its project and lock: they are not among the first {} of {count} artifacts about it",
+                index.digest(),
+                count.min(ARTIFACTS_MAX)
+            ),
+        },
     })
 }
 
@@ -232,7 +241,7 @@ fn check(index: &Manifest, project: &Project, lock: &Lock) -> Result<(), String>
     let escapes = |path: &&String| {
         Path::new(path.as_str()).components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir))
     };
-    match project.targets.iter().flat_map(|target| &target.paths).find(escapes) {
+    match project.targets.iter().flat_map(|target| &target.paths).chain(&project.vendor).find(escapes) {
         Some(path) => Err(format!("the project names files outside of its directory: `{}`", path.escape_debug())),
         None => Ok(()),
     }

@@ -34,7 +34,7 @@ pub struct ExportReport {
     pub left_out: Vec<String>,
 }
 
-/// Makes a list of the locked images, and writes it to a file if one is named.
+/// Makes a list of the locked images, and writes it to a path of the user's if one is named.
 ///
 /// # Errors
 /// [`OpsError::Stale`] when the lock is no answer to the project, those of [`rewrite`](crate::rewrite::rewrite) where the list is about
@@ -56,7 +56,7 @@ pub fn export(open: &OpenProject, format: ExportFormat, output: Option<&Path>) -
         ExportFormat::Compose => compose::write(&entries),
     };
     if let Some(path) = output {
-        store::atomic::write(path, text.as_bytes())?;
+        store::atomic::save(path, text.as_bytes())?;
     }
     Ok(ExportReport { text, images: entries.len(), left_out })
 }

@@ -8,6 +8,7 @@ use crate::application::{self, Application};
 use crate::context::Context;
 use crate::error::OpsError;
 use crate::installed;
+use crate::project::read_text;
 
 /// The application to fetch.
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ pub struct InstallReport {
 }
 
 /// Writes the project and the lock of an application, and where it was found. The project's file is written last, so where it is
-/// the others are too.
+/// the others are too; without it, others with the same content are what a killed installation has left, and are taken.
 ///
 /// # Errors
 /// As [`application::read`]; [`OpsError::Usage`] when one of the files is there, and what the file system brings: then nothing
@@ -43,31 +44,49 @@ pub async fn install(context: &Context, request: &InstallRequest) -> Result<Inst
     let directory = &request.directory;
     let [lock_file, project_file] =
         [resolve::lock::FILE_NAME, resolve::project::FILE_NAME].map(|name| directory.join(name));
-    let files = vec![lock_file, installed::file(directory), project_file];
-    for file in &files {
-        refuse_existing(file, &request.reference)?;
-    }
+    // Before anybody is asked.
+    refuse_existing(&project_file, &request.reference)?;
     let application = application::read(context, &request.reference).await?;
     let selector = Selector { tag: application.tag.clone(), digest: Some(*application.index.digest()) };
     let reference = absolute(&request.reference)?.with_selector(selector);
+    let place = installed::text(&reference);
+    let texts = [
+        (lock_file, &application.lock_text),
+        (installed::file(directory), &place),
+        (project_file, &application.project_text),
+    ];
+    let mut missing = Vec::new();
+    for (file, text) in &texts {
+        if !is_left_over(file, text) {
+            refuse_existing(file, &request.reference)?;
+            missing.push((file, text));
+        }
+    }
     if !request.dry_run {
         std::fs::create_dir_all(directory).map_err(|source| OpsError::File {
             action: "cannot make",
             path: directory.clone(),
             source,
         })?;
-        let place = installed::text(&reference);
-        let texts = [&application.lock_text, &place, &application.project_text];
-        for (number, (file, text)) in files.iter().zip(texts).enumerate() {
-            if let Err(error) = store::atomic::write(file, text.as_bytes()) {
+        for (number, (file, text)) in missing.iter().enumerate() {
+            if let Err(error) = store::atomic::create(file, text.as_bytes()) {
                 // They were not there before. One that cannot be removed is in the way of the next try, and is named there.
-                files[..number].iter().for_each(|file| drop(std::fs::remove_file(file)));
+                missing[..number].iter().for_each(|(file, _)| drop(std::fs::remove_file(file)));
+                // Somebody else may have made it meanwhile.
+                refuse_existing(file, &request.reference)?;
                 return Err(error.into());
             }
         }
     }
     let index = application.index.descriptor();
+    let files = texts.into_iter().map(|(file, _)| file).collect();
     Ok(InstallReport { reference, application, index, files })
+}
+
+/// Tells whether a regular file is there with this content.
+fn is_left_over(file: &Path, text: &str) -> bool {
+    let is_file = file.symlink_metadata().is_ok_and(|there| there.is_file());
+    is_file && read_text(file, text.len()).is_ok_and(|there| there.as_deref() == Some(text))
 }
 
 fn refuse_existing(file: &Path, reference: &Reference) -> Result<(), OpsError> {

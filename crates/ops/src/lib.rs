@@ -83,6 +83,7 @@ pub mod relocate;
 mod resolving;
 pub mod rewrite;
 mod rules;
+pub mod shell;
 pub mod sources;
 pub mod tag;
 pub mod tags;

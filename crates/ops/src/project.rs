@@ -87,7 +87,7 @@ impl OpenProject {
         if self.lock_text.as_ref() == Some(&text) {
             return Ok(false);
         }
-        store::atomic::write(&self.lock_file(), text.as_bytes())?;
+        store::atomic::save(&self.lock_file(), text.as_bytes())?;
         Ok(true)
     }
 
@@ -108,7 +108,7 @@ impl OpenProject {
     /// # Errors
     /// What the file system brings; then the file is what it was.
     pub fn write(&self) -> Result<(), OpsError> {
-        Ok(store::atomic::write(&self.file, self.text.as_bytes())?)
+        Ok(store::atomic::save(&self.file, self.text.as_bytes())?)
     }
 
     /// Returns the error that points at a place in the project's file.

@@ -18,6 +18,7 @@ use crate::lock::{artifacts, platforms, require_image};
 use crate::past::Past;
 use crate::project::OpenProject;
 use crate::relocate;
+use crate::shell::quote;
 use crate::sources::{Sources, vendor_directory};
 
 /// How many images are looked at at once.
@@ -328,6 +329,6 @@ pub fn damage_error(open: &OpenProject, image: &VerifiedImage, finding: &Finding
         return OpsError::Integrity { location: image.location.clone(), message };
     }
     let message = format!("{}: {message}", image.location);
-    let help = format!("rm -r {} && supercargo vendor", directory.display());
+    let help = format!("rm -r {} && supercargo vendor", quote(&directory.to_string_lossy()));
     OpsError::Unsound(Told { message, lines: Vec::new(), help: Some(help) })
 }

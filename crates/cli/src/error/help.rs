@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::Error;
 use oci::{Digest, Host, Reference, ReferenceError};
+use ops::shell::quote;
 use ops::{OpsError, StoreError, TransferError};
 
 /// Returns a command that helps after `error`, if one is known. `typed` is the command line that led to it.
@@ -184,26 +185,9 @@ pub(crate) fn shell_line(words: &[impl AsRef<str>]) -> String {
     words.iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
-/// Quotes a word for a shell where it needs it.
-fn quote(word: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "_-./:@%+=,~".contains(character);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_split_them() {
-        assert_eq!(quote("h.example/a:1@sha256:0"), "h.example/a:1@sha256:0");
-        assert_eq!(quote("two words"), "'two words'");
-        assert_eq!(quote("it's"), "'it'\\''s'");
-        assert_eq!(quote(""), "''");
-    }
 
     #[test]
     fn the_place_of_a_store_tells_its_registry() {

@@ -373,3 +373,27 @@ fn the_state_of_a_day_can_be_had_again() {
     let said = desk.fails(&["lock", "--as-of", "yesterday"], 2);
     assert!(said.contains("--as-of"), "{said}");
 }
+
+#[test]
+fn a_file_of_the_users_keeps_its_mode_and_the_links_to_it() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let (desk, server) = (Desk::new(), Server::new());
+    publish(&desk, &server, "python", &[release("2025-01-10", &["3.12.1"])]);
+    desk.ok(&["init", "--name", "app"]);
+    std::fs::create_dir(desk.path("kept")).unwrap();
+    std::fs::rename(desk.path("Supercargo.toml"), desk.path("kept/app.toml")).unwrap();
+    symlink("kept/app.toml", desk.path("Supercargo.toml")).unwrap();
+    let only_mine = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(desk.path("kept/app.toml"), only_mine).unwrap();
+    desk.ok(&["add", &server.at("python")]);
+    assert!(desk.path("Supercargo.toml").is_symlink());
+    assert!(read(&desk, "kept/app.toml").contains("python = "));
+    assert_eq!(desk.path("kept/app.toml").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    // What is no file is written into.
+    assert!(std::process::Command::new("mkfifo").arg(desk.path("pipe")).status().unwrap().success());
+    let pipe = desk.path("pipe");
+    let reader = std::thread::spawn(move || std::fs::read_to_string(pipe).unwrap());
+    desk.ok(&["export", "--as", "imgpkg", "--output", "pipe"]);
+    assert!(!desk.path("pipe").is_file(), "it is a pipe still");
+    assert_eq!(reader.join().unwrap(), desk.ok(&["export", "--as", "imgpkg"]));
+}

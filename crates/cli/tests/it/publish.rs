@@ -4,6 +4,7 @@ use std::path::Path;
 
 use ops::registry::RegistryOptions;
 use serde_json::Value;
+use testkit::proxy::{Answer, Exchange, Fault, HttpProxy, Matcher, Rule};
 
 use crate::desk::Desk;
 use crate::releases::{publish, release};
@@ -130,6 +131,53 @@ fn a_registry_without_lists_of_referrers_will_do() {
 }
 
 #[test]
+fn a_false_entry_in_a_list_of_artifacts_hinders_nobody() {
+    let (desk, server) = project();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let proxy = runtime.block_on(HttpProxy::start(server.host().parse().unwrap()));
+    desk.ok(&["publish", &server.at("jaeger:1")]);
+    let member = index(&desk, &server.at("jaeger:1"))["manifests"][0]["digest"].clone();
+    // Whoever may push can have something listed.
+    let list_false = move |_: &Exchange, answer: &mut Answer| {
+        let mut list: Value = serde_json::from_slice(&answer.body).unwrap();
+        let listed = list["manifests"].as_array_mut().unwrap();
+        let mut bogus = listed[0].clone();
+        bogus["digest"] = member.clone();
+        bogus["size"] = 1.into();
+        listed.insert(0, bogus);
+        answer.body = list.to_string().into();
+    };
+    proxy.set_rules([Rule::new(Matcher::referrers(), Fault::change(list_false))]);
+    desk.ok(&["install", &format!("{}/jaeger:1", proxy.host()), "--to", "copy"]);
+    assert!(proxy.log().count(&Matcher::referrers()) > 0);
+    assert_eq!(read(&desk, "copy/Supercargo.lock"), read(&desk, "Supercargo.lock"));
+}
+
+#[test]
+fn an_installation_that_was_killed_is_finished_by_the_next() {
+    let (desk, server) = project();
+    let shop = server.at("apps/jaeger:1");
+    desk.ok(&["publish", &shop]);
+    desk.ok(&["install", &shop, "--to", "copy"]);
+    let written = read(&desk, "copy/Supercargo.installed");
+    // The project's file is the last one.
+    std::fs::remove_file(desk.path("copy/Supercargo.toml")).unwrap();
+    desk.ok(&["install", &shop, "--to", "copy"]);
+    assert_eq!(read(&desk, "copy/Supercargo.toml"), text(&server));
+    std::fs::remove_file(desk.path("copy/Supercargo.installed")).unwrap();
+    std::fs::remove_file(desk.path("copy/Supercargo.toml")).unwrap();
+    desk.ok(&["install", &shop, "--to", "copy"]);
+    assert_eq!(read(&desk, "copy/Supercargo.installed"), written);
+    // What is different is somebody's.
+    std::fs::remove_file(desk.path("copy/Supercargo.toml")).unwrap();
+    desk.write("copy/Supercargo.lock", "mine\n");
+    let said = desk.fails(&["install", &shop, "--to", "copy"], 2);
+    assert!(said.contains("there is a copy/Supercargo.lock already"), "{said}");
+    assert_eq!(read(&desk, "copy/Supercargo.lock"), "mine\n");
+    assert!(!desk.path("copy/Supercargo.toml").exists());
+}
+
+#[test]
 fn people_are_told_what_was_published_and_written() {
     let (desk, server) = project();
     let shop = server.at("apps/jaeger:1");
@@ -180,7 +228,7 @@ fn nothing_is_overwritten_and_nothing_published_that_is_not_locked() {
     let said = desk.fails(&["install", &shop], 2);
     assert_eq!(
         stable(&said, &server),
-        "error: there is a ./Supercargo.lock already\nhelp: supercargo install HOST/apps/jaeger:1 --to DIR\n"
+        "error: there is a ./Supercargo.toml already\nhelp: supercargo install HOST/apps/jaeger:1 --to DIR\n"
     );
     desk.ok(&["install", &shop, "--to", "copy", "--dry-run"]);
     assert!(!desk.path("copy").exists());
@@ -298,6 +346,10 @@ fn a_forged_application_is_refused() {
     refused(
         &|forged| forged.project.push_str("\n[[targets]]\nkind = \"compose\"\npaths = [\"/etc/compose.yaml\"]\n"),
         "the project names files outside of its directory",
+    );
+    refused(
+        &|forged| forged.project = forged.project.replace("[project]\n", "[project]\nvendor = \"../../escaped\"\n"),
+        "the project names files outside of its directory: `../../escaped`",
     );
     refused(&|forged| forged.project.push_str("[["), "Supercargo.toml cannot be understood");
     refused(&|forged| forged.lock.push_str("[["), "Supercargo.lock cannot be understood");

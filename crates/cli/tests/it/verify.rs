@@ -139,6 +139,14 @@ fn a_byte_that_is_another_is_damage() {
     error: oci:vendor: `collector`: content of sha256:… has digest sha256:…
     help: rm -r vendor && supercargo vendor
     "#);
+    // What is pasted names the directory, whatever it is called.
+    let text = std::fs::read_to_string(desk.path("Supercargo.toml")).unwrap();
+    desk.write("Supercargo.toml", &text.replace("[project]\n", "[project]\nvendor = \"our $(vendor)\"\n"));
+    std::fs::rename(desk.path("vendor"), desk.path("our $(vendor)")).unwrap();
+    let said = desk.fails(&["verify", "--deep"], 6);
+    assert!(said.contains("help: rm -r 'our $(vendor)' && supercargo vendor\n"), "{said}");
+    std::fs::rename(desk.path("our $(vendor)"), desk.path("vendor")).unwrap();
+    desk.write("Supercargo.toml", &text);
     flip(&desk, "layout", &sbom);
     assert_eq!(desk.run(&["verify", "--at", "oci:layout"]).code, 6);
     std::fs::remove_file(blob_path(&desk.path("vendor"), &layer)).unwrap();
