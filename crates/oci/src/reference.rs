@@ -18,6 +18,8 @@ use crate::name::{Host, NameError, RepositoryName, Tag};
 
 /// Docker Hub's name in references.
 const DOCKER_HUB: &str = "docker.io";
+/// What it is also called.
+const DOCKER_HUB_ALIASES: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];
 
 /// Which manifest of a repository, layout or archive is meant: by tag, by digest, by both, or by neither.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -98,6 +100,19 @@ impl Reference {
             Self::DockerArchive { .. } => {}
         }
         reference
+    }
+}
+
+impl RegistryReference {
+    /// Returns the same under the one name that stands for all names of Docker Hub; any other registry has one name.
+    #[must_use]
+    pub fn canonical(&self) -> Self {
+        if !DOCKER_HUB_ALIASES.contains(&self.host.as_str()) {
+            return self.clone();
+        }
+        // What is a repository under one name is one under the other: only the part `library/` may be added.
+        let named = format!("{DOCKER_HUB}/{}{}", self.repository, self.selector).parse();
+        named.unwrap_or_else(|_| self.clone())
     }
 }
 

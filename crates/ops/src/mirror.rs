@@ -3,24 +3,26 @@
 mod deletion;
 mod foreign;
 mod list;
+mod place;
+mod planned;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
-use oci::{Digest, Reference, Selector, Tag};
+use oci::{Digest, Selector, Tag};
 use store::Store;
-use tokio::sync::OnceCell;
-use transfer::{CopyOptions, Progress, RootRequest, Route, RouteReport};
+use transfer::{CopyOptions, Progress, RootRequest, RouteReport};
 
 pub use deletion::Deletion;
 pub use list::{Choice, MirrorList, MirrorRule, read};
 
 use crate::context::Context;
-use crate::copy::narrow;
 use crate::error::OpsError;
+use place::Places;
+use planned::Planned;
 use state::State;
 
 /// How many repositories are asked at once.
@@ -65,7 +67,7 @@ pub struct RuleReport {
 
 /// Brings every destination into step with its source, once, by one plan for all.
 ///
-/// Cancelling leaves images without a tag, and tags that are not remembered as the mirror's own: those are never deleted.
+/// Cancelling leaves images without a tag. New tags are remembered as the mirror's own before they are put.
 ///
 /// # Errors
 /// [`OpsError::Usage`] when two sources would get one name; the first failure of a rule unless `keep_going`, and what the file of
@@ -93,6 +95,11 @@ pub async fn mirror(
         }
     }
     claim(list, &found)?;
+    if !request.dry_run {
+        // Whatever ends the run from here on, what it has put is remembered.
+        intend(list, &found, &mut state).await;
+        state.write(&request.state)?;
+    }
 
     for artifacts in [true, false] {
         let group = found.iter().filter(|(number, _)| list.rules[*number].artifacts == artifacts);
@@ -105,7 +112,7 @@ pub async fn mirror(
             match transfer::copy(routes, &options, context.manifest_cache(), Arc::clone(&progress)).await {
                 Ok(report) => report.routes,
                 Err(error) => {
-                    // What the other group of rules has put is remembered all the same.
+                    // What the other group of rules has moved is remembered all the same.
                     state.write(&request.state)?;
                     return Err(error.into());
                 }
@@ -118,14 +125,14 @@ pub async fn mirror(
         .iter()
         .zip(&list.rules)
         .filter(|(outcome, _)| matches!(outcome, Some(Err(_))))
-        .map(|(_, rule)| rule.destination.to_string())
+        .map(|(_, rule)| place::key(&rule.destination))
         .collect();
     let mut wanted: BTreeMap<String, BTreeSet<Tag>> = BTreeMap::new();
     for (number, looked) in &found {
         let tags = looked.roots.iter().filter_map(|root| root.tag.clone());
-        wanted.entry(list.rules[*number].destination.to_string()).or_default().extend(tags);
+        wanted.entry(place::key(&list.rules[*number].destination)).or_default().extend(tags);
     }
-    let deleted = deletion::unwanted(context, &mut state, &wanted, &failed, request).await;
+    let deleted = deletion::unwanted(context, list, &mut state, &wanted, &failed, request).await;
     if !request.dry_run {
         state.write(&request.state)?;
     }
@@ -148,73 +155,26 @@ struct Looked {
     roots: Vec<RootRequest>,
 }
 
-/// The repositories, each opened once and asked once for its tags.
-struct Places<'a> {
-    context: &'a Context,
-    dry_run: bool,
-    opened: Mutex<BTreeMap<String, Arc<dyn Store>>>,
-    listed: Mutex<BTreeMap<String, Listing>>,
-}
-
-/// The tags of a repository, once they are known.
-type Listing = Arc<OnceCell<Arc<Vec<Tag>>>>;
-
-impl<'a> Places<'a> {
-    fn new(context: &'a Context, dry_run: bool) -> Self {
-        Self { context, dry_run, opened: Mutex::default(), listed: Mutex::default() }
-    }
-
-    async fn open(&self, reference: &Reference, is_source: bool) -> Result<Arc<dyn Store>, OpsError> {
-        let key = reference.to_string();
-        let known = |opened: &Mutex<BTreeMap<String, Arc<dyn Store>>>| {
-            opened.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
-        };
-        if let Some(store) = known(&self.opened) {
-            return Ok(store);
+/// Remembers what is about to be put under tags that are new. Only what a tag still names is ever deleted, so that nothing is lost where
+/// it is not put after all. What cannot be found says so when it is copied.
+async fn intend(list: &MirrorList, found: &[(usize, Looked)], state: &mut State) {
+    let mut asked = Vec::new();
+    for (number, looked) in found {
+        let destination = place::key(&list.rules[*number].destination);
+        for root in &looked.roots {
+            let Some(tag) = root.tag.as_ref().filter(|tag| looked.before.binary_search(tag).is_err()) else { continue };
+            let destination = destination.clone();
+            asked.push(async move {
+                let named = transfer::explore::find_root(&*looked.source, root).await.ok()?;
+                Some((destination, tag.clone(), named.digest, &looked.before))
+            });
         }
-        let store: Arc<dyn Store> = match reference {
-            Reference::Layout { path, .. } if self.dry_run && !path.exists() => {
-                Arc::new(store::MemoryStore::new(key.clone()))
-            }
-            _ if is_source || self.dry_run => self.context.open_source(reference).await?,
-            _ => self.context.open_destination(reference).await?,
-        };
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(opened.entry(key).or_insert(store)))
     }
-
-    /// Returns the tags of a repository, in the order of their text.
-    async fn tags(&self, store: &Arc<dyn Store>) -> Result<Arc<Vec<Tag>>, OpsError> {
-        let listing = {
-            let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(listed.entry(store.location().to_owned()).or_default())
-        };
-        listing.get_or_try_init(|| sorted(&**store)).await.cloned()
+    let named: Vec<_> =
+        stream::iter(asked).buffered(REPOSITORIES_AT_ONCE).filter_map(async |named| named).collect().await;
+    for (destination, tag, digest, before) in named {
+        state.remember(destination, &[(Some(tag), digest)], before);
     }
-
-    /// Finds out what a rule wants.
-    async fn look(&self, rule: &MirrorRule) -> Result<Looked, OpsError> {
-        let source = self.open(&Reference::Registry(rule.source.clone()), true).await?;
-        let destination = self.open(&rule.destination, false).await?;
-        let source_tags = self.tags(&source).await?;
-        if source_tags.is_empty() {
-            return Err(OpsError::NotFound { location: source.location().to_owned(), name: "tags".to_owned() });
-        }
-        let before = self.tags(&destination).await?;
-        let mut roots = Vec::new();
-        for (selector, tag) in rule.choice.select(&source_tags) {
-            let narrowed = narrow(self.context, &*source, &selector, &rule.platforms).await?;
-            roots.push(RootRequest { selector, tag, narrowed });
-        }
-        Ok(Looked { source, source_tags, destination, before, roots })
-    }
-}
-
-async fn sorted(store: &dyn Store) -> Result<Arc<Vec<Tag>>, OpsError> {
-    let mut tags = store.tags().await?;
-    tags.sort();
-    tags.dedup();
-    Ok(Arc::new(tags))
 }
 
 /// Refuses to give one name to images of two sources, or to one image in two forms.
@@ -222,12 +182,14 @@ fn claim(list: &MirrorList, found: &[(usize, Looked)]) -> Result<(), OpsError> {
     let mut claimed: BTreeMap<(String, &Tag), (&MirrorRule, &Selector, Option<Digest>)> = BTreeMap::new();
     for (number, looked) in found {
         let rule = &list.rules[*number];
+        let destination = place::key(&rule.destination);
         for root in &looked.roots {
             let Some(tag) = &root.tag else { continue };
             let narrowed = root.narrowed.as_ref().map(|narrowed| *narrowed.root.digest());
-            let key = (rule.destination.to_string(), tag);
+            let key = (destination.clone(), tag);
             let (other, selector, form) = *claimed.entry(key).or_insert((rule, &root.selector, narrowed));
-            let is_same = other.source == rule.source && *selector == root.selector && form == narrowed;
+            let is_same =
+                other.source.canonical() == rule.source.canonical() && *selector == root.selector && form == narrowed;
             if !is_same || other.artifacts != rule.artifacts {
                 let place = rule.destination.with_selector(Selector { tag: Some(tag.clone()), digest: None });
                 return Err(OpsError::usage(
@@ -238,85 +200,6 @@ fn claim(list: &MirrorList, found: &[(usize, Looked)]) -> Result<(), OpsError> {
         }
     }
     Ok(())
-}
-
-/// The routes of some rules, and which rules each is for.
-#[derive(Default)]
-struct Planned {
-    routes: Vec<Route>,
-    /// Of each route the rules, as places in what was found.
-    rules: Vec<Vec<usize>>,
-}
-
-impl Planned {
-    fn new<'a>(list: &MirrorList, group: impl Iterator<Item = &'a (usize, Looked)>) -> Self {
-        let mut planned = Self::default();
-        let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
-        for (number, looked) in group.filter(|(_, looked)| !looked.roots.is_empty()) {
-            let rule = &list.rules[*number];
-            let place = *places.entry((rule.source.to_string(), rule.destination.to_string())).or_insert_with(|| {
-                planned.rules.push(Vec::new());
-                planned.routes.push(Route {
-                    source: Arc::clone(&looked.source),
-                    destination: Arc::clone(&looked.destination),
-                    roots: Vec::new(),
-                    source_tags: Some(looked.source_tags.to_vec()),
-                    urls: None,
-                });
-                planned.routes.len() - 1
-            });
-            planned.rules[place].push(*number);
-            let roots = &mut planned.routes[place].roots;
-            for root in &looked.roots {
-                let is_same = |known: &RootRequest| known.tag == root.tag && known.selector == root.selector;
-                if root.tag.is_none() || !roots.iter().any(is_same) {
-                    roots.push(root.clone());
-                }
-            }
-        }
-        planned
-    }
-
-    /// Says of every rule what became of it, and remembers the tags that were put.
-    fn tell(
-        &self,
-        list: &MirrorList,
-        found: &[(usize, Looked)],
-        reports: Vec<Result<RouteReport, transfer::TransferError>>,
-        state: &mut State,
-        outcomes: &mut [Option<Result<RuleReport, OpsError>>],
-        request: &MirrorRequest,
-    ) -> Result<(), OpsError> {
-        let by_number: BTreeMap<usize, &Looked> = found.iter().map(|(number, looked)| (*number, looked)).collect();
-        for (rules, report) in self.rules.iter().zip(reports) {
-            let mut report = match report {
-                Ok(report) => Ok(Some(report)),
-                Err(error) if request.options.keep_going => Err(Some(OpsError::from(error))),
-                Err(error) => return Err(error.into()),
-            };
-            for number in rules {
-                let (rule, Some(looked)) = (&list.rules[*number], by_number.get(number)) else { continue };
-                if let Ok(Some(report)) = &report
-                    && !request.dry_run
-                {
-                    state.remember(&rule.destination.to_string(), &report.roots, &looked.before);
-                }
-                outcomes[*number] = Some(match &mut report {
-                    Ok(report) => Ok(looked.report(report.take())),
-                    // The first rule of the route tells; of the others it is said that it did.
-                    Err(error) => Err(error.take().unwrap_or_else(|| {
-                        OpsError::usage(format!("`{}` failed with another rule", rule.source), None)
-                    })),
-                });
-            }
-        }
-        let of_group = found.iter().filter(|(number, looked)| looked.roots.is_empty() && outcomes[*number].is_none());
-        let idle: Vec<(usize, RuleReport)> = of_group.map(|(number, looked)| (*number, looked.report(None))).collect();
-        for (number, report) in idle {
-            outcomes[number] = Some(Ok(report));
-        }
-        Ok(())
-    }
 }
 
 impl Looked {

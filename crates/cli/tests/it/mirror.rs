@@ -37,25 +37,25 @@ fn list(from: &str, to: &str) -> String {
 }
 
 /// A registry with an observer before it.
-struct Observed {
+pub(crate) struct Observed {
     runtime: Runtime,
     proxy: HttpProxy,
     _server: Server,
 }
 
 impl Observed {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let server = Server::new();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let proxy = runtime.block_on(HttpProxy::start(server.host().parse().unwrap()));
         Self { runtime, proxy, _server: server }
     }
 
-    fn at(&self, name: &str) -> String {
+    pub(crate) fn at(&self, name: &str) -> String {
         format!("{}/{name}", self.proxy.host())
     }
 
-    fn log(&self) -> &Log {
+    pub(crate) fn log(&self) -> &Log {
         self.runtime.block_on(self.proxy.log().settled());
         self.proxy.log()
     }
@@ -170,6 +170,54 @@ fn a_rule_that_fails_loses_nothing_and_does_not_stop_the_others() {
     desk.fails(&["mirror", "mirror.toml", "--delete", "--keep-going"], 4);
     assert_eq!(desk.ok(&["tags", &to.at("mirror/web")]), "1.58.0\nlatest\n");
     assert_eq!(desk.ok(&["tags", &to.at("mirror/db")]), "4.2.0-trixie\n");
+}
+
+#[test]
+fn a_place_that_is_spelled_otherwise_is_the_same_place() {
+    let (desk, server) = sources();
+    let rule =
+        |to: &str, rest: &str| format!("[[mirror]]\nfrom = \"{}\"\nto = \"{to}\"\n{rest}\n", server.at("team/web"));
+    desk.write("mirror.toml", &rule("oci:mirror", "version = \"^1.57\""));
+    desk.ok(&["mirror", "mirror.toml"]);
+    let all = "1.57.0\n1.58.0\n";
+    assert_eq!(desk.ok(&["tags", "oci:mirror"]), all);
+    for to in ["oci:./mirror", "oci:absent/../mirror", &format!("oci:{}", desk.path("mirror").display())] {
+        desk.write("mirror.toml", &rule(to, "version = \"^1.57\""));
+        let report = desk.json(&["mirror", "mirror.toml", "--delete"]);
+        assert_eq!(report["deletions"], serde_json::json!([]), "{to}");
+        assert_eq!(desk.ok(&["tags", "oci:mirror"]), all);
+    }
+    // The list means the same place from another directory.
+    desk.write("mirror.toml", &rule("oci:mirror", "version = \"^1.57\""));
+    std::fs::create_dir(desk.path("elsewhere")).unwrap();
+    let said = desk.run(&["-C", "elsewhere", "mirror", "../mirror.toml", "--delete"]);
+    assert_eq!((said.code, desk.ok(&["tags", "oci:mirror"]).as_str()), (0, all), "{}", said.stderr);
+
+    let collision = rule("oci:mirror", "version = \"^1.57\"")
+        + &format!(
+            "[[mirror]]\nfrom = \"{}\"\nto = \"oci:./mirror\"\ntags = [\"1.58.0\"]\nplatforms = [\"linux/amd64\"]\n",
+            server.at("team/web")
+        );
+    desk.write("mirror.toml", &collision);
+    assert!(desk.fails(&["mirror", "mirror.toml"], 2).contains("would both become `oci:./mirror:1.58.0`"));
+}
+
+#[test]
+fn what_a_run_that_fails_has_put_is_the_mirrors() {
+    let (desk, server) = sources();
+    let step =
+        |name: &str, rest: &str| format!("  - {{source: '{}/team/{name}', target: 'oci:{rest}}}\n", server.host());
+    let wanted = step("web", "web', type: repository, tags: {allow: ['1\\.5[78]\\.0']}");
+    let absent = step("db:absent", "db:absent', type: image");
+    desk.write("regsync.yml", &format!("version: 1\nsync:\n{wanted}{absent}"));
+    desk.fails(&["mirror", "regsync.yml"], 9);
+    // As if it had come that far: the tag is set, and nothing after that was done.
+    desk.ok(&["copy", &server.at("team/web:1.57.0"), "oci:web"]);
+    desk.write("regsync.yml", &format!("version: 1\nsync:\n{}", step("web:1.56.0", "web:1.56.0', type: image")));
+    let report = desk.json(&["mirror", "regsync.yml", "--delete"]);
+    assert_eq!(report["deletions"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!((&report["deletions"][0]["tag"], &report["deletions"][0]["deleted"]), (&"1.57.0".into(), &true.into()));
+    assert_eq!(desk.ok(&["tags", "oci:web"]), "1.56.0\n");
 }
 
 #[test]

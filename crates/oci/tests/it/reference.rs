@@ -208,3 +208,16 @@ fn a_form_may_be_written_in_capitals() {
         assert_eq!((reference.to_string().as_str(), form.parse()), (form, Ok(reference)));
     }
 }
+
+#[test]
+fn docker_hub_has_one_canonical_name() {
+    for (spelled, canonical) in [
+        ("index.docker.io/alpine:3", "docker.io/library/alpine:3"),
+        ("registry-1.docker.io/library/alpine", "docker.io/library/alpine"),
+        ("docker.io/someone/app", "docker.io/someone/app"),
+        ("registry.example/alpine", "registry.example/alpine"),
+    ] {
+        let reference: RegistryReference = spelled.parse().unwrap();
+        assert_eq!(reference.canonical().to_string(), canonical);
+    }
+}

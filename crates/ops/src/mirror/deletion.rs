@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oci::{Digest, Reference, Tag};
 
-use super::MirrorRequest;
 use super::state::State;
+use super::{MirrorList, MirrorRequest, place};
 use crate::context::Context;
 use crate::error::OpsError;
 use crate::found::open_to_change;
@@ -30,22 +30,30 @@ pub struct Deletion {
 /// What the destinations bring, unless the others are to go on: then the failures are returned.
 pub(super) async fn unwanted(
     context: &Context,
+    list: &MirrorList,
     state: &mut State,
     wanted: &BTreeMap<String, BTreeSet<Tag>>,
     failed: &BTreeSet<String>,
     request: &MirrorRequest,
 ) -> Result<(Vec<Deletion>, Vec<OpsError>), OpsError> {
     let (mut deletions, mut failures) = (Vec::new(), Vec::new());
-    for (destination, tags) in &mut state.tags {
+    // A destination is called what the list calls it, where it still does.
+    let listed: BTreeMap<String, &Reference> =
+        list.rules.iter().map(|rule| (place::key(&rule.destination), &rule.destination)).collect();
+    for (key, tags) in &mut state.tags {
         let none = BTreeSet::new();
-        let wanted = wanted.get(destination).unwrap_or(&none);
+        let wanted = wanted.get(key).unwrap_or(&none);
+        let destination = match listed.get(key) {
+            Some(destination) => (*destination).clone(),
+            None => place::of_key(key)?,
+        };
         let unwanted: Vec<(Tag, Digest)> =
             tags.iter().filter(|(tag, _)| !wanted.contains(tag)).map(|(tag, digest)| (tag.clone(), *digest)).collect();
-        if failed.contains(destination) {
+        if failed.contains(key) {
             continue;
         }
         for (tag, digest) in unwanted {
-            match one(context, destination, &tag, &digest, request).await {
+            match one(context, &destination, &tag, &digest, request).await {
                 Ok(Outcome::Strange) => {
                     tags.remove(&tag);
                 }
@@ -53,7 +61,7 @@ pub(super) async fn unwanted(
                     if deleted {
                         tags.remove(&tag);
                     }
-                    deletions.push(Deletion { destination: destination.clone(), tag, digest, deleted });
+                    deletions.push(Deletion { destination: destination.to_string(), tag, digest, deleted });
                 }
                 Err(error) if request.options.keep_going => failures.push(error),
                 Err(error) => return Err(error),
@@ -73,20 +81,19 @@ enum Outcome {
 
 async fn one(
     context: &Context,
-    destination: &str,
+    reference: &Reference,
     tag: &Tag,
     digest: &Digest,
     request: &MirrorRequest,
 ) -> Result<Outcome, OpsError> {
-    let reference: Reference = destination.parse()?;
-    if let Reference::Layout { path, .. } = &reference
+    if let Reference::Layout { path, .. } = reference
         && !path.exists()
     {
         return Ok(Outcome::Strange);
     }
     let deletes = request.delete && !request.dry_run;
     let store =
-        if deletes { open_to_change(context, &reference).await? } else { context.open_source(&reference).await? };
+        if deletes { open_to_change(context, reference).await? } else { context.open_source(reference).await? };
     match store.resolve(tag).await? {
         Some(found) if found.digest == *digest => {}
         _ => return Ok(Outcome::Strange),

@@ -77,7 +77,7 @@ pub fn read(path: &Path, to: Option<&Destination>) -> Result<MirrorList, OpsErro
         source: std::io::ErrorKind::NotFound.into(),
     })?;
     let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
-    let list = if is_yaml {
+    let mut list = if is_yaml {
         foreign(&text, &shown, to)?
     } else {
         if to.is_some() {
@@ -99,6 +99,15 @@ pub fn read(path: &Path, to: Option<&Destination>) -> Result<MirrorList, OpsErro
         });
         MirrorList { every: file.every, rules: rules.collect() }
     };
+    if to.is_none() {
+        // The list means the same places from wherever it is read.
+        let directory = path.parent().unwrap_or(Path::new(""));
+        for rule in &mut list.rules {
+            if let Reference::Layout { path, .. } = &mut rule.destination {
+                *path = directory.join(&path);
+            }
+        }
+    }
     if list.rules.is_empty() {
         return Err(OpsError::usage(format!("{shown} names nothing to mirror"), None));
     }

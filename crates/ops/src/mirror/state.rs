@@ -6,6 +6,7 @@ use std::path::Path;
 use oci::{Digest, Tag};
 use serde_json::{Value, json};
 
+use super::place;
 use crate::error::OpsError;
 use crate::project::read_text;
 
@@ -14,7 +15,7 @@ const SCHEMA: &str = "supercargo.mirror-state.v1";
 /// Most bytes of the file.
 const FILE_MAX_BYTES: usize = 64 << 20;
 
-/// Tags by destination.
+/// Tags by destination, which is named by its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) tags: BTreeMap<String, BTreeMap<Tag, Digest>>,
@@ -33,7 +34,7 @@ impl State {
             .ok()
             .filter(|value: &Value| value["schema"] == SCHEMA)
             .and_then(|mut value| serde_json::from_value(value["tags"].take()).ok());
-        match parsed {
+        match parsed.and_then(canonical) {
             Some(tags) => Ok(Self { tags, text: Some(text) }),
             None => Err(OpsError::usage(
                 format!("{} is not the state of a mirror", path.display()),
@@ -60,8 +61,8 @@ impl State {
     }
 
     /// Remembers tags that are at a destination now: those that were not there `before`, and those that were ours already.
-    pub(super) fn remember(&mut self, destination: &str, roots: &[(Option<Tag>, Digest)], before: &[Tag]) {
-        let ours = self.tags.entry(destination.to_owned()).or_default();
+    pub(super) fn remember(&mut self, destination: String, roots: &[(Option<Tag>, Digest)], before: &[Tag]) {
+        let ours = self.tags.entry(destination).or_default();
         for (tag, digest) in roots {
             let Some(tag) = tag else { continue };
             if ours.contains_key(tag) || before.binary_search(tag).is_err() {
@@ -69,4 +70,13 @@ impl State {
             }
         }
     }
+}
+
+/// Returns the tags by the keys of their destinations, which may be spelled in any way; `None` where something is no destination.
+fn canonical(spelled: BTreeMap<String, BTreeMap<Tag, Digest>>) -> Option<BTreeMap<String, BTreeMap<Tag, Digest>>> {
+    let mut tags: BTreeMap<String, BTreeMap<Tag, Digest>> = BTreeMap::new();
+    for (destination, named) in spelled {
+        tags.entry(place::key(&place::of_key(&destination).ok()?)).or_default().extend(named);
+    }
+    Some(tags)
 }
