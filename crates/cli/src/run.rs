@@ -62,9 +62,7 @@ fn execute(command: Command, session: &Session) -> Result<()> {
         }
     });
     session.display.finish();
-    for warning in session.context.observer().keep() {
-        printer::warn(&warning);
-    }
+    session.keep_observations();
     runtime.shutdown_timeout(SHUTDOWN);
     outcome
 }

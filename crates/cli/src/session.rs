@@ -39,8 +39,15 @@ impl Session {
     }
 
     /// Returns the time; `None` when the clock stands before 1970 or after 9999.
-    pub(crate) const fn now(&self) -> Option<Timestamp> {
-        self.settings.context.now
+    pub(crate) fn now(&self) -> Option<Timestamp> {
+        self.settings.context.clock.now()
+    }
+
+    /// Writes down what registries have answered until now.
+    pub(crate) fn keep_observations(&self) {
+        for warning in self.context.observer().keep() {
+            printer::warn(&warning);
+        }
     }
 
     /// Begins to show a copy.

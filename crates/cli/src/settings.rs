@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum as _;
 use oci::{Platform, Timestamp};
 use ops::context::LockUse;
+use ops::observations::Clock;
 use ops::project::ProjectPlace;
 use ops::{ClientOptions, ContextOptions, OpsError};
 
@@ -72,7 +73,8 @@ impl Settings {
         if let Some(timeout) = flags.timeout {
             client.timeout = timeout;
         }
-        let now = now(environment)?;
+        let clock = clock(environment)?;
+        let now = clock.now();
         let context = ContextOptions {
             content_store: content_store(environment),
             client,
@@ -84,7 +86,7 @@ impl Settings {
                 (false, false) => LockUse::Refresh,
             },
             observations: environment.state_home.as_ref().map(|state| state.join("supercargo/observations")),
-            now,
+            clock,
         };
         Ok(Self {
             format: flags.format.unwrap_or_default(),
@@ -101,17 +103,21 @@ impl Settings {
     }
 }
 
-/// Returns the time; `None` when the clock stands before 1970 or after 9999.
-#[expect(clippy::disallowed_methods, reason = "this is the edge of the program")]
-fn now(environment: &Environment) -> Result<Option<Timestamp>, OpsError> {
-    let Some(said) = environment.now.as_deref().map(OsStr::to_string_lossy) else {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        return Ok(i64::try_from(since.as_secs()).ok().and_then(Timestamp::from_seconds));
-    };
-    said.parse::<Timestamp>().map(Some).map_err(|error| {
+/// Returns the clock of the system, or one that stands where the user has set it.
+fn clock(environment: &Environment) -> Result<Clock, OpsError> {
+    let Some(said) = environment.now.as_deref().map(OsStr::to_string_lossy) else { return Ok(Clock::new(system_time)) };
+    let said = said.parse::<Timestamp>().map_err(|error| {
         let message = format!("SUPERCARGO_NOW is `{}`: {error}", oci::text::printable(&said));
         OpsError::usage(message, "export SUPERCARGO_NOW=2026-03-31T12:00:00Z".to_owned())
-    })
+    })?;
+    Ok(Clock::new(move || Some(said)))
+}
+
+/// Returns the time; `None` when the clock stands before 1970 or after 9999.
+#[expect(clippy::disallowed_methods, reason = "this is the edge of the program")]
+fn system_time() -> Option<Timestamp> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).ok().and_then(Timestamp::from_seconds)
 }
 
 fn progress(flags: &GlobalArguments, environment: &Environment, terminal: bool) -> Result<ProgressDisplay, OpsError> {

@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use client::{Client, ClientOptions, Credentials};
-use oci::{Descriptor, Digest, Manifest, MediaType, Reference, Timestamp};
+use oci::{Descriptor, Digest, Manifest, MediaType, Reference};
 use store::{ArchiveStore, BlobBody, ContentStore, DockerArchive, LayoutStore, Store, StoreError};
 use transfer::{CopyOptions, ManifestCache, UrlSource};
 
 use crate::error::OpsError;
-use crate::observations::{Observer, Watched};
+use crate::observations::{Clock, Observer, Watched};
 
 /// Most requests under way to one registry where only small questions are asked: of twenty images, three each. Without them
 /// the last to be asked waits for one more round trip.
@@ -27,8 +27,8 @@ pub struct ContextOptions {
     pub auth_files: Vec<PathBuf>,
     /// The directory in which is written down what registries answer about tags, where one is known.
     pub observations: Option<PathBuf>,
-    /// The time; nothing is written down without one.
-    pub now: Option<Timestamp>,
+    /// The clock; nothing is written down without one.
+    pub clock: Clock,
     /// Whether no registry is asked.
     pub offline: bool,
     /// What may become of the lock of a project.
@@ -117,8 +117,8 @@ impl Context {
 
     /// Returns what notes what registries answer about tags.
     pub fn observer(&self) -> &Arc<Observer> {
-        let ContextOptions { observations, now, .. } = &self.options;
-        self.observer.get_or_init(|| Arc::new(Observer::new(observations.clone(), *now)))
+        let ContextOptions { observations, clock, .. } = &self.options;
+        self.observer.get_or_init(|| Arc::new(Observer::new(observations.clone(), clock.clone())))
     }
 
     /// Opens the place that a reference names, to read from it.

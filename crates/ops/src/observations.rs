@@ -1,8 +1,9 @@
 //! What registries have answered about tags, written down for later (docs/formats/observations.md).
 //!
 //! Every repository that an operation opens is [watched](self::watched): what a tag names, and which tags there are, is noted as it is
-//! learnt. [`Observer::keep`] writes at the end what is new, one file for each repository. No operation fails because of it.
+//! learnt, with the moment. [`Observer::keep`] writes what is new, one file for each repository. No operation fails because of it.
 
+mod clock;
 mod watched;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use store::journal::{self, Change};
 
 use crate::error::OpsError;
 
+pub use clock::Clock;
 pub(crate) use watched::Watched;
 
 /// The name of a log. No part of a repository's name begins so.
@@ -27,8 +29,7 @@ const LOG_KEPT_BYTES: usize = LOG_MAX_BYTES / 2;
 pub struct Observer {
     /// Where the logs are; nothing is kept where there is no such directory.
     directory: Option<PathBuf>,
-    /// The time of this run.
-    now: Option<Timestamp>,
+    clock: Clock,
     noted: Mutex<BTreeMap<String, Noted>>,
 }
 
@@ -36,7 +37,8 @@ pub struct Observer {
 #[derive(Debug)]
 struct Noted {
     repository: RegistryReference,
-    answers: Answers,
+    /// What was answered and when, one after the other.
+    answers: Vec<(Timestamp, Answers)>,
 }
 
 /// A log that was read.
@@ -50,11 +52,11 @@ pub struct ReadLog {
 
 impl Observer {
     /// Returns an observer that keeps logs below a directory.
-    pub const fn new(directory: Option<PathBuf>, now: Option<Timestamp>) -> Self {
-        Self { directory, now, noted: Mutex::new(BTreeMap::new()) }
+    pub const fn new(directory: Option<PathBuf>, clock: Clock) -> Self {
+        Self { directory, clock, noted: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Returns the log of a repository, as it was before this run.
+    /// Returns the log of a repository, without what was noted and not yet kept.
     ///
     /// # Errors
     /// [`OpsError::Store`] when it is there and cannot be read.
@@ -68,9 +70,8 @@ impl Observer {
     pub fn keep(&self) -> Vec<String> {
         let noted = std::mem::take(&mut *self.noted());
         let mut warnings = Vec::new();
-        let Some(now) = self.now else { return warnings };
         for Noted { repository, answers } in noted.into_values() {
-            let written = self.add(&repository, &mut warnings, |log| log.news(&answers, now).into_iter().collect());
+            let written = self.add(&repository, &mut warnings, |log| news(log, &answers));
             if let Err(error) = written {
                 let name = name(&repository);
                 warnings.push(format!("what was seen of {name} cannot be written down: {}", chain(&error)));
@@ -99,9 +100,10 @@ impl Observer {
         journal::change(&path, LOG_MAX_BYTES, |held| {
             let held = held.unwrap_or_default();
             let ReadLog { mut log, warnings: found } = parse(&path, held);
+            let is_whole = found.is_empty();
             warnings.extend(found);
             let news = news(&log);
-            if news.is_empty() {
+            if news.is_empty() && is_whole {
                 return Change::Nothing;
             }
             let before = log.len();
@@ -111,21 +113,25 @@ impl Observer {
             if held.is_empty() {
                 text.insert_str(0, &observation::header(repository));
             } else if held.last() != Some(&b'\n') {
-                // Somebody was cut off in the middle of a line.
+                // Somebody was cut off at the end of a line.
                 text.insert(0, '\n');
             }
-            if held.len() + text.len() <= LOG_MAX_BYTES {
+            let fits = held.len() + text.len() <= LOG_MAX_BYTES;
+            if fits && is_whole {
                 return Change::Append(text.into_bytes());
             }
-            log.shrink(LOG_KEPT_BYTES);
+            if !fits {
+                log.shrink(LOG_KEPT_BYTES);
+            }
+            // What was not understood has been told, and is left out from now on.
             Change::Replace((observation::header(repository) + &log.lines()).into_bytes())
         })?;
         Ok(added)
     }
 
-    /// Returns the time of this run.
-    pub const fn now(&self) -> Option<Timestamp> {
-        self.now
+    /// Returns the time.
+    pub fn now(&self) -> Option<Timestamp> {
+        self.clock.now()
     }
 
     fn path(&self, repository: &RegistryReference) -> Option<PathBuf> {
@@ -139,12 +145,21 @@ impl Observer {
     }
 
     fn note(&self, repository: &RegistryReference, change: impl FnOnce(&mut Answers)) {
+        let Some(now) = self.now() else { return };
         let mut noted = self.noted();
         let entry = noted.entry(name(repository)).or_insert_with(|| Noted {
             repository: RegistryReference { selector: Selector::default(), ..repository.clone() },
-            answers: Answers::default(),
+            answers: Vec::new(),
         });
-        change(&mut entry.answers);
+        // Of two answers in one second the last one counts.
+        match entry.answers.last_mut() {
+            Some((moment, answers)) if *moment == now => change(answers),
+            _ => {
+                let mut answers = Answers::default();
+                change(&mut answers);
+                entry.answers.push((now, answers));
+            }
+        }
     }
 
     /// Notes what a tag names.
@@ -164,6 +179,17 @@ impl Observer {
             self.note(repository, |answers| answers.listed = Some(listed));
         }
     }
+}
+
+/// Returns what of answers is new to a log.
+fn news(log: &Observations, answers: &[(Timestamp, Answers)]) -> Observations {
+    let (mut log, mut all) = (log.clone(), Observations::default());
+    for (moment, answers) in answers {
+        let news: Observations = log.news(answers, *moment).into_iter().collect();
+        log.merge(&news);
+        all.merge(&news);
+    }
+    all
 }
 
 /// Reads the text of a log, of which the first line may be missing.
@@ -191,4 +217,62 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+
+    /// Returns an observer and the seconds that its clock shows.
+    fn observer(directory: &Path) -> (Observer, Arc<AtomicI64>) {
+        let seconds = Arc::new(AtomicI64::new(1_750_000_000));
+        let shown = Arc::clone(&seconds);
+        let clock = Clock::new(move || Timestamp::from_seconds(shown.load(Ordering::Relaxed)));
+        (Observer::new(Some(directory.to_owned()), clock), seconds)
+    }
+
+    #[test]
+    fn every_answer_of_a_long_run_is_noted_at_its_moment() {
+        let directory = tempfile::tempdir().unwrap();
+        let (observer, seconds) = observer(directory.path());
+        let repository: RegistryReference = "registry.example/app".parse().unwrap();
+        let tag: Tag = "latest".parse().unwrap();
+        let digests = [Digest::sha256(b"one"), Digest::sha256(b"two")];
+        let start = seconds.load(Ordering::Relaxed);
+        observer.note_tag(&repository, &tag, Some(digests[0]));
+        seconds.fetch_add(7200, Ordering::Relaxed);
+        observer.note_tag(&repository, &tag, Some(digests[1]));
+        assert_eq!(observer.keep(), [""; 0]);
+        // A run that goes on keeps what comes next.
+        seconds.fetch_add(7200, Ordering::Relaxed);
+        observer.note_tag(&repository, &tag, None);
+        assert_eq!(observer.keep(), [""; 0]);
+        let log = observer.read(&repository).unwrap().log;
+        let first = |digest| log.first_seen(&tag, digest).map(Timestamp::seconds);
+        assert_eq!([first(&digests[0]), first(&digests[1])], [Some(start), Some(start + 7200)]);
+        let gone = Timestamp::from_seconds(start + 14_400).unwrap();
+        assert_eq!(log.at(&tag, gone), observation::Known::Gone);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_told_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let (observer, _) = observer(directory.path());
+        let repository: RegistryReference = "registry.example/app".parse().unwrap();
+        let tag: Tag = "latest".parse().unwrap();
+        observer.note_tag(&repository, &tag, Some(Digest::sha256(b"one")));
+        assert_eq!(observer.keep(), [""; 0]);
+        let path = observer.path(&repository).unwrap();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let torn = format!("{whole}2025-01-03T00:00:00Z\t1.0\tsha2");
+        store::atomic::write(&path, torn.as_bytes()).unwrap();
+        // Nothing is new, and what is torn goes all the same.
+        observer.note_tag(&repository, &tag, Some(Digest::sha256(b"one")));
+        assert_eq!(observer.keep().len(), 1);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+        assert_eq!(observer.read(&repository).unwrap().warnings, [""; 0]);
+    }
 }

@@ -83,6 +83,13 @@ impl Sighting {
         }
     }
 
+    /// Returns who has seen it.
+    pub const fn source(&self) -> &Source {
+        match self {
+            Self::Tag { source, .. } | Self::Listing { source, .. } => source,
+        }
+    }
+
     /// Returns the same, seen by somebody else.
     #[must_use]
     pub fn with_source(self, source: Source) -> Self {
@@ -250,7 +257,7 @@ impl Observations {
     }
 
     /// Takes sightings away until the log has at most `limit` bytes: first those between the first and the last of a period, which no
-    /// answer needs, then the oldest.
+    /// answer needs, then the oldest of others, then the oldest of this machine.
     pub fn shrink(&mut self, limit: usize) {
         let size = |log: &Self| log.sightings().map(|sighting| sighting_line(&sighting).len()).sum::<usize>();
         if size(self) <= limit {
@@ -265,7 +272,9 @@ impl Observations {
             }
         }
         let mut too_much = size(self).saturating_sub(limit);
-        for sighting in self.sightings().collect::<Vec<_>>() {
+        // Nobody else's log makes this machine forget what it has seen itself.
+        let (of_others, own): (Vec<_>, Vec<_>) = self.sightings().partition(|sighting| sighting.source().is_some());
+        for sighting in of_others.into_iter().chain(own) {
             if too_much == 0 {
                 return;
             }

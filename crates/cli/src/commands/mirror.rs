@@ -110,7 +110,9 @@ fn beside(file: &std::path::Path) -> PathBuf {
 
 /// Mirrors once, and prints the outcome.
 async fn round(session: &Session, list: &MirrorList, request: &MirrorRequest) -> Result<()> {
-    let report = ops::mirror::mirror(&session.context, list, request, session.progress()).await?;
+    let report = ops::mirror::mirror(&session.context, list, request, session.progress()).await;
+    session.keep_observations();
+    let report = report?;
     session.print(&MirrorDocument::new(&report, request.dry_run))?;
     if !request.delete && !report.deletions.is_empty() {
         let tags = count(report.deletions.len(), "tag");

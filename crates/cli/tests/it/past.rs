@@ -188,3 +188,24 @@ fn a_tag_that_moves_is_locked_with_the_others_that_name_the_same() {
     published(&server, "tool", "2025-01-04", &["latest"]);
     assert_eq!(locked(&desk, "2025-01-05T12:00:00Z", &["--as-of", "2025-01-03"]), lock);
 }
+
+#[test]
+fn two_machines_with_one_log_make_one_lock() {
+    let (here, there, server) = (Desk::new(), Desk::new(), Server::new());
+    // It does not say when it was made.
+    published(&server, "old", "1970-01-01", &["1.0.0"]);
+    let project =
+        format!("[project]\nname = \"x\"\n[images]\nold = {{ repo = \"{}\", version = \"*\" }}\n", server.at("old"));
+    for desk in [&here, &there] {
+        desk.write("Supercargo.toml", &project);
+    }
+    ok_on(&here, "2025-01-01T12:00:00Z", &["inspect", &server.at("old:1.0.0")]);
+    let lock = locked(&here, "2025-01-03T12:00:00Z", &[]);
+    assert!(lock.contains("created = \"2025-01-01T12:00:00Z\"\ncreated-from = \"observed\"\n"), "{lock}");
+    assert!(!locked(&there, "2025-01-03T12:00:00Z", &[]).contains("created"));
+    let log = server.at("log:1");
+    ok_on(&here, "2025-01-03T12:00:00Z", &["history", &server.at("old"), "--export", &log]);
+    ok_on(&there, "2025-01-03T12:00:00Z", &["history", &server.at("old"), "--import", &log]);
+    assert_eq!(locked(&there, "2025-01-03T12:00:00Z", &[]), lock);
+    assert_eq!(locked(&there, "2025-02-01T12:00:00Z", &["--as-of", "2025-01-03"]), lock);
+}

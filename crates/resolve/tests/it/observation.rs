@@ -135,3 +135,19 @@ fn a_log_that_is_too_large_loses_first_what_no_answer_needs() {
     log.shrink(size / 5);
     assert_eq!((log.len(), log.at(&tag("1"), moment(100))), (2, Known::Named(digest(1))));
 }
+
+#[test]
+fn what_others_have_seen_is_forgotten_before_what_was_seen_here() {
+    let mut own: Observations = (0..10).map(|number| names(number, &format!("own-{number}"), 1)).collect();
+    let theirs = (0..1000).map(|number| names(100 + number, &format!("theirs-{number}"), 2));
+    let theirs: Observations =
+        theirs.map(|sighting| sighting.with_source(Some("registry.example/log:1".to_owned()))).collect();
+    let limit = own.lines().len() + theirs.lines().len() / 10;
+    let kept = own.clone();
+    own.merge(&theirs);
+    own.shrink(limit);
+    assert!(own.lines().len() <= limit);
+    let left: Vec<Sighting> = own.sightings().filter(|sighting| sighting.source().is_none()).collect();
+    assert_eq!(left, kept.sightings().collect::<Vec<_>>());
+    assert!(own.len() > kept.len());
+}
