@@ -148,8 +148,9 @@ impl VersionRule {
     }
 }
 
-/// Writes a range as we do: `>= 1.2 <2` becomes `>=1.2,<2`, and a version alone, which elsewhere means itself, becomes `=1.2.3`.
-fn with_commas(range: &str) -> String {
+/// Returns a range of another tool as we write it: `>= 1.2 <2` becomes `>=1.2, <2`, and a version alone, which elsewhere means itself,
+/// becomes `=1.2.3`. Whether it is one is not said.
+pub fn with_commas(range: &str) -> String {
     let is_operator = |word: &str| word.bytes().all(|byte| matches!(byte, b'<' | b'>' | b'=' | b'^' | b'~' | b'!'));
     let alternative = |text: &str| {
         let mut parts: Vec<String> = Vec::new();
@@ -170,9 +171,9 @@ fn with_commas(range: &str) -> String {
                 part.insert(0, '=');
             }
         }
-        parts.join(",")
+        parts.join(", ")
     };
-    range.split("||").map(alternative).collect::<Vec<_>>().join("||")
+    range.split("||").map(alternative).collect::<Vec<_>>().join(" || ")
 }
 
 /// A pattern for tags or repositories: `*` stands for any letters, `?` for one.
