@@ -89,7 +89,7 @@ pub async fn load(
     let roots = roots.into_iter().map(|(tag, descriptor)| RootRequest {
         selector: Selector { tag: tag.clone(), digest: Some(descriptor.digest) },
         tag: given.clone().or(tag),
-        narrowed: None,
+        ..RootRequest::default()
     });
     let roots = roots.collect();
     let urls = context.url_source(&request.options)?;

@@ -83,7 +83,7 @@ pub(crate) async fn route(
     artifact.put_blobs(&*source, &transfer::Silent).await?;
     source.put_manifest(&artifact.manifest).await?;
     let selector = Selector { tag: None, digest: Some(*artifact.manifest.digest()) };
-    let roots = vec![RootRequest { selector, tag: Some(tag()?), narrowed: None }];
+    let roots = vec![RootRequest { selector, tag: Some(tag()?), ..RootRequest::default() }];
     Ok(Route { source, destination, roots, source_tags: Some(Vec::new()), urls: None })
 }
 

@@ -117,7 +117,12 @@ async fn routes(context: &Context, request: &CopyRequest, opening: Opening) -> R
             routes.claim(&place, source)?;
             let to = routes.destination(context, &place, opening).await?;
             let narrowed = narrow(context, &*from, &selector, &request.platforms).await?;
-            routes.add(Arc::clone(&from), to, RootRequest { selector, tag, narrowed }, tags.as_ref());
+            routes.add(
+                Arc::clone(&from),
+                to,
+                RootRequest { selector, tag, narrowed, required: Vec::new() },
+                tags.as_ref(),
+            );
         }
     }
     Ok(routes.routes)

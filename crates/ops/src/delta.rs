@@ -48,7 +48,7 @@ pub(crate) async fn had(
     for old in baseline.images.values() {
         known.extend(old.platforms.iter().flat_map(|platform| platform.layers.iter().chain(&platform.config)).copied());
         let roots = std::iter::once(old.digest).chain(old.artifacts.iter().map(|artifact| artifact.digest));
-        if let Ok(store) = sources.of_former(old).await {
+        if let Ok(store) = sources.of_former(&old.digest, &old.repository).await {
             // What was read until something could not be is known all the same.
             let _ = content(context, &*store, roots.collect(), &mut known).await;
         }

@@ -1,6 +1,6 @@
 //! Changes what a project wants, and locks it.
 
-use oci::{Reference, RegistryReference, Selector, Tag};
+use oci::{RegistryReference, Selector, Tag};
 use resolve::project::Addition;
 use resolve::resolution::ResolutionOptions;
 use resolve::{Kind, Reading, Repository};
@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::error::OpsError;
 use crate::lock::{LockReport, LockRequest, lock, require_image};
 use crate::project::OpenProject;
+use crate::sources::Sources;
 
 /// An image to add to a project.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +65,7 @@ pub async fn add(
         ..Addition::default()
     };
     if addition.template.is_none() && (addition.version.is_none() || tag.is_some()) {
-        let store = context.open_source(&Reference::Registry(place.clone())).await?;
+        let store = Sources::of_registries(context, open)?.of_repository(&place).await?;
         let tags = store.tags().await?;
         if tags.is_empty() {
             return Err(OpsError::NotFound { location: store.location().to_owned(), name: "tags".to_owned() });

@@ -144,6 +144,7 @@ fn transfer_kind(error: &TransferError) -> ErrorKind {
     match error {
         TransferError::NotFound { .. } | TransferError::NoPlatform { .. } => ErrorKind::NotFound,
         TransferError::Lost { .. }
+        | TransferError::Withheld { .. }
         | TransferError::Unproven { .. }
         | TransferError::FallbackTaken { .. }
         | TransferError::Walk { .. }

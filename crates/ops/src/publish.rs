@@ -12,9 +12,10 @@ use crate::application::{ARTIFACT_TYPE, Assembled, assemble_application, member_
 use crate::attach;
 use crate::context::Context;
 use crate::error::OpsError;
-use crate::installed;
 use crate::lock::{stale, stale_error};
 use crate::project::OpenProject;
+use crate::relocate::required;
+use crate::sources::Sources;
 
 /// How many images are asked for at once.
 const QUESTIONS_AT_ONCE: usize = 32;
@@ -93,8 +94,11 @@ pub async fn publish(
     }
     let tag = application_tag(open, &request.destination)?;
     let tags = member_tags(open, &tag)?;
-    let repositories = open.lock.images.iter().map(|(name, image)| (name, &image.repository));
-    let sources = installed::repositories(context, open, repositories).await?;
+    let mut places = Sources::new(context, open).await?;
+    let mut sources = BTreeMap::new();
+    for (name, image) in &open.lock.images {
+        sources.insert(name.clone(), places.of(name, image).await?);
+    }
     let members = members(open, &sources).await?;
     let application = assemble_application(open, lock_text, &members)?;
     let options = CopyOptions { walk: graph::WalkOptions::default(), keep_going: false, ..request.options };
@@ -224,7 +228,8 @@ fn routes(
     for (name, image) in &open.lock.images {
         let Some(source) = sources.get(name) else { continue };
         let selector = Selector { tag: None, digest: Some(image.digest) };
-        let root = RootRequest { selector, tag: tags.get(name).cloned(), narrowed: None };
+        let required = required(image, graph::WalkOptions::default());
+        let root = RootRequest { selector, tag: tags.get(name).cloned(), narrowed: None, required };
         match routes.iter_mut().find(|route| Arc::ptr_eq(&route.source, source)) {
             Some(route) => route.roots.push(root),
             None => routes.push(Route {

@@ -63,7 +63,7 @@ pub struct Mapping {
 ///
 /// # Errors
 /// [`OpsError::Usage`] when the destination names one image, or two repositories would become one; [`OpsError::NotFound`] when
-/// nothing is locked; otherwise as [`copy`](fn@crate::copy::copy).
+/// nothing is locked; [`OpsError::Transfer`] when a locked artifact is not shown with its image any more; otherwise as [`copy`](fn@crate::copy::copy).
 pub async fn relocate(
     context: &Context,
     open: &OpenProject,
@@ -91,7 +91,9 @@ pub async fn relocate(
         let selector = Selector { tag: None, digest: Some(locked.digest) };
         let narrowed = narrow(context, &*source, &selector, &request.platforms).await?;
         let digest = narrowed.as_ref().map_or(locked.digest, |narrowed| *narrowed.root.digest());
-        let to = routes.add(name, locked, source, narrowed).await?;
+        // An index for some platforms is another image: what is about the whole one does not go with it.
+        let required = if narrowed.is_none() { required(locked, request.options.walk) } else { Vec::new() };
+        let to = routes.add(name, locked, source, narrowed, required).await?;
         let tag = Selector { tag: Some(locked.tag.clone()), digest: Some(locked.digest) };
         let from = Reference::Registry(locked.repository.clone()).with_selector(tag).to_string();
         let to = to.with_selector(Selector { digest: Some(digest), ..to.selector() }).to_string();
@@ -104,6 +106,26 @@ pub async fn relocate(
     Ok(Relocation { copy: routes.run(progress).await?, mapping })
 }
 
+/// Returns the artifacts of an image that go with it by its lock: those that belong to the copy.
+pub(crate) fn required(locked: &LockedImage, walk: graph::WalkOptions) -> Vec<Digest> {
+    if !walk.artifacts {
+        return Vec::new();
+    }
+    let mut about: BTreeMap<Digest, Vec<Digest>> = BTreeMap::new();
+    for artifact in &locked.artifacts {
+        about.entry(artifact.subject).or_default().push(artifact.digest);
+    }
+    // What is about a layer may stay where it is, with whatever is about that.
+    let mut staying: Vec<Digest> = Vec::new();
+    if !walk.layer_artifacts {
+        staying.extend(locked.platforms.iter().flat_map(|platform| &platform.layers));
+    }
+    while let Some(subject) = staying.pop() {
+        staying.extend(about.remove(&subject).unwrap_or_default());
+    }
+    about.into_values().flatten().collect()
+}
+
 /// Returns where the images are read. What is being vendored is not read from where it goes: that is how it is renewed.
 async fn sources<'a>(
     context: &'a Context,
@@ -114,7 +136,7 @@ async fn sources<'a>(
         Destination::Exactly(Reference::Layout { path, .. }) if !context.is_offline() => {
             let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
             if resolved(path) == resolved(&vendor_directory(open)) {
-                return Ok(Sources::of_registries(context, open));
+                return Sources::of_registries(context, open);
             }
             Sources::new(context, open).await
         }
@@ -168,7 +190,8 @@ pub(crate) async fn load(
     }
     let mut routes = Routes::new(context, &request.destination, request.options, request.dry_run)?;
     for (name, locked) in &carried.lock.images {
-        routes.add(name, locked, Arc::clone(&source), None).await?;
+        // What was left out when the archive was made is nobody's loss.
+        routes.add(name, locked, Arc::clone(&source), None, Vec::new()).await?;
     }
     // What has arrived is whole.
     routes.carry(&carried.lock, None).await?;
@@ -235,6 +258,7 @@ impl<'a> Routes<'a> {
         locked: &LockedImage,
         source: Arc<dyn Store>,
         narrowed: Option<transfer::narrow::Narrowed>,
+        required: Vec<Digest>,
     ) -> Result<Reference, OpsError> {
         let place = place_for(self.destination, name, locked)?;
         let bare = place.with_selector(Selector::default()).to_string();
@@ -259,7 +283,7 @@ impl<'a> Routes<'a> {
         }
         let destination = self.open(&place).await?;
         let selector = Selector { tag: None, digest: Some(locked.digest) };
-        let root = RootRequest { selector, tag: place.selector().tag, narrowed };
+        let root = RootRequest { selector, tag: place.selector().tag, narrowed, required };
         self.itinerary.add(source, destination, root, None);
         Ok(place)
     }

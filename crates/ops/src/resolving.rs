@@ -11,11 +11,11 @@ use store::Store;
 use crate::context::Context;
 use crate::error::OpsError;
 use crate::facts::{Examined, Wanted, examine};
-use crate::installed;
 use crate::observations::name as repository_name;
 use crate::past::Past;
 use crate::project::OpenProject;
 use crate::rules::{self, Rule};
+use crate::sources::Sources;
 use crate::unsolved;
 
 /// How many repositories and images are asked about at once.
@@ -139,13 +139,16 @@ fn wanted<'a>(open: &'a OpenProject, rules: &'a Rules, question: &Question, has_
 /// Opens the repositories of a project; for an application that was installed, where they can be reached.
 ///
 /// # Errors
-/// When credentials cannot be read; as [`installed::repositories`].
+/// As [`Sources::of_repository`].
 pub(crate) async fn stores(
     context: &Context,
     open: &OpenProject,
 ) -> Result<BTreeMap<String, Arc<dyn Store>>, OpsError> {
-    let images = open.project.images.iter().map(|(name, image)| (name, &image.repository));
-    installed::repositories(context, open, images).await
+    let (mut sources, mut stores) = (Sources::of_registries(context, open)?, BTreeMap::new());
+    for (name, image) in &open.project.images {
+        stores.insert(name.clone(), sources.of_repository(&image.repository).await?);
+    }
+    Ok(stores)
 }
 
 /// Returns the tags of every repository, each asked once.

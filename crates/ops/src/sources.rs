@@ -1,16 +1,17 @@
 //! Where the images of a project are read: what was vendored, mirrors, registries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oci::{Reference, RegistryReference, Tag};
+use oci::{Digest, Host, Reference, RegistryReference, Tag};
 use resolve::lock::LockedImage;
 use store::{LayoutStore, Store};
 
+use crate::application::{self, Application};
 use crate::carried::{self, CarriedLock};
 use crate::context::Context;
-use crate::error::OpsError;
+use crate::error::{ErrorKind, OpsError};
 use crate::installed;
 use crate::project::OpenProject;
 use crate::reading::Places;
@@ -69,12 +70,18 @@ pub(crate) async fn repository(
     Ok(Arc::new(Places::mirrored(places)))
 }
 
-/// Where the content of locked images is read.
+/// Where the images of a project are read. Every repository is opened once, and so is the application that a project was installed
+/// from.
 #[derive(Debug)]
 pub(crate) struct Sources<'a> {
     context: &'a Context,
     open: &'a OpenProject,
     vendored: Option<Vendored>,
+    /// Where the application was installed from, if it was.
+    installed: Option<Reference>,
+    application: Option<Arc<Application>>,
+    /// A registry that does not answer for one repository is not waited for again.
+    silent: BTreeSet<Host>,
     repositories: BTreeMap<String, Arc<dyn Store>>,
 }
 
@@ -82,14 +89,25 @@ impl<'a> Sources<'a> {
     /// Looks for what was vendored.
     ///
     /// # Errors
-    /// As [`vendored`].
+    /// As [`vendored`] and [`installed::place`].
     pub(crate) async fn new(context: &'a Context, open: &'a OpenProject) -> Result<Self, OpsError> {
-        Ok(Self { context, open, vendored: vendored(open).await?, repositories: BTreeMap::new() })
+        Ok(Self { vendored: vendored(open).await?, ..Self::of_registries(context, open)? })
     }
 
     /// Returns sources that do not read what was vendored.
-    pub(crate) const fn of_registries(context: &'a Context, open: &'a OpenProject) -> Self {
-        Self { context, open, vendored: None, repositories: BTreeMap::new() }
+    ///
+    /// # Errors
+    /// As [`installed::place`].
+    pub(crate) fn of_registries(context: &'a Context, open: &'a OpenProject) -> Result<Self, OpsError> {
+        Ok(Self {
+            context,
+            open,
+            vendored: None,
+            installed: installed::place(open)?,
+            application: None,
+            silent: BTreeSet::new(),
+            repositories: BTreeMap::new(),
+        })
     }
 
     /// Returns the place that has a locked image with everything attached to it: what was vendored, or else its repository.
@@ -104,7 +122,7 @@ impl<'a> Sources<'a> {
                 return Ok(Arc::clone(&vendored.store));
             }
         }
-        self.of_repository(locked).await
+        self.of_repository(&locked.repository).await
     }
 
     /// Returns the place that may have a manifest that was locked once: what was vendored, where it is still there, or else its
@@ -112,29 +130,73 @@ impl<'a> Sources<'a> {
     ///
     /// # Errors
     /// As [`repository`].
-    pub(crate) async fn of_former(&mut self, locked: &LockedImage) -> Result<Arc<dyn Store>, OpsError> {
+    pub(crate) async fn of_former(
+        &mut self,
+        digest: &Digest,
+        repository: &RegistryReference,
+    ) -> Result<Arc<dyn Store>, OpsError> {
         match &self.vendored {
-            Some(vendored) if vendored.store.stat_manifest(&locked.digest).await?.is_some() => {
-                Ok(Arc::clone(&vendored.store))
-            }
-            _ => self.of_repository(locked).await,
+            Some(vendored) if vendored.store.stat_manifest(digest).await?.is_some() => Ok(Arc::clone(&vendored.store)),
+            _ => self.of_repository(repository).await,
         }
     }
 
-    async fn of_repository(&mut self, locked: &LockedImage) -> Result<Arc<dyn Store>, OpsError> {
-        let name = locked.repository.to_string();
-        if self.context.is_offline() {
-            let host = locked.repository.host.to_string();
-            return Err(OpsError::Offline { host, wanted: name, help: Some("supercargo vendor".to_owned()) });
-        }
+    /// Returns a repository: its mirrors and itself; or the place that the application was installed from, where the repository cannot
+    /// be reached, admits nobody or is empty.
+    ///
+    /// # Errors
+    /// As [`repository`], and as [`application::read`]. A repository is not asked where there is no other place for its images.
+    pub(crate) async fn of_repository(&mut self, named: &RegistryReference) -> Result<Arc<dyn Store>, OpsError> {
+        let name = named.to_string();
         if let Some(store) = self.repositories.get(&name) {
             return Ok(Arc::clone(store));
         }
-        let found = installed::repositories(self.context, self.open, [(&name, &locked.repository)].into_iter()).await?;
-        let Some(store) = found.get(&name).cloned() else {
-            return Err(OpsError::NotFound { location: self.open.file.display().to_string(), name });
-        };
+        let store = self.find_repository(named).await?;
         self.repositories.insert(name, Arc::clone(&store));
         Ok(store)
+    }
+
+    async fn find_repository(&mut self, named: &RegistryReference) -> Result<Arc<dyn Store>, OpsError> {
+        if self.context.is_offline() {
+            // A registry is no place to read from, wherever it was installed from.
+            let is_here = self.installed.as_ref().is_some_and(|place| !matches!(place, Reference::Registry(_)));
+            let member = if is_here { self.member(named).await? } else { None };
+            let (host, wanted) = (named.host.to_string(), named.to_string());
+            let help = Some("supercargo vendor".to_owned());
+            return member.ok_or(OpsError::Offline { host, wanted, help });
+        }
+        let origin = repository(self.context, self.open, named).await?;
+        if self.installed.is_none() || (!self.silent.contains(&named.host) && self.answers(&*origin, named).await?) {
+            return Ok(origin);
+        }
+        Ok(self.member(named).await?.unwrap_or(origin))
+    }
+
+    /// Returns what of a repository was published with the application that the project was installed from.
+    async fn member(&mut self, named: &RegistryReference) -> Result<Option<Arc<dyn Store>>, OpsError> {
+        let application = match (&self.application, &self.installed) {
+            (Some(application), _) => Arc::clone(application),
+            (None, Some(place)) => Arc::new(application::read(self.context, place).await?),
+            (None, None) => return Ok(None),
+        };
+        let member = installed::member(&application, named);
+        self.application = Some(application);
+        Ok(member)
+    }
+
+    /// Tells whether a repository can be read and has something.
+    async fn answers(&mut self, store: &dyn Store, named: &RegistryReference) -> Result<bool, OpsError> {
+        let error = match store.tags().await.map_err(OpsError::from) {
+            Ok(tags) => return Ok(!tags.is_empty()),
+            Err(error) => error,
+        };
+        match error.kind() {
+            ErrorKind::Unreachable => {
+                self.silent.insert(named.host.clone());
+                Ok(false)
+            }
+            ErrorKind::Denied => Ok(false),
+            _ => Err(error),
+        }
     }
 }

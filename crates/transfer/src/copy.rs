@@ -156,6 +156,13 @@ async fn plan_route(
             losses: explored.closure.losses,
         });
     }
+    let graph = &explored.closure.graph;
+    let required = route.roots.iter().flat_map(|root| &root.required);
+    let withheld: BTreeSet<Digest> = required.filter(|digest| graph.manifest(digest).is_none()).copied().collect();
+    if !withheld.is_empty() {
+        let location = route.source.location().to_owned();
+        return Err(TransferError::Withheld { location, digests: withheld.into_iter().collect() });
+    }
     let present = presence(&route, &explored, options).await?;
     let plan = CopyPlan::new(&explored.closure.graph, options.include_foreign_layers, |id| present.contains(id));
     Ok(Planned { route, explored, plan, present })

@@ -24,6 +24,14 @@ pub enum TransferError {
         /// What is missing and who names it; never empty.
         losses: Vec<Loss>,
     },
+    /// Something that is known to belong to an image is not shown with it.
+    #[error("{location} does not show {}, which belongs to what is copied{}", digests[0], more(digests.len() - 1))]
+    Withheld {
+        /// The source.
+        location: String,
+        /// What is not shown; never empty.
+        digests: Vec<Digest>,
+    },
     /// What was copied is not all there.
     #[error("{location} does not show everything that was copied to it: {}", describe(report))]
     Unproven {
@@ -98,6 +106,7 @@ impl TransferError {
     pub fn digests(&self) -> Vec<Digest> {
         match self {
             Self::Lost { losses, .. } => losses.iter().map(|loss| loss.node.digest).collect(),
+            Self::Withheld { digests, .. } => digests.clone(),
             Self::Unproven { report, .. } => {
                 let nodes = report.missing_nodes.iter().map(|id| id.digest);
                 nodes.chain(report.missing_edges.iter().map(|edge| edge.from.digest)).collect()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use graph::WalkOptions;
-use oci::{Descriptor, Selector, Tag};
+use oci::{Descriptor, Digest, Selector, Tag};
 use store::{BlobBody, Store, StoreError};
 
 use crate::narrow::Narrowed;
@@ -44,6 +44,8 @@ pub struct RootRequest {
     pub tag: Option<Tag>,
     /// What was made here in its place and the source does not have: an index narrowed to some platforms.
     pub narrowed: Option<Narrowed>,
+    /// Manifests that are known to belong to it, such as artifacts: a source that does not show one of them is not copied.
+    pub required: Vec<Digest>,
 }
 
 /// What belongs to a copy and how it is done.

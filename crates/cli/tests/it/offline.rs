@@ -189,3 +189,16 @@ fn a_lock_that_may_not_change_does_not() {
     desk.fails(&["remove", "storage", "--locked"], 1);
     assert_eq!((read(&desk, "Supercargo.toml"), read(&desk, "Supercargo.lock")), (before, locked));
 }
+
+#[test]
+fn an_image_is_added_from_a_mirror_of_a_registry_that_is_gone() {
+    let (desk, origin) = project();
+    let far = Server::new();
+    mirror(&desk, &origin, &far, "up/");
+    let host = format!("host = \"{}\"\n", origin.host());
+    let mirrored = text(&origin).replace(&host, &format!("{host}mirrors = [\"{}\"]\n", far.at("up")));
+    desk.write("Supercargo.toml", &mirrored);
+    drop(origin);
+    desk.ok(&["add", "up/jaeger/query", "--as", "other"]);
+    assert!(read(&desk, "Supercargo.lock").contains("name = \"other\""));
+}

@@ -262,6 +262,90 @@ fn nothing_is_overwritten_and_nothing_published_that_is_not_locked() {
     assert!(!desk.path("none").exists());
 }
 
+#[test]
+fn what_was_vendored_is_published_without_asking_a_registry() {
+    let (desk, _server) = project();
+    desk.ok(&["vendor"]);
+    let online = desk.json(&["publish", "oci:online:1"]);
+    let offline = desk.json(&["--offline", "publish", "oci:offline:1"]);
+    assert_eq!(offline["index"], online["index"]);
+    desk.ok(&["install", "oci:offline:1", "--to", "copy"]);
+}
+
+#[test]
+fn what_was_installed_from_a_directory_needs_no_registry() {
+    let (desk, _server) = project();
+    desk.ok(&["publish", "oci:layout:1"]);
+    desk.ok(&["install", "oci:layout:1", "--to", "copy"]);
+    desk.ok(&["-C", "copy", "--offline", "verify"]);
+    std::fs::remove_file(desk.path("copy/Supercargo.lock")).unwrap();
+    desk.ok(&["-C", "copy", "--offline", "lock"]);
+    assert_eq!(read(&desk, "copy/Supercargo.lock"), read(&desk, "Supercargo.lock"));
+    desk.ok(&["-C", "copy", "--offline", "vendor"]);
+    // From a registry it was installed with the help of one.
+    let shop = Server::new();
+    desk.ok(&["publish", &shop.at("jaeger:1")]);
+    desk.ok(&["install", &shop.at("jaeger:1"), "--to", "far"]);
+    assert!(desk.fails(&["-C", "far", "--offline", "verify"], 4).contains("--offline forbids it"));
+}
+
+#[test]
+fn an_application_is_read_once_for_all_of_its_images() {
+    let (desk, server) = project();
+    let shop = crate::mirror::Observed::new();
+    desk.ok(&["publish", &shop.at("jaeger:1")]);
+    desk.ok(&["install", &shop.at("jaeger:1"), "--to", "copy"]);
+    drop(server);
+    shop.log().clear();
+    desk.ok(&["-C", "copy", "verify"]);
+    let lock = oci::Digest::sha256(read(&desk, "Supercargo.lock").as_bytes());
+    let path = format!("/blobs/{lock}");
+    let asked = shop.log().exchanges();
+    let times = asked.iter().filter(|one| one.method == "GET" && one.path.ends_with(&path)).count();
+    assert_eq!(times, 1, "{:?}", asked.iter().map(testkit::proxy::Exchange::line).collect::<Vec<_>>());
+}
+
+/// Takes the SBOM of the collector away where the images come from.
+fn without_sbom(desk: &Desk, server: &Server) -> String {
+    let tree = desk.json(&["tree"]);
+    let sbom = tree["images"][0]["artifacts"][0]["digest"].as_str().unwrap().to_owned();
+    desk.ok(&["delete", &server.at(&format!("jaeger/collector@{sbom}"))]);
+    sbom
+}
+
+#[test]
+fn a_locked_artifact_that_is_gone_is_no_whole_copy() {
+    let (desk, server) = project();
+    let sbom = without_sbom(&desk, &server);
+    for arguments in [&["copy", "oci:out"][..], &["vendor"], &["save", "out.tar"], &["publish", "oci:out:1"]] {
+        let said = desk.fails(arguments, 6);
+        assert!(said.contains(&format!("jaeger/collector does not show {sbom}")), "{arguments:?}: {said}");
+        assert!(!desk.path("out.tar").exists());
+    }
+    desk.ok(&["copy", "--no-artifacts", "oci:bare"]);
+    desk.ok(&["copy", "--platform", "linux/amd64", "oci:small"]);
+    // What is locked anew goes.
+    std::fs::remove_file(desk.path("Supercargo.lock")).unwrap();
+    desk.ok(&["lock"]);
+    desk.ok(&["vendor"]);
+    desk.ok(&["verify", "--at", "oci:vendor"]);
+}
+
+#[test]
+fn a_mirror_without_the_locked_artifacts_is_told() {
+    let (desk, server) = project();
+    let mirror = Server::new();
+    for repository in ["jaeger/collector", "jaeger/query"] {
+        let to = mirror.at(&format!("up/{repository}"));
+        desk.ok(&["copy", "--all-tags", "--no-artifacts", &server.at(repository), &to, "-q"]);
+    }
+    let host = format!("host = \"{}\"\n", server.host());
+    let mirrored = text(&server).replace(&host, &format!("{host}mirrors = [\"{}\"]\n", mirror.at("up")));
+    desk.write("Supercargo.toml", &mirrored);
+    assert!(desk.fails(&["vendor"], 6).contains(" does not show sha256:"));
+    desk.ok(&["copy", "--no-artifacts", "oci:bare"]);
+}
+
 fn stable(text: &str, server: &Server) -> String {
     text.replace(&server.host(), "HOST")
 }

@@ -7,8 +7,8 @@ use oci::{Digest, ManifestKind, Platform, Reference, ReferenceError, RegistryRef
 use resolve::bisect::session::{Candidate, Subject};
 use resolve::bisect::{ChangeSet, Session};
 use resolve::lock::{Lock, LockedImage, LockedKind};
-use store::{LayoutStore, Store as _};
-use transfer::{CopyOptions, Silent, TransferError};
+use store::{LayoutStore, Store};
+use transfer::{CopyOptions, RootRequest, Route, Silent, TransferError};
 
 use super::axis::{BAD_LOCK, GOOD_LOCK, apply, read_lock};
 use super::child::Material;
@@ -18,7 +18,8 @@ use crate::context::Context;
 use crate::copy::{CopyRequest, copy};
 use crate::destination::Destination;
 use crate::error::OpsError;
-use crate::found::find;
+use crate::found::find_in;
+use crate::sources::Sources;
 
 /// Gets ready what tests are given.
 pub(super) struct Supply<'a> {
@@ -124,7 +125,7 @@ impl Supply<'_> {
             lock = Lock::default();
             names.push(repository.repository.last_component().to_owned());
         }
-        let found = find(self.context, reference, None).await?;
+        let found = find_in(self.context, self.source(reference, of).await?, reference, None).await?;
         let kind = if found.manifest.kind() == ManifestKind::Index { LockedKind::Index } else { LockedKind::Image };
         let tag = of.selector.tag.clone().unwrap_or_else(Tag::latest);
         for name in names {
@@ -161,21 +162,46 @@ impl Supply<'_> {
     /// Returns where an image is to be copied from: a layout that all candidates share, into which it is brought from a registry,
     /// so that what neighbours have in common moves once.
     async fn kept(&self, image: &Reference) -> Result<Reference, OpsError> {
-        let Reference::Registry(_) = image else { return Ok(image.clone()) };
+        let Reference::Registry(of) = image else { return Ok(image.clone()) };
         let kept = Reference::Layout { path: self.workshop.fetched(), selector: Selector::default() };
-        self.copy(image.clone(), Destination::Exactly(kept.clone())).await?;
+        let route = Route {
+            source: self.source(image, of).await?,
+            destination: self.context.open_destination(&kept).await?,
+            roots: vec![RootRequest { selector: image.selector(), ..RootRequest::default() }],
+            source_tags: None,
+            urls: None,
+        };
+        let cache = self.context.manifest_cache();
+        for route in transfer::copy(vec![route], &options(), cache, Arc::new(Silent)).await?.routes {
+            route?;
+        }
         Ok(kept.with_selector(image.selector()))
     }
 
+    /// Opens the repository of an image as the project reads it: what was vendored, mirrors, itself.
+    async fn source(&self, image: &Reference, of: &RegistryReference) -> Result<Arc<dyn Store>, OpsError> {
+        let Some(open) = &self.workshop.project else { return self.context.open_source(image).await };
+        let repository = RegistryReference { selector: Selector::default(), ..of.clone() };
+        let mut sources = Sources::new(self.context, open).await?;
+        match &of.selector.digest {
+            Some(digest) => sources.of_former(digest, &repository).await,
+            None => sources.of_repository(&repository).await,
+        }
+    }
+
     async fn copy(&self, from: Reference, to: Destination) -> Result<(), OpsError> {
-        let walk = graph::WalkOptions { artifacts: false, layer_artifacts: false };
-        let options = CopyOptions { walk, ..CopyOptions::default() };
-        let request = CopyRequest { pairs: vec![(from, to)], options, ..CopyRequest::default() };
+        let request = CopyRequest { pairs: vec![(from, to)], options: options(), ..CopyRequest::default() };
         for route in copy(self.context, &request, Arc::new(Silent)).await?.routes {
             route?;
         }
         Ok(())
     }
+}
+
+/// Returns how images are brought: without what is attached to them.
+fn options() -> CopyOptions {
+    let walk = graph::WalkOptions { artifacts: false, layer_artifacts: false };
+    CopyOptions { walk, ..CopyOptions::default() }
 }
 
 /// Writes the good lock with some of the changes made, unless it is there.

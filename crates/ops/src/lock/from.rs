@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::destination::Destination;
 use crate::error::{OpsError, Told};
 use crate::project::OpenProject;
-use crate::resolving::{resolve_among, tags};
+use crate::resolving::{resolve_among, stores, tags};
 use crate::sources;
 use crate::verify::{self, Depth};
 
@@ -58,10 +58,10 @@ pub async fn lock_from(
     lock_carried(context, open, request, &carried, &place, stores).await
 }
 
-/// Brings the lock up to date from what was vendored.
+/// Brings the lock up to date from what was vendored, or from where the application was installed from, if that is no registry.
 ///
 /// # Errors
-/// As [`lock`](super::lock); [`OpsError::Offline`] for a repository of which nothing was vendored.
+/// As [`lock`](super::lock); [`OpsError::Offline`] for a repository of which nothing is here.
 pub(super) async fn lock_offline(
     context: &Context,
     open: &OpenProject,
@@ -73,10 +73,8 @@ pub(super) async fn lock_offline(
         help: Some("supercargo vendor".to_owned()),
     };
     let Some(vendored) = sources::vendored(open).await? else {
-        return match open.project.images.values().next() {
-            Some(image) => Err(offline(&image.repository)),
-            None => lock_among(context, open, request, BTreeMap::new()).await,
-        };
+        let stores = stores(context, open).await?;
+        return lock_among(context, open, request, stores).await;
     };
     let stores = views(&open.project, &vendored.carried, &vendored.store, offline)?;
     lock_carried(context, open, request, &vendored.carried, &vendored.store, stores).await

@@ -41,7 +41,7 @@ async fn the_whole_graph_goes_round() {
         let root = |tag: &Tag| RootRequest {
             selector: Selector { tag: Some(tag.clone()), digest: None },
             tag: Some(tag.clone()),
-            narrowed: None,
+            ..RootRequest::default()
         };
         let route = Route {
             source: Arc::clone(&pair[0]),

@@ -35,7 +35,7 @@ fn route(source: &Arc<Quirky>, destination: &Arc<Quirky>, tags: &[Tag]) -> Route
     let root = |tag: &Tag| RootRequest {
         selector: Selector { tag: Some(tag.clone()), digest: None },
         tag: Some(tag.clone()),
-        narrowed: None,
+        ..RootRequest::default()
     };
     Route {
         source: Arc::<Quirky>::clone(source),

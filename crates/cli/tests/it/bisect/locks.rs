@@ -172,6 +172,32 @@ fn a_layout_of_a_lock_holds_all_of_its_images() {
 }
 
 #[test]
+fn images_are_had_from_the_mirrors_of_the_project() {
+    let (desk, server, far) = (Desk::new(), Server::new(), Server::new());
+    let (images, layer) = plant(&desk, &server, "web", 2, 1);
+    let lock = |version: usize| {
+        let (repository, super::Planted { tag, digest }) = (server.at("web"), &images[version]);
+        format!(
+            "lock-version = 1\n\n[[image]]\nname = \"web\"\nrepo = \"{repository}\"\nversion = \"{tag}\"\ntag = \"{tag}\"\n\
+             digest = \"{digest}\"\nkind = \"image\"\nchosen = \"highest\"\n"
+        )
+    };
+    desk.write("good.lock", &lock(0));
+    desk.write("bad.lock", &lock(1));
+    desk.ok(&["copy", "--all-tags", &server.at("web"), &far.at("up/web"), "-q"]);
+    let project = format!(
+        "[project]\nname = \"x\"\n[registries.up]\nhost = \"{}\"\nmirrors = [\"{}\"]\n[images]\n",
+        server.host(),
+        far.at("up")
+    );
+    desk.write("Supercargo.toml", &project);
+    drop(server);
+    let test = format!("test -n \"$SUPERCARGO_LAYOUT\" || exit 200; {}", without(&layer));
+    let found = find(&desk, &["--over", "locks", "--good", "good.lock", "--bad", "bad.lock"], &test);
+    assert_eq!(names(&found), ["web"]);
+}
+
+#[test]
 fn a_set_is_reported_for_people() {
     let desk = Desk::new();
     desk.write("good.lock", &lock(&twelve(1)));
