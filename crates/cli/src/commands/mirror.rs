@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::describe::pinned;
 use crate::arguments::duration;
-use crate::exit::{self, Partial};
+use crate::exit::{self, Exit, Partial};
 use crate::printer::{ByteSize, Document, Text, count};
 use crate::session::Session;
 
@@ -89,9 +89,10 @@ impl MirrorArguments {
         };
         let Some(every) = every else { return round(session, &list, &request).await };
         loop {
-            // What failed may be there the next time.
+            // What failed may be there the next time; what was asked for wrongly, or a disk that is full, is not mended by waiting.
             if let Err(error) = round(session, &list, &request).await {
-                if error.is::<exit::OutputClosed>() {
+                let is_lasting = matches!(exit::of(&error), Exit::Usage | Exit::FileSystem | Exit::Internal);
+                if is_lasting || error.is::<exit::OutputClosed>() {
                     return Err(error);
                 }
                 session.tell(&error);

@@ -302,7 +302,7 @@ fn an_application_is_read_once_for_all_of_its_images() {
     let path = format!("/blobs/{lock}");
     let asked = shop.log().exchanges();
     let times = asked.iter().filter(|one| one.method == "GET" && one.path.ends_with(&path)).count();
-    assert_eq!(times, 1, "{:?}", asked.iter().map(testkit::proxy::Exchange::line).collect::<Vec<_>>());
+    assert_eq!(times, 1, "{:?}", asked.iter().map(Exchange::line).collect::<Vec<_>>());
 }
 
 /// Takes the SBOM of the collector away where the images come from.
