@@ -1,6 +1,6 @@
 //! What registries have answered about tags, written down for later (docs/formats/observations.md).
 //!
-//! Every repository that an operation opens is [watched]: what a tag names, and which tags there are, is noted as it is
+//! Every repository that an operation opens is watched: what a tag names, and which tags there are, is noted as it is
 //! learnt, with the moment. [`Observer::keep`] writes what is new, one file for each repository. No operation fails because of it.
 
 mod clock;

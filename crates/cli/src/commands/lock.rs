@@ -17,7 +17,7 @@ use crate::session::Session;
 /// What is locked stays as long as the project still wants it: a new release changes nothing (see `update`), and where nothing
 /// has to change no registry is asked.
 ///
-/// The lock is the same from wherever it is made: the registry, a mirror of it ([registries] in Supercargo.toml, or --from), or a
+/// The lock is the same from wherever it is made: the registry, a mirror of it (`[registries]` in Supercargo.toml, or --from), or a
 /// layout or an archive of the project.
 ///
 /// Example: supercargo lock --check

@@ -12,7 +12,7 @@ use crate::session::Session;
 
 /// Put the locked references into the files of the project's targets
 ///
-/// The targets are the [[targets]] of Supercargo.toml: Kubernetes manifests, Compose files, Helm values, kustomizations, Dockerfiles,
+/// The targets are the `[[targets]]` of Supercargo.toml: Kubernetes manifests, Compose files, Helm values, kustomizations, Dockerfiles,
 /// bake files and devcontainers; in their `paths`, `*` stands for a part of a name and `**` for directories. Only the bytes of references change. All files are checked before the first is written, each is
 /// replaced whole, and --undo puts back what stood there, even after the program was killed.
 #[derive(Args, Debug)]

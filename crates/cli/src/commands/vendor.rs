@@ -16,13 +16,13 @@ use crate::session::Session;
 /// Keep everything that the project locks in a directory beside it
 ///
 /// The directory is an OCI image layout with each image under the name that the project gives it, everything attached to them, and the
-/// lock. It is found by the other commands when it is called `vendor` and lies beside Supercargo.toml, or when `vendor` in [project]
+/// lock. It is found by the other commands when it is called `vendor` and lies beside Supercargo.toml, or when `vendor` in `[project]`
 /// names it. They read locked images there before they ask a registry; with --offline they ask none.
 ///
 /// Example: supercargo vendor && supercargo verify --offline
 #[derive(Args, Debug)]
 pub(crate) struct VendorArguments {
-    /// The directory [default: what `vendor` in [project] says, or else vendor]
+    /// The directory [default: what `vendor` in `[project]` says, or else vendor]
     #[arg(value_name = "DIR")]
     layout: Option<PathBuf>,
 
