@@ -138,7 +138,7 @@ struct SearchArguments {
     #[arg(long, value_name = "REF", requires = "over")]
     tag: Option<String>,
 
-    /// Over digests: a file with the digests that the tag has had, one a line, the oldest first
+    /// Over digests: a file with the digests that the tag has had, one a line, the oldest first [default: what it was seen to name]
     #[arg(long, value_name = "FILE", requires = "tag")]
     digests: Option<PathBuf>,
 

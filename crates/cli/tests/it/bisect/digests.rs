@@ -45,3 +45,20 @@ fn digests_may_be_typed_and_ends_be_named() {
     let found = find(&desk, &arguments, &without(&layer));
     assert_eq!((&found["candidates"], &found["first_bad"]["label"]), (&4.into(), &digests[3].clone().into()));
 }
+
+#[test]
+fn what_a_tag_was_seen_to_name_is_searched_where_no_digests_are_given() {
+    let (desk, server) = (Desk::new(), Server::new());
+    let (planted, layer) = plant(&desk, &server, "app", 9, 6);
+    let latest = server.at("app:latest");
+    let error = desk.fails(&["bisect", "run", "--over", "digests", "--tag", &latest, "--", "true"], 2);
+    assert!(error.contains("nobody has seen what the tag latest of"), "{error}");
+    for number in 0..planted.len() {
+        let mut command = desk.command(&["tag", &server.at(&format!("app:1.{number}.0")), "latest", "-q"]);
+        let moment = format!("2026-01-{:02}T10:00:00Z", number + 1);
+        assert!(command.env("SUPERCARGO_NOW", moment).output().unwrap().status.success());
+    }
+    let found = find(&desk, &["--over", "digests", "--tag", &latest], &without(&layer));
+    assert_eq!(found["candidates"], 9);
+    assert_eq!(found["first_bad"]["label"], planted[6].digest.to_string());
+}

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci::{Digest, Selector};
+use oci::{Digest, Reference, Selector, Tag};
 use resolve::bisect::session::Candidate;
+use resolve::observation::Seen;
 
 use super::{QUESTIONS_AT_ONCE, absent, image, tagged, tags};
 use crate::bisect::place::Workshop;
@@ -32,7 +33,10 @@ pub(super) async fn candidates(
         )
     })?;
     let (named, tag) = tagged(&image(workshop, tag)?);
-    let digests = known_digests(asked)?;
+    let digests = match given_digests(asked)? {
+        given if given.is_empty() => seen_digests(context, &named, &tag)?,
+        given => given,
+    };
     let store = context.open_source(&named).await?;
     let questions = part(&digests, asked)?.into_iter().map(|digest| {
         let pinned = named.with_selector(Selector { tag: Some(tag.clone()), digest: Some(*digest) });
@@ -48,9 +52,33 @@ pub(super) async fn candidates(
     stream::iter(questions).buffered(QUESTIONS_AT_ONCE).try_collect().await
 }
 
-/// Returns the digests that the tag is known to have had, the oldest first: those of the command line and then those of the
-/// file.
-fn known_digests(asked: &Asked) -> Result<Vec<Digest>, OpsError> {
+/// Returns the digests that the tag was seen to name, the oldest first. What it named twice stands where it was seen first.
+///
+/// # Errors
+/// [`OpsError::Usage`] when there is no history to search.
+fn seen_digests(context: &Context, named: &Reference, tag: &Tag) -> Result<Vec<Digest>, OpsError> {
+    let mut digests = Vec::new();
+    if let Reference::Registry(place) = named {
+        let seen = context.observer().read(place)?.log.periods(tag).into_iter();
+        for period in seen {
+            if let Seen::Names(digest) = period.seen
+                && !digests.contains(&digest)
+            {
+                digests.push(digest);
+            }
+        }
+    }
+    if digests.is_empty() {
+        return Err(OpsError::usage(
+            format!("nobody has seen what the tag {tag} of {named} named before"),
+            format!("supercargo bisect run --over digests --tag {named}:{tag} --digests FILE -- COMMAND"),
+        ));
+    }
+    Ok(digests)
+}
+
+/// Returns the digests that are given, the oldest first: those of the command line and then those of the file.
+fn given_digests(asked: &Asked) -> Result<Vec<Digest>, OpsError> {
     let mut digests = asked.digests.clone();
     let Some(path) = &asked.from else { return Ok(digests) };
     let text = read_text(path, FILE_MAX_BYTES)?
@@ -76,7 +104,7 @@ fn part<'a>(digests: &'a [Digest], asked: &Asked) -> Result<Vec<&'a Digest>, Ops
         let found = digests.iter().position(|digest| digest.to_string() == text);
         found.ok_or_else(|| {
             let shown = oci::text::printable(end);
-            OpsError::usage(format!("`{shown}` is none of the {} digests that are given", digests.len()), None)
+            OpsError::usage(format!("`{shown}` is none of the {} digests of the tag", digests.len()), None)
         })
     };
     let (good, bad) = (place(&asked.good, 0)?, place(&asked.bad, digests.len().saturating_sub(1))?);
