@@ -11,6 +11,7 @@ mod copying;
 mod delete;
 mod describe;
 mod diff;
+mod difference;
 mod export;
 mod groups;
 mod history;

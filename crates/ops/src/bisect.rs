@@ -16,13 +16,12 @@
 //! | `material` | what a candidate's test is given: reference, lock, layout |
 //! | `child` | the command that tests |
 //! | `run` | rounds of tests |
-//! | `report`, `difference` | what was found, and what is different between good and bad |
+//! | `report` | what was found |
 //!
 //! What to test next is decided by [`resolve::bisect`], which knows none of this.
 
 mod axis;
 mod child;
-mod difference;
 mod material;
 mod place;
 mod report;
@@ -39,7 +38,6 @@ use crate::error::OpsError;
 use place::Workshop;
 use session_file::SessionFile;
 
-pub use difference::{ImageDifference, LayerSheet, SettingChange};
 pub use place::BisectPlace;
 pub use report::{BisectReport, Entry, Found, ImageMove, Side};
 pub use request::{Asked, Axis, BisectRequest};

@@ -1,4 +1,6 @@
-//! What is different between two locks.
+//! What is different between two locks, or two images.
+
+pub mod image;
 
 use std::path::{Path, PathBuf};
 

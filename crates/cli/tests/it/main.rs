@@ -11,6 +11,7 @@ mod bisect;
 mod book;
 mod buildah;
 mod change;
+mod compare;
 mod copy;
 mod desk;
 mod example;

@@ -8,12 +8,12 @@ use resolve::bisect::{ChangeSet, Contradiction, Finding, Session, Step};
 use resolve::lock::{ImageChange, LockedImage};
 
 use super::axis::{BAD_LOCK, GOOD_LOCK, read_lock};
-use super::difference::{Described, ImageDifference, describe, difference};
 use super::material::{lock_with, platform};
 use super::place::Workshop;
 use super::request::Axis;
 use super::session_file::SessionFile;
 use crate::context::Context;
+use crate::diff::image::{Described, ImageDifference, describe, difference};
 use crate::error::OpsError;
 
 /// How a search stands.

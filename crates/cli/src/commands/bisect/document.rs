@@ -1,11 +1,12 @@
 //! What is printed of a search.
 
 use oci::Digest;
-use ops::bisect::{BisectReport, Entry, Found, ImageDifference, ImageMove, Side};
+use ops::bisect::{BisectReport, Entry, Found, ImageMove, Side};
 use serde::Serialize;
 
+use crate::commands::difference::{DifferenceShape, block};
 use crate::error::shell_line;
-use crate::printer::{ByteSize, Document, Table, Text, count};
+use crate::printer::{Document, Table, Text, count};
 
 /// How a search stands. The names of the fields are a public interface.
 #[derive(Default, Serialize)]
@@ -44,28 +45,6 @@ struct SideShape {
 struct EntryShape {
     label: String,
     reference: String,
-}
-
-#[derive(Serialize)]
-struct DifferenceShape {
-    layers: Vec<LayerShape>,
-    settings: Vec<SettingShape>,
-}
-
-#[derive(Serialize)]
-struct LayerShape {
-    change: &'static str,
-    number: usize,
-    digest: Digest,
-    bytes: u64,
-    created_by: Option<String>,
-}
-
-#[derive(Serialize)]
-struct SettingShape {
-    name: String,
-    from: Option<String>,
-    to: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -171,57 +150,12 @@ impl EntryShape {
     }
 }
 
-impl DifferenceShape {
-    fn of(difference: &ImageDifference) -> Self {
-        let removed = difference.removed.iter().map(|layer| ("removed", layer));
-        let added = difference.added.iter().map(|layer| ("added", layer));
-        let layers = removed.chain(added).map(|(change, layer)| LayerShape {
-            change,
-            number: layer.number,
-            digest: layer.digest,
-            bytes: layer.bytes,
-            created_by: layer.created_by.clone(),
-        });
-        let settings = difference.settings.iter().cloned();
-        let settings = settings.map(|setting| SettingShape { name: setting.name, from: setting.from, to: setting.to });
-        Self { layers: layers.collect(), settings: settings.collect() }
-    }
-
-    fn text(&self, text: &mut Text) {
-        let mut table = Table::new(&["LAYER", "", "DIGEST", "SIZE", "MADE BY"]).right(3);
-        for layer in &self.layers {
-            table.row([
-                layer.number.to_string(),
-                layer.change.to_owned(),
-                layer.digest.to_string(),
-                ByteSize(layer.bytes).to_string(),
-                layer.created_by.clone().unwrap_or_default(),
-            ]);
-        }
-        block(text, &table);
-        let mut table = Table::new(&["SETTING", "FROM", "TO"]);
-        for SettingShape { name, from, to } in &self.settings {
-            let or_dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-            table.row([name, &or_dash(from), &or_dash(to)]);
-        }
-        block(text, &table);
-    }
-}
-
 impl MoveShape {
     fn of(moved: &ImageMove) -> Self {
         let image = |side: &Option<(String, String)>| {
             side.clone().map(|(version, reference)| ImageShape { version, reference })
         };
         Self { name: moved.name.clone(), from: image(&moved.from), to: image(&moved.to) }
-    }
-}
-
-/// Adds a table with an empty line above it, unless it has no rows.
-fn block(text: &mut Text, table: &Table) {
-    if !table.is_empty() {
-        text.gap();
-        text.table(table);
     }
 }
 

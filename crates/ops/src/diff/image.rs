@@ -15,9 +15,9 @@ const SETTINGS_MAX: usize = 256;
 /// What is different between two images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageDifference {
-    /// The layers that only the good one has, the lowest first.
+    /// The layers that only the first has, the lowest first. Of a search, that is the good one.
     pub removed: Vec<LayerSheet>,
-    /// The layers that only the bad one has.
+    /// The layers that only the second has.
     pub added: Vec<LayerSheet>,
     /// How they are run otherwise.
     pub settings: Vec<SettingChange>,
@@ -49,10 +49,65 @@ pub struct SettingChange {
 
 /// An image that was read to be compared.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Described {
+pub(crate) struct Described {
+    digest: Option<Digest>,
+    bytes: u64,
     layers: Vec<LayerSheet>,
     settings: BTreeMap<String, String>,
     facts: BTreeMap<&'static str, String>,
+}
+
+/// An image as it stands beside another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageSheet {
+    /// What the reference names: an index or an image.
+    pub digest: Option<Digest>,
+    /// The size of configuration and layers of the image that was compared, in bytes.
+    pub bytes: u64,
+    /// Its version.
+    pub version: Option<String>,
+    /// When it was made.
+    pub created: Option<String>,
+    /// The revision of its source.
+    pub revision: Option<String>,
+}
+
+impl ImageSheet {
+    fn of(image: &Described) -> Self {
+        Self {
+            digest: image.digest,
+            bytes: image.bytes,
+            version: image.fact(annotation::VERSION),
+            created: image.fact(annotation::CREATED),
+            revision: image.fact(annotation::REVISION),
+        }
+    }
+}
+
+/// Two images and what is different between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImagesReport {
+    /// The first.
+    pub from: ImageSheet,
+    /// The second.
+    pub to: ImageSheet,
+    /// What is different.
+    pub difference: ImageDifference,
+}
+
+/// Compares two images; of indexes, the images for the platform, or the first ones.
+///
+/// # Errors
+/// [`OpsError::NotFound`] when one is not there, and what the stores bring.
+pub async fn images(
+    context: &Context,
+    from: &Reference,
+    to: &Reference,
+    platform: Option<&Platform>,
+) -> Result<ImagesReport, OpsError> {
+    let read = futures_util::future::join(describe(context, from, platform), describe(context, to, platform)).await;
+    let (one, other) = (read.0?, read.1?);
+    Ok(ImagesReport { from: ImageSheet::of(&one), to: ImageSheet::of(&other), difference: difference(&one, &other) })
 }
 
 /// What tells an image's origin.
@@ -60,7 +115,7 @@ const FACTS: [&str; 4] = [annotation::VERSION, annotation::CREATED, annotation::
 
 impl Described {
     /// Returns a fact by the key of its annotation.
-    pub(super) fn fact(&self, key: &str) -> Option<String> {
+    pub(crate) fn fact(&self, key: &str) -> Option<String> {
         self.facts.get(key).cloned()
     }
 }
@@ -69,7 +124,7 @@ impl Described {
 ///
 /// # Errors
 /// [`OpsError::NotFound`] when it is not there, and what the store brings.
-pub(super) async fn describe(
+pub(crate) async fn describe(
     context: &Context,
     reference: &Reference,
     platform: Option<&Platform>,
@@ -101,7 +156,10 @@ pub(super) async fn describe(
         let configured = || parsed.created.clone().filter(|_| key == annotation::CREATED);
         Some((key, said.or_else(configured)?))
     };
+    let config_bytes = view.config.as_ref().map_or(0, |config| config.size);
     Ok(Described {
+        digest: Some(*root.manifest.digest()),
+        bytes: view.layers.iter().map(|layer| layer.size).fold(config_bytes, u64::saturating_add),
         layers: layers.collect(),
         settings: document.map(|document| settings(&document)).unwrap_or_default(),
         facts: FACTS.into_iter().filter_map(fact).collect(),
@@ -135,8 +193,8 @@ fn settings(document: &Value) -> BTreeMap<String, String> {
     settings
 }
 
-/// Returns what is different between a good and a bad image.
-pub(super) fn difference(good: &Described, bad: &Described) -> ImageDifference {
+/// Returns what is different between two images.
+pub(crate) fn difference(good: &Described, bad: &Described) -> ImageDifference {
     let without = |these: &[LayerSheet], those: &[LayerSheet]| {
         let known: std::collections::HashSet<Digest> = those.iter().map(|layer| layer.digest).collect();
         these.iter().filter(|layer| !known.contains(&layer.digest)).cloned().collect()
