@@ -45,7 +45,8 @@ impl DiffArguments {
                     &ops::diff::image::images(&session.context, &from, &to, platform.as_ref()).await?,
                 )
             }
-            (None, None | Some(None)) => {
+            // A branch may be called as a registry is: alone it can only be a revision.
+            (_, None) | (None, Some(None)) => {
                 let from = LockSource::parse(&self.from);
                 let to = self.to.as_deref().map_or(LockSource::Current, LockSource::parse);
                 let difference = ops::diff::diff(&session.settings.project, &from, &to).await?;
