@@ -103,7 +103,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       tree         Show what is locked and what needs what
       why          Show why an image is locked as it is
       candidates   Show every version of an image and why an update would take it or not
-      diff         Show what is different between two locks
+      diff         Show what is different between two locks, or two images
       history      Show what tags were seen to name, and when
       bisect       Find the version, digest, lock change or layer that broke something
       rewrite      Put the locked references into the files of the project's targets
