@@ -147,8 +147,7 @@ pub async fn read(context: &Context, reference: &Reference) -> Result<Applicatio
     let artifact = find_artifact(context, &*store, &index, [project, lock]).await?;
     let broken = |message: String| OpsError::Integrity { location: store.location().to_owned(), message };
     let mut texts = Vec::new();
-    let limits = [(project::FILE_NAME, project::FILE_MAX_BYTES), (lock::FILE_NAME, lock::FILE_MAX_BYTES)];
-    for (layer, (title, limit)) in artifact.layers().iter().zip(limits) {
+    for (layer, (title, limit)) in artifact.layers().iter().zip(FILES) {
         let given = layer.annotation(annotation::TITLE).unwrap_or_default();
         if given != title {
             return Err(broken(format!("the application calls its {title} `{}`", given.escape_debug())));
@@ -175,7 +174,12 @@ fn named_digest(index: &Manifest, key: &str) -> Option<Digest> {
     index.annotations().get(key)?.parse().ok()
 }
 
-/// Finds the artifact whose layers are what the index names. Others of the type may be anybody's.
+/// The files of an application and the most bytes of each, in the order of the layers.
+const FILES: [(&str, usize); 2] =
+    [(project::FILE_NAME, project::FILE_MAX_BYTES), (lock::FILE_NAME, lock::FILE_MAX_BYTES)];
+
+/// Finds the artifact whose layers are what the index names. Others of the type may be anybody's: one that describes the same
+/// layers wrongly is returned only where there is no better one.
 async fn find_artifact(
     context: &Context,
     store: &dyn Store,
@@ -188,6 +192,7 @@ async fn find_artifact(
     };
     let of_type = |listed: &&Descriptor| listed.artifact_type.as_deref() == Some(ARTIFACT_TYPE);
     let of_type: Vec<&Descriptor> = listed.iter().filter(of_type).collect();
+    let mut misdescribed = None;
     for descriptor in of_type.iter().take(ARTIFACTS_MAX) {
         let artifact = match fetch(context, store, descriptor).await {
             Ok(artifact) => artifact,
@@ -196,9 +201,19 @@ async fn find_artifact(
             Err(error) => return Err(error),
         };
         let is_about = artifact.subject().is_some_and(|subject| subject.digest == *index.digest());
-        if is_about && artifact.layers().iter().map(|layer| layer.digest).eq(wanted) {
+        if !is_about || !artifact.layers().iter().map(|layer| layer.digest).eq(wanted) {
+            continue;
+        }
+        let is_described = |(layer, (title, limit)): (&Descriptor, (&str, usize))| {
+            layer.annotation(annotation::TITLE) == Some(title) && layer.size <= limit as u64
+        };
+        if artifact.layers().iter().zip(FILES).all(is_described) {
             return Ok(artifact);
         }
+        misdescribed.get_or_insert(artifact);
+    }
+    if let Some(artifact) = misdescribed {
+        return Ok(artifact);
     }
     Err(OpsError::Integrity {
         location: store.location().to_owned(),

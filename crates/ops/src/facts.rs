@@ -2,6 +2,8 @@
 
 pub(crate) mod package;
 
+use std::cmp::Reverse;
+
 use std::sync::Arc;
 
 use oci::mark::{self, Mark};
@@ -11,7 +13,7 @@ use resolve::resolution::Facts;
 use store::{Referrers, Store};
 
 use crate::context::Context;
-use crate::error::OpsError;
+use crate::error::{ErrorKind, OpsError};
 use crate::found::{fetch, read_blob};
 use crate::past::Past;
 use crate::rules::{Rule, Seen};
@@ -69,7 +71,15 @@ pub(crate) async fn examine(
         said(context, store, &manifest, wanted, past),
     )
     .await;
-    let (found, said) = (facts?, said?);
+    let (found, said) = match (facts, said) {
+        (Ok(found), said) => (found, said?),
+        // A part of it is gone or damaged: another version may be whole.
+        (Err(error), _) if is_lost(&error) => {
+            let unusable = Some(format!("a part of its manifest {} is gone or damaged", root.digest));
+            return Ok(Examined { manifest: None, facts: Facts { unusable, ..Facts::default() } });
+        }
+        (Err(error), _) => return Err(error),
+    };
     let created = said.created.or(found.created);
     let mut facts = Facts { platforms: found.platforms, created, ..said };
     if wanted.created {
@@ -209,10 +219,15 @@ async fn marks(
     past: &Past,
 ) -> Result<Facts, OpsError> {
     let mut facts = Facts::default();
-    for referrer in referrers.iter().filter(|referrer| is_mark(referrer)).take(MARKS_MAX) {
+    let listed = newest_first(referrers, is_mark);
+    if listed.len() > MARKS_MAX {
+        facts.unreadable.push(format!("only the newest {MARKS_MAX} of its {} marks were read", listed.len()));
+    }
+    for referrer in listed.into_iter().take(MARKS_MAX) {
         let artifact = match fetch(context, store, referrer).await {
             Ok(artifact) => artifact,
-            Err(OpsError::NotFound { .. }) => continue,
+            // What a stranger attaches must not keep anybody from using the image.
+            Err(error) if is_lost(&error) => continue,
             Err(error) => return Err(error),
         };
         // A list may name what is about something else.
@@ -227,6 +242,20 @@ async fn marks(
     Ok(facts)
 }
 
+/// Tells whether something is not there, or not what it was said to be.
+pub(crate) fn is_lost(error: &OpsError) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Integrity)
+}
+
+/// Returns some of what refers to an image, in an order that no registry decides: the newest first, and of those that do not say
+/// when they were made the one with the lowest digest.
+pub(crate) fn newest_first(referrers: &[Descriptor], is_wanted: impl Fn(&Descriptor) -> bool) -> Vec<&Descriptor> {
+    let created = |referrer: &Descriptor| referrer.annotation(annotation::CREATED)?.parse::<Timestamp>().ok();
+    let mut wanted: Vec<&Descriptor> = referrers.iter().filter(|referrer| is_wanted(referrer)).collect();
+    wanted.sort_by_key(|referrer| (Reverse(created(referrer)), referrer.digest));
+    wanted
+}
+
 fn is_mark(referrer: &Descriptor) -> bool {
     matches!(referrer.artifact_type.as_deref(), Some(mark::ARTIFACT_TYPE | mark::MICROSOFT_ARTIFACT_TYPE))
 }
@@ -238,13 +267,17 @@ async fn read_mark(store: &dyn Store, artifact: &Manifest) -> Result<Option<Mark
     }
     let limit = oci::limits::MARK_MAX_BYTES;
     let Some(body) = view.layers.first().filter(|layer| layer.size <= limit as u64) else { return Ok(None) };
-    let bytes = read_blob(store, body, limit).await?;
-    Ok(bytes.and_then(|bytes| Mark::parse(&bytes).ok()))
+    match read_blob(store, body, limit).await {
+        Ok(bytes) => Ok(bytes.and_then(|bytes| Mark::parse(&bytes).ok())),
+        Err(error) if error.is_integrity() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
+/// Adds what a mark says. Marks come the newest first, and of two that speak of the same the newer one counts.
 fn apply(mark: &Mark, facts: &mut Facts) {
     if mark.yanked {
-        facts.yanked = Some(mark.reason.clone().unwrap_or_default());
+        facts.yanked.get_or_insert_with(|| mark.reason.clone().unwrap_or_default());
     }
     if let Some(end) = mark.end_of_life {
         let end = Timestamp::from(end).seconds();
@@ -252,6 +285,31 @@ fn apply(mark: &Mark, facts: &mut Facts) {
         facts.end_of_life = Some(facts.end_of_life.map_or(end, |known| known.max(end)));
     }
     if let Some(other) = &mark.superseded_by {
-        facts.superseded_by = Some(other.to_string());
+        facts.superseded_by.get_or_insert_with(|| other.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oci::MediaType;
+
+    use super::*;
+
+    #[test]
+    fn the_order_of_a_list_of_referrers_does_not_matter() {
+        let referrer = |text: &str, created: Option<&str>| {
+            let mut descriptor = Descriptor::of(MediaType::OCI_MANIFEST, text.as_bytes());
+            let created = created.map(|created| (annotation::CREATED.to_owned(), created.to_owned()));
+            descriptor.annotations.extend(created);
+            descriptor
+        };
+        let old = referrer("old", Some("2026-01-01T00:00:00Z"));
+        let new = referrer("new", Some("2026-02-01T00:00:00Z"));
+        let silent = referrer("silent", None);
+        let [one, other] =
+            [vec![silent.clone(), old.clone(), new.clone()], vec![new.clone(), silent.clone(), old.clone()]];
+        let wanted = [&new, &old, &silent];
+        assert_eq!(newest_first(&one, |_| true), wanted);
+        assert_eq!(newest_first(&other, |_| true), wanted);
     }
 }

@@ -100,10 +100,11 @@ impl Observer {
         journal::change(&path, LOG_MAX_BYTES, |held| {
             let held = held.unwrap_or_default();
             let ReadLog { mut log, warnings: found } = parse(&path, held);
-            let is_whole = found.is_empty();
+            // What was cut off at the end is lost. What is not understood in another place may be a newer program's, and stays.
+            let is_torn = found.len() == 1 && held.last().is_some_and(|last| *last != b'\n');
             warnings.extend(found);
             let news = news(&log);
-            if news.is_empty() && is_whole {
+            if news.is_empty() && !is_torn {
                 return Change::Nothing;
             }
             let before = log.len();
@@ -117,13 +118,13 @@ impl Observer {
                 text.insert(0, '\n');
             }
             let fits = held.len() + text.len() <= LOG_MAX_BYTES;
-            if fits && is_whole {
+            if fits && !is_torn {
                 return Change::Append(text.into_bytes());
             }
             if !fits {
                 log.shrink(LOG_KEPT_BYTES);
             }
-            // What was not understood has been told, and is left out from now on.
+            // What was cut off has been told, and is left out from now on.
             Change::Replace((observation::header(repository) + &log.lines()).into_bytes())
         })?;
         Ok(added)

@@ -80,7 +80,9 @@ pub async fn outdated(
     };
     let locked = stream::iter(&open.lock.images)
         .map(|(name, locked)| {
-            let store = stores.get(name);
+            // What is locked of another repository says nothing about this one.
+            let is_same = open.project.images.get(name).is_some_and(|image| image.repository == locked.repository);
+            let store = stores.get(name).filter(|_| is_same);
             async move {
                 let Some(store) = store else { return Ok(None) };
                 let (found, facts) = futures_util::future::join(

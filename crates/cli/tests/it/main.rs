@@ -37,6 +37,7 @@ mod rewrite;
 mod server;
 mod sheet;
 mod since;
+mod spoiled;
 mod store;
 mod tour;
 mod transcript;

@@ -12,6 +12,7 @@ use store::Store;
 use super::CREATED_MIN;
 use crate::context::Context;
 use crate::error::OpsError;
+use crate::facts::{is_lost, newest_first};
 use crate::found::{fetch, read_blob};
 use crate::past::Past;
 
@@ -53,11 +54,11 @@ async fn descriptor(
     past: &Past,
 ) -> Result<Option<Manifest>, OpsError> {
     let mut found = Vec::new();
-    let is_package = |referrer: &&Descriptor| referrer.artifact_type.as_deref() == Some(ARTIFACT_TYPE);
-    for referrer in referrers.iter().filter(is_package).take(PACKAGES_MAX) {
+    let is_package = |referrer: &Descriptor| referrer.artifact_type.as_deref() == Some(ARTIFACT_TYPE);
+    for referrer in newest_first(referrers, is_package).into_iter().take(PACKAGES_MAX) {
         let artifact = match fetch(context, store, referrer).await {
             Ok(artifact) => artifact,
-            Err(OpsError::NotFound { .. }) => continue,
+            Err(error) if is_lost(&error) => continue,
             Err(error) => return Err(error),
         };
         // A list may name what is about something else.

@@ -162,13 +162,18 @@ pub(crate) fn platforms(graph: &Graph, root: &Manifest) -> Vec<LockedPlatform> {
                 digest: descriptor.digest,
                 config: image.config.as_ref().map(|config| config.digest),
                 layers: image.layers.iter().map(|layer| layer.digest).collect(),
-                bytes: image.config.iter().chain(&image.layers).map(|part: &Descriptor| part.size).sum(),
+                bytes: total(image.config.iter().chain(&image.layers)),
                 base: None,
             }),
         }
     }
     platforms.sort_by(|one, other| one.on.cmp(&other.on).then_with(|| one.digest.cmp(&other.digest)));
     platforms
+}
+
+/// Returns the size of all parts. What a manifest says of sizes is not checked by then, and a lock has no larger number.
+fn total<'a>(parts: impl Iterator<Item = &'a Descriptor>) -> u64 {
+    parts.fold(0_u64, |all, part| all.saturating_add(part.size)).min(i64::MAX.unsigned_abs())
 }
 
 /// Returns what is attached to the image or to a part of it, at any depth.

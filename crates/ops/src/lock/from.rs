@@ -82,8 +82,18 @@ pub(super) async fn lock_offline(
 
 async fn below(context: &Context, open: &OpenProject, prefix: &str) -> Result<Stores, OpsError> {
     let mut stores = BTreeMap::new();
+    let mut taken: BTreeMap<String, &RegistryReference> = BTreeMap::new();
     for (name, image) in &open.project.images {
-        let place: Reference = format!("{prefix}{}", image.repository.repository.last_component()).parse()?;
+        let place = format!("{prefix}{}", image.repository.repository.last_component());
+        if let Some(other) = taken.insert(place.clone(), &image.repository)
+            && *other != image.repository
+        {
+            return Err(OpsError::usage(
+                format!("{other} and {} would both be read from {place}", image.repository),
+                "mirrors = [\"HOST/PREFIX\"]    (in [registries], for each)".to_owned(),
+            ));
+        }
+        let place: Reference = place.parse()?;
         stores.insert(name.clone(), context.open_source(&place).await?);
     }
     Ok(stores)
