@@ -135,6 +135,11 @@ impl Command {
         }
     }
 
+    /// Tells whether the command asks much at once and moves nothing.
+    pub(crate) const fn asks_much(&self) -> bool {
+        matches!(self, Self::Outdated(_))
+    }
+
     /// Tells whether the command moves content, which is worth threads of its own.
     pub(crate) const fn moves_content(&self) -> bool {
         matches!(

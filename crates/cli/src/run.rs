@@ -33,8 +33,11 @@ pub(crate) fn run(typed: &[OsString]) -> Exit {
     // Until the settings are known nothing says that colours are wanted.
     let mut color = false;
     let outcome = enter(&arguments).and_then(|()| {
-        let settings = Settings::new(&arguments.global, &environment)?;
+        let mut settings = Settings::new(&arguments.global, &environment)?;
         color = settings.color;
+        if arguments.command.asks_much() {
+            settings.context = settings.context.for_questions();
+        }
         execute(arguments.command, &Session::new(settings, typed))
     });
     let Err(error) = outcome else { return Exit::Done };

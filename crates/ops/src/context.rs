@@ -35,6 +35,15 @@ pub struct ContextOptions {
     pub lock_use: LockUse,
 }
 
+impl ContextOptions {
+    /// Returns options for operations that ask much and move no blobs.
+    #[must_use]
+    pub const fn for_questions(mut self) -> Self {
+        self.client.concurrency_per_host = QUESTIONS_PER_HOST;
+        self
+    }
+}
+
 /// What may become of the lock of a project.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LockUse {
@@ -61,12 +70,6 @@ impl Context {
     /// Returns a context. Nothing is opened yet.
     pub const fn new(options: ContextOptions) -> Self {
         Self { options, client: OnceLock::new(), content_store: OnceLock::new(), observer: OnceLock::new() }
-    }
-
-    /// Returns a context for an operation that asks much and moves no blobs.
-    pub fn for_questions(mut options: ContextOptions) -> Self {
-        options.client.concurrency_per_host = QUESTIONS_PER_HOST;
-        Self::new(options)
     }
 
     /// Tells whether no registry is asked.

@@ -5,7 +5,6 @@ mod bases;
 use anyhow::Result;
 use clap::Args;
 use oci::Digest;
-use ops::Context;
 use ops::outdated::{Freshness, OutdatedReport};
 use ops::project::OpenProject;
 use ops::resolve::resolution::Update;
@@ -44,14 +43,14 @@ impl OutdatedArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let open = OpenProject::read(&session.settings.project)?;
         let options = self.choice.options(session, Update::All)?;
-        let context = Context::for_questions(session.settings.context.clone());
-        let OutdatedReport { images, warnings } = ops::outdated::outdated(&context, &open, &options).await?;
+        let context = &session.context;
+        let OutdatedReport { images, warnings } = ops::outdated::outdated(context, &open, &options).await?;
         for warning in &warnings {
             warn(warning);
         }
         let mut document = OutdatedDocument { images: images.iter().map(FreshnessShape::of).collect(), bases: None };
         if self.bases {
-            let report = ops::outdated::bases::bases(&context, &open, options.now).await?;
+            let report = ops::outdated::bases::bases(context, &open, options.now).await?;
             report.warnings.iter().for_each(|warning| warn(warning));
             document.bases = Some(bases::shapes(&report));
         }

@@ -48,3 +48,18 @@ fn what_is_known_is_not_fetched_again() {
     }
     "#);
 }
+
+#[test]
+fn what_is_newer_is_remembered() {
+    let (desk, server) = (Desk::new(), Server::new());
+    publish(&desk, &server, "app", &[release("2026-01-05", &["1.0.0"])]);
+    let repository = server.at("app");
+    desk.write("Supercargo.toml", &format!("[images]\napp = {{ repo = \"{repository}\", version = \"^1\" }}\n"));
+    desk.ok(&["lock"]);
+    // Somebody else, who keeps no log for us.
+    publish(&Desk::new(), &server, "app", &[release("2026-02-05", &["1.0.0"])]);
+    let mut command = desk.command(&["outdated"]);
+    assert!(command.env("SUPERCARGO_NOW", "2099-01-01T00:00:00Z").output().unwrap().status.success());
+    let history = desk.json(&["history", &format!("{repository}:1.0.0")]);
+    assert_eq!(history["moves"].as_array().unwrap().len(), 2, "{history}");
+}
