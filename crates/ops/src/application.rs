@@ -15,7 +15,7 @@ use transfer::TransferError;
 
 use crate::artifact::{Content, PreparedArtifact, assemble};
 use crate::context::Context;
-use crate::error::{ErrorKind, OpsError};
+use crate::error::OpsError;
 use crate::found::{Found, fetch, find_in, read_blob};
 use crate::project::OpenProject;
 
@@ -197,7 +197,7 @@ async fn find_artifact(
         let artifact = match fetch(context, store, descriptor).await {
             Ok(artifact) => artifact,
             // Whoever may list something here is not to keep others from the application.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Integrity) => continue,
+            Err(error) if error.is_lost() => continue,
             Err(error) => return Err(error),
         };
         let is_about = artifact.subject().is_some_and(|subject| subject.digest == *index.digest());

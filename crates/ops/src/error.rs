@@ -123,6 +123,11 @@ impl OpsError {
         }
     }
 
+    /// Tells whether something is not there, or not what it was said to be.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self.kind(), ErrorKind::NotFound | ErrorKind::Integrity)
+    }
+
     /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -13,7 +13,7 @@ use resolve::resolution::Facts;
 use store::{Referrers, Store};
 
 use crate::context::Context;
-use crate::error::{ErrorKind, OpsError};
+use crate::error::OpsError;
 use crate::found::{fetch, read_blob};
 use crate::past::Past;
 use crate::rules::{Rule, Seen};
@@ -74,7 +74,7 @@ pub(crate) async fn examine(
     let (found, said) = match (facts, said) {
         (Ok(found), said) => (found, said?),
         // A part of it is gone or damaged: another version may be whole.
-        (Err(error), _) if is_lost(&error) => {
+        (Err(error), _) if error.is_lost() => {
             let unusable = Some(format!("a part of its manifest {} is gone or damaged", root.digest));
             return Ok(Examined { manifest: None, facts: Facts { unusable, ..Facts::default() } });
         }
@@ -227,7 +227,7 @@ async fn marks(
         let artifact = match fetch(context, store, referrer).await {
             Ok(artifact) => artifact,
             // What a stranger attaches must not keep anybody from using the image.
-            Err(error) if is_lost(&error) => continue,
+            Err(error) if error.is_lost() => continue,
             Err(error) => return Err(error),
         };
         // A list may name what is about something else.
@@ -240,11 +240,6 @@ async fn marks(
         }
     }
     Ok(facts)
-}
-
-/// Tells whether something is not there, or not what it was said to be.
-pub(crate) fn is_lost(error: &OpsError) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Integrity)
 }
 
 /// Returns some of what refers to an image, in an order that no registry decides: the newest first, and of those that do not say

@@ -12,7 +12,7 @@ use store::Store;
 use super::CREATED_MIN;
 use crate::context::Context;
 use crate::error::OpsError;
-use crate::facts::{is_lost, newest_first};
+use crate::facts::newest_first;
 use crate::found::{fetch, read_blob};
 use crate::past::Past;
 
@@ -58,7 +58,7 @@ async fn descriptor(
     for referrer in newest_first(referrers, is_package).into_iter().take(PACKAGES_MAX) {
         let artifact = match fetch(context, store, referrer).await {
             Ok(artifact) => artifact,
-            Err(error) if is_lost(&error) => continue,
+            Err(error) if error.is_lost() => continue,
             Err(error) => return Err(error),
         };
         // A list may name what is about something else.

@@ -87,7 +87,7 @@ async fn missing(
         let Some(claimed) = wanted.iter().copied().find(|wanted| claimed == Some(wanted.as_str())) else { continue };
         let artifact = match crate::found::fetch(candidate.context, candidate.store, referrer).await {
             Ok(artifact) => artifact,
-            Err(error) if facts::is_lost(&error) => continue,
+            Err(error) if error.is_lost() => continue,
             Err(error) => return Err(error),
         };
         if is_it(&artifact, digest, claimed) && !candidate.past.is_later(&artifact) {
