@@ -8,7 +8,7 @@ use bytes::Bytes;
 use oci::{Algorithm, Annotations, Descriptor, Digest, Manifest, ManifestError, ManifestKind, MediaType, Reference};
 use oci::{Tag, annotation};
 use resolve::lock::{self, Lock, LockedImage};
-use resolve::project::{self, Project};
+use resolve::project::{self, Project, flat};
 use serde_json::json;
 use store::{Referrers, Store};
 use transfer::TransferError;
@@ -81,7 +81,8 @@ pub(crate) fn assemble_application(
         descriptor.annotations.insert(annotation::TITLE.to_owned(), title.to_owned());
         (Content::Memory(Bytes::copy_from_slice(text.as_bytes())), descriptor)
     };
-    let layers = vec![layer(project::FILE_NAME, &open.text), layer(lock::FILE_NAME, lock_text)];
+    let text = flat(&open.sources).map_err(|error| OpsError::usage(error.to_string(), None))?;
+    let layers = vec![layer(project::FILE_NAME, &text), layer(lock::FILE_NAME, lock_text)];
     let mut annotations = facts(&open.project);
     annotations.insert(PROJECT_ANNOTATION.to_owned(), layers[0].1.digest.to_string());
     annotations.insert(LOCK_ANNOTATION.to_owned(), layers[1].1.digest.to_string());

@@ -1,5 +1,7 @@
 //! Changes what a project wants, and locks it.
 
+use std::collections::BTreeMap;
+
 use oci::{RegistryReference, Selector, Tag};
 use resolve::project::Addition;
 use resolve::resolution::ResolutionOptions;
@@ -72,7 +74,16 @@ pub async fn add(
         }
         propose(&Repository::read(tags), tag.as_ref(), &mut addition);
     }
-    let changed = open.change(|file| file.add(&addition))?;
+    if let Some(file) = open.file_of(&name).filter(|file| *file != open.own_file()) {
+        return Err(OpsError::usage(
+            format!("{} declares an image `{name}` already", open.path_of(file).display()),
+            match file {
+                0 => format!("write `{name} = {{ workspace = true }}` in {}", open.path_of(open.own_file()).display()),
+                _ => format!("supercargo add {} --as {name}-2", request.repository),
+            },
+        ));
+    }
+    let changed = open.change(open.own_file(), |file| file.add(&addition))?;
     let report = relock(context, &changed, options).await?;
     Ok(EditReport { names: vec![name], added: Some(addition), lock: report })
 }
@@ -87,7 +98,28 @@ pub async fn remove(
     names: &[String],
     options: &LockRequest,
 ) -> Result<EditReport, OpsError> {
-    change(context, open, names, options, resolve::project::ProjectFile::remove).await
+    let mut changed = open.clone();
+    for name in names {
+        require_image(open, name)?;
+        changed = changed.change(file_that_has(open, name)?, |file| file.remove(name))?;
+    }
+    edited(context, &changed, names, options).await
+}
+
+/// Returns the file out of which an image is taken: that which declares it, or that of the member here if it takes it over.
+fn file_that_has(open: &OpenProject, name: &str) -> Result<usize, OpsError> {
+    let declaring = open.file_of(name).unwrap_or_default();
+    match open.member() {
+        Some(member) if member.images().any(|own| own == name) => Ok(open.own_file()),
+        Some(_) => {
+            let file = open.path_of(declaring).display().to_string();
+            Err(OpsError::usage(
+                format!("`{name}` is no image of this member: {file} declares it"),
+                format!("supercargo remove {name} --project {file}"),
+            ))
+        }
+        None => Ok(declaring),
+    }
 }
 
 /// Says that images stay as they are locked, or no longer.
@@ -101,21 +133,21 @@ pub async fn hold(
     hold: bool,
     options: &LockRequest,
 ) -> Result<EditReport, OpsError> {
-    change(context, open, names, options, |file, name| file.hold(name, hold)).await
-}
-
-async fn change(
-    context: &Context,
-    open: &OpenProject,
-    names: &[String],
-    options: &LockRequest,
-    each: impl Fn(&mut resolve::project::ProjectFile, &str) -> Result<(), resolve::project::EditError>,
-) -> Result<EditReport, OpsError> {
+    let mut changed = open.clone();
     for name in names {
         require_image(open, name)?;
+        changed = changed.change(open.file_of(name).unwrap_or_default(), |file| file.hold(name, hold))?;
     }
-    let changed = open.change(|file| names.iter().try_for_each(|name| each(file, name)))?;
-    let report = relock(context, &changed, options).await?;
+    edited(context, &changed, names, options).await
+}
+
+async fn edited(
+    context: &Context,
+    changed: &OpenProject,
+    names: &[String],
+    options: &LockRequest,
+) -> Result<EditReport, OpsError> {
+    let report = relock(context, changed, options).await?;
     Ok(EditReport { names: names.to_vec(), added: None, lock: report })
 }
 
@@ -145,18 +177,23 @@ pub async fn update_breaking(
     let names = if names.is_empty() { all } else { names.to_vec() };
     let unbounded = ResolutionOptions { unbounded: names.iter().cloned().collect(), ..options.clone() };
     let found = lock(context, open, &LockRequest { options: unbounded, dry_run: true }).await?;
-    let changed = open.change(|file| {
-        for name in &names {
-            let (Some(image), Some(locked)) = (open.project.images.get(name), found.lock.images.get(name)) else {
-                continue;
-            };
-            let version = locked.version_for(image);
-            if let Some(version) = version.filter(|version| !locked.floating && !image.version.matches(version)) {
-                file.set_version(name, &format!("^{}", dotted(version.numbers())))?;
-            }
+    let mut raised: BTreeMap<usize, Vec<(&String, String)>> = BTreeMap::new();
+    for name in &names {
+        let (Some(image), Some(locked)) = (open.project.images.get(name), found.lock.images.get(name)) else {
+            continue;
+        };
+        let version = locked.version_for(image);
+        if let Some(version) = version.filter(|version| !locked.floating && !image.version.matches(version)) {
+            let requirement = format!("^{}", dotted(version.numbers()));
+            raised.entry(open.file_of(name).unwrap_or_default()).or_default().push((name, requirement));
         }
-        Ok(())
-    })?;
+    }
+    let mut changed = open.clone();
+    for (file, raised) in raised {
+        changed = changed.change(file, |file| {
+            raised.iter().try_for_each(|(name, requirement)| file.set_version(name, requirement))
+        })?;
+    }
     let report = relock(context, &changed, &LockRequest { options: options.clone(), dry_run }).await?;
     Ok(EditReport { names, added: None, lock: report })
 }

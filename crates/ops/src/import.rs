@@ -11,10 +11,8 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use resolve::lock::Lock;
-use resolve::project::{Project, ProjectFile};
+use resolve::project::ProjectFile;
 use resolve::resolution::ResolutionOptions;
 
 use crate::context::Context;
@@ -98,13 +96,7 @@ pub async fn import(
         written.add(&image.addition).map_err(|error| OpsError::usage(error.to_string(), None))?;
     }
     let text = written.text() + &text::targets(&found.files, &images);
-    let open = OpenProject {
-        project: Arc::new(parsed(&text, Project::parse)?),
-        text: text.clone(),
-        file: file.clone(),
-        lock_text: None,
-        lock: Arc::new(Lock::default()),
-    };
+    let open = OpenProject::unwritten(file.clone(), text.clone())?;
     let mut warnings = found.warnings;
     let mut report = None;
     if request.lock {

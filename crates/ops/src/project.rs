@@ -1,15 +1,20 @@
 //! The project in a directory: `Supercargo.toml` and `Supercargo.lock`.
 
+mod members;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use resolve::lock::{self, Lock, LockError};
 use resolve::project::Groups;
-use resolve::project::{self, EditError, Project, ProjectError, ProjectFile};
+use resolve::project::{self, EditError, Member, Project, ProjectError, ProjectFile, Sources};
 
 use crate::error::{OpsError, Told};
+use members::Root;
 
 /// Where to look for a project.
 #[derive(Clone, Debug, Default)]
@@ -18,23 +23,44 @@ pub struct ProjectPlace {
     pub file: Option<PathBuf>,
 }
 
-/// A project that was read.
+/// Whether the file of a project is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Existence {
+    Written,
+    Planned,
+}
+
+/// Which images of a workspace are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In the directory of a member those of the member; elsewhere all.
+    Here,
+    /// All.
+    Workspace,
+}
+
+/// A project that was read; with the members of its workspace, where it is the root of one.
 #[derive(Clone, Debug)]
 pub struct OpenProject {
-    /// The file.
+    /// The file; in a workspace that of the root.
     pub file: PathBuf,
-    /// Its text.
-    pub text: String,
-    /// What it says.
+    /// The texts of all files.
+    pub sources: Arc<Sources>,
+    /// What they say.
     pub project: Arc<Project>,
     /// The text of the lock beside it, if there is one.
     pub lock_text: Option<String>,
     /// What the lock says; nothing where there is none.
     pub lock: Arc<Lock>,
+    /// The member that was found first, as its position among the project's.
+    pub(crate) member: Option<usize>,
+    /// The files that are to be written.
+    pub(crate) changed: BTreeSet<usize>,
 }
 
 impl OpenProject {
-    /// Reads the project of the current directory, or of the nearest one above it; or the one that is named.
+    /// Reads the project of the current directory, or of the nearest one above it; or the one that is named. Of the member of a
+    /// workspace it reads the whole workspace.
     ///
     /// # Errors
     /// [`OpsError::NotFound`] when there is none, [`OpsError::Project`] with the place when a file cannot be understood,
@@ -43,29 +69,83 @@ impl OpenProject {
         let file = find(place)?;
         let text = read_text(&file, project::FILE_MAX_BYTES)?
             .ok_or_else(|| OpsError::NotFound { location: "this place".to_owned(), name: shown(&file) })?;
-        let project = Project::parse(&text).map_err(|error| told(&file, &text, &error))?;
+        Self::assemble(file, text, Existence::Written)
+    }
+
+    /// Returns a project of which the file is not written yet. In the directory of a member it is one of its workspace.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn unwritten(file: PathBuf, text: String) -> Result<Self, OpsError> {
+        Self::assemble(file, text, Existence::Planned)
+    }
+
+    fn assemble(file: PathBuf, text: String, existence: Existence) -> Result<Self, OpsError> {
+        let is_planned = existence == Existence::Planned;
+        let root = members::root_of(&file, &text, existence)?;
+        let is_alone = root.is_none();
+        let (file, text, own) = match root {
+            Some(Root { file, text: root, member }) => (file, root, Some((member, text))),
+            None => (file, text, None),
+        };
+        let mut sources = Sources::new(text);
+        members::add_members(&file, &mut sources, own.as_ref())?;
+        let project = Project::join(&sources).map_err(|error| told(&file, &sources, &error))?;
+        let is_own = |member: &Member| own.as_ref().is_some_and(|(directory, _)| *directory == member.directory);
+        let member = project.members.iter().position(is_own);
         let lock_file = lock_file(&file);
-        let lock_text = read_text(&lock_file, lock::FILE_MAX_BYTES)?;
+        // Before there is a project, what is called its lock is something else.
+        let lock_text = if is_planned && is_alone { None } else { read_text(&lock_file, lock::FILE_MAX_BYTES)? };
         let lock = match &lock_text {
             Some(text) => Lock::parse(text).map_err(|error| told_of_lock(&lock_file, text, &error))?,
             None => Lock::default(),
         };
-        Ok(Self { project: Arc::new(project), lock: Arc::new(lock), file, text, lock_text })
+        let (sources, project, lock) = (Arc::new(sources), Arc::new(project), Arc::new(lock));
+        let mut open = Self { file, sources, project, lock_text, lock, member, changed: BTreeSet::new() };
+        open.changed.extend(is_planned.then(|| open.own_file()));
+        Ok(open)
     }
 
     /// Returns the project as if it had the wanted images alone. What is made of it is not for the project's own files.
     ///
     /// # Errors
     /// [`OpsError::NotFound`] for a group without images.
-    pub fn narrowed(&self, groups: &Groups) -> Result<Self, OpsError> {
+    pub fn narrowed(&self, groups: &Groups, scope: Scope) -> Result<Self, OpsError> {
         let unknown = |group: String| OpsError::NotFound {
             location: self.file.display().to_string(),
             name: format!("group `{}`", group.escape_debug()),
         };
-        let wanted = self.project.images_of(groups).map_err(unknown)?;
+        let member = self.member().filter(|_| scope == Scope::Here);
+        let wanted = self.project.images_of(groups, member).map_err(unknown)?;
         let mut lock = (*self.lock).clone();
         lock.images.retain(|name, _| wanted.contains(name.as_str()));
         Ok(Self { lock: Arc::new(lock), ..self.clone() })
+    }
+
+    /// Returns the member of the workspace in whose directory the project was looked for.
+    pub fn member(&self) -> Option<&Member> {
+        self.project.members.get(self.member?)
+    }
+
+    /// Returns which file is that of the directory in which the project was looked for.
+    pub(crate) fn own_file(&self) -> usize {
+        // The root is the first of the files, and no member.
+        self.member.map_or(0, |member| member + 1)
+    }
+
+    /// Returns which file declares an image.
+    pub(crate) fn file_of(&self, image: &str) -> Option<usize> {
+        Some(self.sources.locate(&self.project.images.get(image)?.places.name).0)
+    }
+
+    /// Returns the path of a file.
+    pub(crate) fn path_of(&self, file: usize) -> PathBuf {
+        path_of(&self.file, &self.sources, file)
+    }
+
+    /// Returns where a place is.
+    pub(crate) fn position(&self, place: &Range<usize>) -> Position {
+        position(&self.file, &self.sources, place)
     }
 
     /// Returns the project's directory.
@@ -91,30 +171,60 @@ impl OpenProject {
         Ok(true)
     }
 
-    /// Returns the project after a change of its file, which is not written yet.
+    /// Returns the project after a change of one of its files, which is not written yet.
     ///
     /// # Errors
     /// [`OpsError::Project`] when the change cannot be made, or when it makes no sense.
-    pub fn change(&self, change: impl FnOnce(&mut ProjectFile) -> Result<(), EditError>) -> Result<Self, OpsError> {
-        let mut file = ProjectFile::parse(&self.text).map_err(|error| told(&self.file, &self.text, &error))?;
-        change(&mut file).map_err(|error| of_edit(&error))?;
-        let text = file.text();
-        let project = Project::parse(&text).map_err(|error| told(&self.file, &text, &error))?;
-        Ok(Self { project: Arc::new(project), text, ..self.clone() })
+    pub(crate) fn change(
+        &self,
+        file: usize,
+        change: impl FnOnce(&mut ProjectFile) -> Result<(), EditError>,
+    ) -> Result<Self, OpsError> {
+        let sources = (*self.sources).clone();
+        let edited = ProjectFile::of(sources.clone(), file);
+        let mut edited = edited.map_err(|error| told(&self.file, &self.sources, &error))?;
+        change(&mut edited).map_err(|error| of_edit(&error))?;
+        let sources = sources.with(file, edited.text());
+        let project = Project::join(&sources).map_err(|error| told(&self.file, &sources, &error))?;
+        let mut changed = self.changed.clone();
+        changed.insert(file);
+        Ok(Self { project: Arc::new(project), sources: Arc::new(sources), changed, ..self.clone() })
     }
 
-    /// Writes the project's file.
+    /// Writes the files that were changed, one after the other.
     ///
     /// # Errors
-    /// What the file system brings; then the file is what it was.
+    /// What the file system brings; then that file is what it was.
     pub fn write(&self) -> Result<(), OpsError> {
-        Ok(store::atomic::save(&self.file, self.text.as_bytes())?)
+        for file in &self.changed {
+            if let Some(source) = self.sources.files().get(*file) {
+                store::atomic::save(&self.path_of(*file), source.text.as_bytes())?;
+            }
+        }
+        Ok(())
     }
 
-    /// Returns the error that points at a place in the project's file.
-    pub(crate) fn told_at(&self, message: String, place: &std::ops::Range<usize>, label: &str) -> Told {
-        let error = ProjectError { message, place: place.clone(), label: label.to_owned(), help: None };
-        Told { lines: excerpt(&self.file, &self.text, &error), message: error.message, help: None }
+    /// Returns the error that points at a place in the project's files.
+    pub(crate) fn told_at(&self, message: String, place: &Range<usize>, label: &str) -> Told {
+        let error = ProjectError::new(message, place.clone()).label(label);
+        Told { lines: excerpt(&self.file, &self.sources, &error), message: error.message, help: None }
+    }
+}
+
+/// A place in one of a project's files. Lines and columns begin with 1, columns count characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The file.
+    pub file: PathBuf,
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", shown(&self.file), self.line, self.column)
     }
 }
 
@@ -134,12 +244,36 @@ fn find(place: &ProjectPlace) -> Result<PathBuf, OpsError> {
     })?;
     let found = here.ancestors().map(|directory| directory.join(project::FILE_NAME)).find(|file| file.is_file());
     match found {
-        // As the user sees it: relative where that is shorter.
-        Some(file) => Ok(file.strip_prefix(&here).map(Path::to_owned).unwrap_or(file)),
+        Some(file) => Ok(as_seen(file)),
         None => Err(OpsError::usage(
             format!("there is no {} in this directory or above it", project::FILE_NAME),
             "supercargo init --from compose.yaml".to_owned(),
         )),
+    }
+}
+
+/// Returns a path as the user sees it: relative where it leads down from the current directory.
+fn as_seen(path: PathBuf) -> PathBuf {
+    let Ok(here) = std::env::current_dir() else { return path };
+    path.strip_prefix(&here).or_else(|_| path.strip_prefix(".")).map(Path::to_owned).unwrap_or(path)
+}
+
+fn path_of(root: &Path, sources: &Sources, file: usize) -> PathBuf {
+    match sources.files().get(file).filter(|source| !source.directory.is_empty()) {
+        Some(source) => as_seen(directory(root).join(source.path())),
+        None => root.to_owned(),
+    }
+}
+
+fn position(root: &Path, sources: &Sources, place: &Range<usize>) -> Position {
+    let (file, place) = sources.locate(place);
+    let text = sources.files().get(file).map_or("", |source| source.text.as_str());
+    let before = &text[..text.floor_char_boundary(place.start)];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Position {
+        file: path_of(root, sources, file),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
     }
 }
 
@@ -178,12 +312,20 @@ fn shown(path: &Path) -> String {
     oci::text::printable(&path.to_string_lossy()).into_owned()
 }
 
-fn excerpt(file: &Path, text: &str, error: &ProjectError) -> Vec<String> {
-    error.excerpt(&shown(file), text).lines().map(str::to_owned).collect()
+fn excerpt(root: &Path, sources: &Sources, error: &ProjectError) -> Vec<String> {
+    let (file, place) = sources.locate(&error.place);
+    let text = sources.files().get(file).map_or("", |source| source.text.as_str());
+    let local = ProjectError { place, ..error.clone() };
+    let mut lines: Vec<String> =
+        local.excerpt(&shown(&path_of(root, sources, file)), text).lines().map(str::to_owned).collect();
+    if let Some((what, place)) = &error.related {
+        lines.push(format!("   = {what} ({})", position(root, sources, place)));
+    }
+    lines
 }
 
-fn told(file: &Path, text: &str, error: &ProjectError) -> OpsError {
-    let told = Told { message: error.message.clone(), lines: excerpt(file, text, error), help: error.help.clone() };
+fn told(root: &Path, sources: &Sources, error: &ProjectError) -> OpsError {
+    let told = Told { message: error.message.clone(), lines: excerpt(root, sources, error), help: error.help.clone() };
     OpsError::Project(told)
 }
 

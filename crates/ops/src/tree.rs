@@ -1,13 +1,15 @@
 //! What a lock holds and why, from the two files of a project alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::PathBuf;
 
 use resolve::lock::{LockedBase, LockedImage, LockedPlatform};
-use resolve::project::Needed;
+use resolve::project::{Needed, Target};
 
 use crate::error::OpsError;
 use crate::lock::require_image;
-use crate::project::OpenProject;
+use crate::project::{OpenProject, Position};
 
 /// What is locked of an image, and why.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct Reason {
     pub name: String,
     /// What is locked.
     pub locked: LockedImage,
+    /// The file that declares it.
+    pub file: PathBuf,
     /// What is asked of it, each with the line of the file on which it stands.
     pub asked: Vec<Asked>,
     /// The images that need it, with what they need.
@@ -33,8 +37,8 @@ pub struct Reason {
 pub struct Asked {
     /// What is asked, as in `version ^1.57`.
     pub what: String,
-    /// The line, from 1.
-    pub line: usize,
+    /// Where.
+    pub position: Position,
 }
 
 /// Returns why an image is locked as it is.
@@ -48,12 +52,12 @@ pub fn why(open: &OpenProject, name: &str) -> Result<Reason, OpsError> {
     let image = open.project.images.get(name).ok_or_else(missing)?;
     let locked = open.lock.images.get(name).ok_or_else(missing)?;
     let mut asked = Vec::new();
-    let mut ask = |what: String, place: usize| asked.push(Asked { what, line: line(&open.text, place) });
-    ask(format!("version {}", image.version), image.places.version.start);
+    let mut ask = |what: String, place: &Range<usize>| asked.push(Asked { what, position: open.position(place) });
+    ask(format!("version {}", image.version), &image.places.version);
     if let Some(followed) = &image.follows {
-        ask(format!("follows {followed}"), image.places.follows.start);
+        ask(format!("follows {followed}"), &image.places.follows);
     }
-    let name_place = image.places.name.start;
+    let name_place = &image.places.name;
     if let Some(variant) = &image.variant {
         ask(format!("variant {variant}"), name_place);
     }
@@ -66,10 +70,11 @@ pub fn why(open: &OpenProject, name: &str) -> Result<Reason, OpsError> {
     for edge in &open.project.edges {
         for (other, needed) in edge.requires.iter().filter(|(other, _)| *other == name) {
             let needed = if *needed == Needed::Same { "same version".to_owned() } else { needed.to_string() };
-            ask(format!("{} needs {other} {needed}", edge.image), edge.place.start);
+            ask(format!("{} needs {other} {needed}", edge.image), &edge.place);
         }
     }
-    let targets = open.project.targets.iter().flat_map(|target| target.paths.iter().cloned()).collect();
+    let targets = open.project.targets.iter().flat_map(Target::paths_from_root).collect();
+    let file = open.position(name_place).file;
     let needed_by = needed_by(open, name);
     let declarations = |is_conflict: bool| {
         let declarations = open.lock.images.iter().flat_map(|(other, locked)| {
@@ -79,7 +84,16 @@ pub fn why(open: &OpenProject, name: &str) -> Result<Reason, OpsError> {
     };
     let declared_by = declarations(false).map(|(other, _, text, _)| (other, text)).collect();
     let conflicts_of = declarations(true).map(|(other, _, text, _)| (other, text)).collect();
-    Ok(Reason { name: name.to_owned(), locked: locked.clone(), asked, needed_by, declared_by, conflicts_of, targets })
+    Ok(Reason {
+        name: name.to_owned(),
+        locked: locked.clone(),
+        file,
+        asked,
+        needed_by,
+        declared_by,
+        conflicts_of,
+        targets,
+    })
 }
 
 /// Returns the images that need one, each with what it needs.
@@ -111,8 +125,4 @@ pub fn bases(image: &LockedImage) -> Vec<(&LockedBase, Vec<&LockedPlatform>)> {
         }
     }
     bases
-}
-
-fn line(text: &str, place: usize) -> usize {
-    text.get(..place).map_or(1, |before| before.bytes().filter(|byte| *byte == b'\n').count() + 1)
 }

@@ -30,7 +30,7 @@ pub(crate) fn told(open: &OpenProject, error: &ResolutionError) -> OpsError {
             for (place, (line, root)) in lines.iter().enumerate().filter(|(place, _)| Some(*place) != first) {
                 let where_from = root.as_ref().filter(|_| place != 0).and_then(|root| line_of(open, root));
                 told.lines.push(match where_from {
-                    Some(number) => format!("   = {line} ({}:{number})", resolve::project::FILE_NAME),
+                    Some((file, number)) => format!("   = {line} ({file}:{number})"),
                     None => format!("   = {line}"),
                 });
             }
@@ -73,8 +73,9 @@ fn at_version(open: &OpenProject, message: String, image: &str, label: &str) -> 
     }
 }
 
-/// Returns the line of the file on which the version of an image stands.
-fn line_of(open: &OpenProject, image: &str) -> Option<usize> {
-    let place = open.project.images.get(image)?.places.version.start;
-    Some(open.text.get(..place)?.bytes().filter(|byte| *byte == b'\n').count() + 1)
+/// Returns the file and the line on which the version of an image stands.
+fn line_of(open: &OpenProject, image: &str) -> Option<(String, usize)> {
+    let place = &open.project.images.get(image)?.places.version;
+    let (file, _) = open.sources.locate(place);
+    Some((open.sources.files().get(file)?.path(), open.position(place).line))
 }

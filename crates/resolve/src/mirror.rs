@@ -196,6 +196,11 @@ impl Glob {
         (is_short && parts.into_iter().all(|part| Self::parse(part).is_some())).then(|| Self(text.to_owned()))
     }
 
+    /// Returns the pattern as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Tells whether all of a tag, or of a repository, matches.
     pub fn matches(&self, tag: &str) -> bool {
         let (pattern, tag) = (self.0.as_bytes(), tag.as_bytes());

@@ -8,14 +8,17 @@
 mod document;
 mod edit;
 mod error;
+mod flat;
 mod groups;
 mod keys;
 mod line_ends;
 pub(crate) mod mirror;
 mod read;
 mod schema;
+mod sources;
 mod text;
 mod verify;
+mod workspace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -31,16 +34,22 @@ use crate::value::Value;
 pub use edit::{Addition, EditError, ProjectFile};
 pub use error::ProjectError;
 pub(crate) use error::excerpt;
+use error::shifted;
+pub use flat::flat;
 pub use groups::Groups;
 pub use schema::json_schema;
+pub use sources::{Source, Sources};
 pub use text::quoted;
 pub use verify::{Role, Verify};
+pub use workspace::{Directories, MEMBERS_MAX, Member, Workspace};
 
 /// Name of the file.
 pub const FILE_NAME: &str = "Supercargo.toml";
 /// Most bytes of the file.
 pub const FILE_MAX_BYTES: usize = 4 << 20;
-/// Most images of a project.
+/// Most bytes of the files of a workspace.
+pub const WORKSPACE_MAX_BYTES: usize = 16 << 20;
+/// Most images of a project, those of all members together.
 pub const IMAGES_MAX: usize = 4096;
 
 /// A project: the images that an application is made of, and what is wanted of them.
@@ -73,6 +82,10 @@ pub struct Project {
     pub edges: Vec<Edge>,
     /// Files of others into which the locked references are written.
     pub targets: Vec<Target>,
+    /// Which directories are members, where it is the root of a workspace.
+    pub workspace: Option<Workspace>,
+    /// The members that were joined to it, in the order of their files.
+    pub members: Vec<Member>,
 }
 
 /// An image that is wanted.
@@ -127,7 +140,7 @@ pub struct Axis {
     pub scheme: Scheme,
 }
 
-/// Where something stands in the file: bytes of its text.
+/// Where something stands in the file: bytes of its text. Of several files: bytes of all of them ([`Sources`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
     /// The name.
@@ -136,6 +149,14 @@ pub struct Places {
     pub version: Range<usize>,
     /// The name of the followed image.
     pub follows: Range<usize>,
+}
+
+impl Places {
+    /// Returns the places of a file that begins at a place among others.
+    fn below(&self, start: usize) -> Self {
+        let [name, version, follows] = [&self.name, &self.version, &self.follows].map(|place| shifted(place, start));
+        Self { name, version, follows }
+    }
 }
 
 /// What is asked of all images.
@@ -239,7 +260,7 @@ impl fmt::Display for Needed {
 pub struct Target {
     /// What the files are: `kubernetes`, `compose`, `helm-values` and so on.
     pub kind: String,
-    /// Patterns of paths, relative to the project.
+    /// Patterns of paths, relative to the directory of their file.
     pub paths: Vec<String>,
     /// What is written: `tag`, `digest` or `tag@digest`.
     pub write: Option<String>,
@@ -247,8 +268,20 @@ pub struct Target {
     pub map: BTreeMap<String, String>,
     /// Further paths of references in custom resources.
     pub fields: Vec<String>,
+    /// The directory that the paths are relative to, from the project's; empty for that one itself.
+    pub directory: String,
     /// Where the target stands in the file.
     pub place: Range<usize>,
+}
+
+impl Target {
+    /// Returns the patterns of paths, relative to the project's directory.
+    pub fn paths_from_root(&self) -> impl Iterator<Item = String> {
+        self.paths.iter().map(|path| match self.directory.as_str() {
+            "" => path.clone(),
+            directory => format!("{directory}/{path}"),
+        })
+    }
 }
 
 impl Project {
@@ -257,7 +290,31 @@ impl Project {
     /// # Errors
     /// [`ProjectError`] with the place in the text.
     pub fn parse(text: &str) -> Result<Self, ProjectError> {
-        read::project(text)
+        Self::join(&Sources::new(text.to_owned()))
+    }
+
+    /// Makes one project of the file of a workspace's root and those of its members.
+    ///
+    /// # Errors
+    /// [`ProjectError`] with the place among all files.
+    pub fn join(sources: &Sources) -> Result<Self, ProjectError> {
+        read::project(sources)
+    }
+
+    /// Returns what speaks of an image, as in "an edge"; `None` where nothing does.
+    pub fn named_by(&self, name: &str) -> Option<String> {
+        let follower = self.images.iter().find(|(_, image)| image.follows.as_deref() == Some(name));
+        if let Some((follower, _)) = follower {
+            return Some(format!("`{follower}`, which follows it"));
+        }
+        if self.edges.iter().any(|edge| edge.image == name || edge.requires.contains_key(name)) {
+            return Some("an edge".to_owned());
+        }
+        if let Some(member) = self.members.iter().find(|member| member.takes.contains(name)) {
+            return Some(format!("the member {}, which takes it over", member.directory));
+        }
+        let is_mapped = self.targets.iter().any(|target| target.map.values().any(|image| image == name));
+        is_mapped.then(|| "a target's map".to_owned())
     }
 
     /// Returns the copies of a repository that are asked before it, in their order.

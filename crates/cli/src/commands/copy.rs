@@ -10,7 +10,7 @@ use ops::copy::{CopyRequest, read_list};
 use ops::{Destination, OpsError};
 
 use super::copying::{self, CopySwitches};
-use super::groups::{self, GroupArguments};
+use super::groups::{self, GroupArguments, ScopeArguments};
 use super::reference;
 use crate::session::Session;
 
@@ -27,7 +27,7 @@ const LIST_MAX_BYTES: u64 = 16 * 1024 * 1024;
 ///
 /// With a destination alone, the project goes as it is locked: to HOST/mirror/ each image under the last part of its name and with its
 /// tag; to a layout or an archive each under the name that the project gives it, and the lock with them. `verify --at DST` looks at
-/// the copy.
+/// the copy. In the directory of a member of a workspace it is the member's images that go.
 ///
 /// Example: supercargo copy registry.example/mirror/
 #[derive(Args, Debug)]
@@ -51,6 +51,9 @@ pub(crate) struct CopyArguments {
     groups: GroupArguments,
 
     #[command(flatten)]
+    scope: ScopeArguments,
+
+    #[command(flatten)]
     switches: CopySwitches,
 }
 
@@ -62,10 +65,10 @@ impl CopyArguments {
                 return Err(OpsError::usage("a project is copied as it is locked: by digest", help).into());
             }
             let destination = destination.parse::<Destination>()?;
-            return copying::run_project("copy", session, &self.switches, &self.groups.groups(), destination, None)
-                .await;
+            let (groups, scope) = (self.groups.groups(), self.scope.scope());
+            return copying::run_project("copy", session, &self.switches, &groups, scope, destination, None).await;
         }
-        groups::refuse_without_project(&self.groups)?;
+        groups::refuse_without_project(&self.groups, self.scope)?;
         let request = CopyRequest { pairs: self.pairs()?, all_tags: self.all_tags, ..CopyRequest::default() };
         copying::run("copy", session, &self.switches, request).await
     }

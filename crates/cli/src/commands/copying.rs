@@ -5,6 +5,7 @@ use clap::Args;
 use graph::WalkOptions;
 use oci::{Digest, Tag};
 use ops::copy::CopyRequest;
+use ops::project::Scope;
 use ops::relocate::{Mapping, RelocateRequest};
 use ops::resolve::lock::Lock;
 use ops::resolve::project::Groups;
@@ -93,10 +94,11 @@ pub(super) async fn run_project(
     session: &Session,
     switches: &CopySwitches,
     groups: &Groups,
+    scope: Scope,
     destination: Destination,
     since: Option<Lock>,
 ) -> Result<()> {
-    let open = locking::current(session, switches.dry_run).await?.narrowed(groups)?;
+    let open = locking::current(session, switches.dry_run).await?.narrowed(groups, scope)?;
     let request = RelocateRequest {
         destination,
         platforms: session.settings.platforms.clone(),

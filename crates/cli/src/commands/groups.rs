@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use ops::OpsError;
+use ops::project::Scope;
 use ops::resolve::project::Groups;
 
 /// Switches of commands that move the images of a project.
@@ -24,10 +25,28 @@ impl GroupArguments {
     }
 }
 
+/// Switches of commands that take the images of a member of a workspace in the member's directory.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct ScopeArguments {
+    /// In the directory of a member: take the images of the whole workspace
+    #[arg(long)]
+    workspace: bool,
+}
+
+impl ScopeArguments {
+    /// Returns which images are wanted.
+    pub(super) const fn scope(self) -> Scope {
+        if self.workspace { Scope::Workspace } else { Scope::Here }
+    }
+}
+
 /// Refuses the switches where no project is moved: images that are named have no groups.
-pub(super) fn refuse_without_project(arguments: &GroupArguments) -> Result<()> {
+pub(super) fn refuse_without_project(arguments: &GroupArguments, scope: ScopeArguments) -> Result<()> {
     if arguments.all_groups || !arguments.groups.is_empty() {
         return Err(OpsError::usage("--group and --all-groups are about the images of a project", None).into());
+    }
+    if scope.workspace {
+        return Err(OpsError::usage("--workspace is about the images of a project", None).into());
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use ops::OpsError;
 use ops::diff::LockSource;
 
 use super::copying::{self, CopySwitches};
-use super::groups::{self, GroupArguments};
+use super::groups::{self, GroupArguments, ScopeArguments};
 use super::reference;
 use crate::session::Session;
 
@@ -18,6 +18,7 @@ use crate::session::Session;
 ///
 /// Without a REF it is the project as it is locked: each image under the name that the project gives it, and the lock itself. With
 /// --since it holds, of the blobs, those that an earlier lock does not have; `load` asks for the others before it writes.
+/// In the directory of a member of a workspace it is the member's images that are saved.
 ///
 /// Example: supercargo save shop.tar.zst --since HEAD~3
 #[derive(Args, Debug)]
@@ -38,6 +39,9 @@ pub(crate) struct SaveArguments {
     groups: GroupArguments,
 
     #[command(flatten)]
+    scope: ScopeArguments,
+
+    #[command(flatten)]
     switches: CopySwitches,
 }
 
@@ -46,7 +50,7 @@ impl SaveArguments {
         if self.images.is_empty() {
             return self.run_project(session).await;
         }
-        groups::refuse_without_project(&self.groups)?;
+        groups::refuse_without_project(&self.groups, self.scope)?;
         let sources = self.images.iter().map(|image| reference(image)).collect::<Result<Vec<_>>>()?;
         let request = ops::archive::save(self.file, sources)?;
         copying::run("save", session, &self.switches, request).await
@@ -61,6 +65,7 @@ impl SaveArguments {
             return Err(OpsError::usage("--since goes with whole images: narrowed ones are new content", None).into());
         }
         let destination = ops::archive::new_archive(self.file)?;
-        copying::run_project("save", session, &self.switches, &self.groups.groups(), destination, since).await
+        let (groups, scope) = (self.groups.groups(), self.scope.scope());
+        copying::run_project("save", session, &self.switches, &groups, scope, destination, since).await
     }
 }

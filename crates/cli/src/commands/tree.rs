@@ -6,8 +6,10 @@ use anyhow::Result;
 use clap::Args;
 use oci::Digest;
 use ops::resolve::lock::LockedImage;
+use ops::resolve::project::Groups;
 use serde::Serialize;
 
+use super::groups::ScopeArguments;
 use super::locking::{self, short};
 use crate::printer::{Document, Text, count};
 use crate::session::Session;
@@ -15,7 +17,8 @@ use crate::session::Session;
 /// Show what is locked and what needs what
 ///
 /// A lock that is not up to date is brought up to date first; otherwise no registry is asked. It holds a base where an image says on
-/// what it was built, in a registry of the project, and the layers confirm it.
+/// what it was built, in a registry of the project, and the layers confirm it. In the directory of a member of a workspace it shows
+/// the member's images.
 ///
 /// Example: supercargo tree --artifacts
 #[derive(Args, Debug)]
@@ -31,6 +34,9 @@ pub(crate) struct TreeArguments {
     /// Show on what the images were built, as far as the lock has it
     #[arg(long)]
     bases: bool,
+
+    #[command(flatten)]
+    scope: ScopeArguments,
 }
 
 impl TreeArguments {
@@ -39,11 +45,15 @@ impl TreeArguments {
         if let Some(name) = &self.invert {
             ops::tree::why(&open, name)?;
         }
+        let open = open.narrowed(&Groups::All, self.scope.scope())?;
         let needs = ops::tree::needs(&open);
+        let members = &open.project.members;
         let images = open.lock.images.iter().map(|(name, image)| {
             let needed_by = ops::tree::needed_by(&open, name).into_iter().map(|(name, what)| NeedShape { name, what });
             let needs = needs.get(name).into_iter().flatten().cloned().map(|(name, what)| NeedShape { name, what });
-            (name.clone(), ImageShape::of(name, image, needs.collect(), needed_by.collect()))
+            let member = members.iter().find(|member| member.declares.contains(name));
+            let shape = ImageShape::of(name, image, needs.collect(), needed_by.collect());
+            (name.clone(), ImageShape { member: member.map(|member| member.directory.clone()), ..shape })
         });
         let document = TreeDocument {
             project: open.project.name.clone(),
@@ -77,6 +87,9 @@ fn values<S: serde::Serializer>(images: &BTreeMap<String, ImageShape>, serialize
 #[derive(Clone, Serialize)]
 struct ImageShape {
     name: String,
+    /// The directory of the member of the workspace that declares it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<String>,
     repository: String,
     version: String,
     tag: String,
@@ -138,6 +151,7 @@ impl ImageShape {
         };
         Self {
             name: name.to_owned(),
+            member: None,
             repository: image.repository.to_string(),
             version: image.version.clone(),
             tag: image.tag.to_string(),
@@ -220,8 +234,18 @@ impl Document for TreeDocument {
         if let Some(name) = &self.invert {
             return self.branch(text, name, "", "", &mut above);
         }
-        for name in self.images.keys() {
-            self.branch(text, name, "", "", &mut above);
+        let mut by_member: BTreeMap<Option<&String>, Vec<&String>> = BTreeMap::new();
+        for (name, image) in &self.images {
+            by_member.entry(image.member.as_ref()).or_default().push(name);
+        }
+        for (member, names) in by_member {
+            if let Some(member) = member {
+                text.line(format_args!("{member}:"));
+            }
+            let indent = if member.is_some() { "  " } else { "" };
+            for name in names {
+                self.branch(text, name, "", indent, &mut above);
+            }
         }
     }
 

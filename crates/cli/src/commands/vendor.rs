@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use oci::{Reference, Selector};
-use ops::project::OpenProject;
+use ops::project::{OpenProject, Scope};
 use ops::resolve::project::Groups;
 use ops::sources::vendor_directory;
 use ops::{Destination, OpsError};
@@ -43,8 +43,8 @@ impl VendorArguments {
         let usual = vendor_directory(&open);
         let path = self.layout.unwrap_or_else(|| usual.clone());
         let place = Reference::Layout { path: path.clone(), selector: Selector::default() };
-        copying::run_project("vendor", session, &self.switches, &Groups::All, Destination::Exactly(place), None)
-            .await?;
+        let (all, whole, place) = (Groups::All, Scope::Workspace, Destination::Exactly(place));
+        copying::run_project("vendor", session, &self.switches, &all, whole, place, None).await?;
         if !self.switches.dry_run && !is_same(&path, &usual) {
             session.printer.note(&format!(
                 "the other commands look in {}; let [project] say: vendor = \"{}\"",

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use oci::Digest;
-use ops::tree::Reason;
+use ops::tree::{Asked, Reason};
 use serde::Serialize;
 
 use super::locking;
@@ -27,7 +27,7 @@ impl WhyArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let open = locking::current(session, false).await?;
         let reason = ops::tree::why(&open, &self.name)?;
-        session.print(&WhyDocument::of(&reason, &open.file.display().to_string()))
+        session.print(&WhyDocument::of(&reason))
     }
 }
 
@@ -52,6 +52,7 @@ struct WhyDocument {
 #[derive(Serialize)]
 struct AskedShape {
     what: String,
+    file: String,
     line: usize,
 }
 
@@ -63,8 +64,15 @@ struct NeedShape {
     declared: bool,
 }
 
+impl AskedShape {
+    fn of(asked: &Asked) -> Self {
+        let file = asked.position.file.display().to_string();
+        Self { what: asked.what.clone(), file, line: asked.position.line }
+    }
+}
+
 impl WhyDocument {
-    fn of(reason: &Reason, file: &str) -> Self {
+    fn of(reason: &Reason) -> Self {
         let image = &reason.locked;
         Self {
             name: reason.name.clone(),
@@ -75,8 +83,8 @@ impl WhyDocument {
             chosen: image.chosen.clone(),
             created: image.created.clone(),
             created_from: image.created_from.map(ops::resolve::lock::TimeSource::as_str),
-            file: file.to_owned(),
-            asked: reason.asked.iter().map(|asked| AskedShape { what: asked.what.clone(), line: asked.line }).collect(),
+            file: reason.file.display().to_string(),
+            asked: reason.asked.iter().map(AskedShape::of).collect(),
             needed_by: needed_by(reason),
             needs: image.requires.clone(),
             conflicts: image.conflicts.clone(),
@@ -120,8 +128,8 @@ impl Document for WhyDocument {
     fn text(&self, text: &mut Text) {
         text.line(format_args!("{} {}  {}:{}@{}", self.name, self.version, self.repository, self.tag, self.digest));
         text.line(format_args!("  chosen: {}", self.chosen()));
-        for AskedShape { what, line } in &self.asked {
-            text.line(format_args!("  asked:  {what}  ({}:{line})", self.file));
+        for AskedShape { what, file, line } in &self.asked {
+            text.line(format_args!("  asked:  {what}  ({file}:{line})"));
         }
         for NeedShape { name, what, declared } in &self.needed_by {
             let by = if *declared { "  (declared by its publisher)" } else { "" };

@@ -43,3 +43,4 @@ mod tour;
 mod transcript;
 mod usage;
 mod verify;
+mod workspace;

@@ -61,14 +61,21 @@ fn walk(open: &OpenProject) -> Result<Walk<'_>, OpsError> {
     for (number, target) in open.project.targets.iter().enumerate() {
         for text in &target.paths {
             let glob = Glob::parse(text).map_err(|why| at(open, target, text, why))?;
-            patterns.push(Pattern { target: number, text, glob, taken: false });
+            patterns.push(Pattern { target: number, directory: &target.directory, text, glob, taken: false });
         }
     }
     let root = open.directory();
     let real_root = root.canonicalize().map_err(|source| failed("cannot read", root, source))?;
     let mut walk = Walk { real_root, patterns, found: BTreeMap::new(), entries: 0 };
-    let start = walk.patterns.iter().map(|pattern| pattern.glob.start()).collect();
-    walk.directory(root, start)?;
+    let bases: BTreeSet<&str> = open.project.targets.iter().map(|target| target.directory.as_str()).collect();
+    for base in bases {
+        // The patterns of other files lead nowhere from here.
+        let start =
+            |pattern: &Pattern<'_>| if pattern.directory == base { pattern.glob.start() } else { Reached::new() };
+        let start = walk.patterns.iter().map(start).collect();
+        let directory = if base.is_empty() { root.to_owned() } else { root.join(base) };
+        walk.directory(&directory, start)?;
+    }
     Ok(walk)
 }
 
@@ -85,6 +92,8 @@ fn failed(action: &'static str, path: &Path, source: std::io::Error) -> OpsError
 
 struct Pattern<'a> {
     target: usize,
+    /// What it is relative to, from the project's directory.
+    directory: &'a str,
     text: &'a str,
     glob: Glob,
     /// Whether there is a file that it takes.
@@ -141,6 +150,10 @@ impl Walk<'_> {
         }
         let Some(path) = self.inside(path) else { return Ok(()) };
         for (pattern, _) in self.patterns.iter_mut().zip(takes).filter(|(_, takes)| *takes) {
+            // A link may lead out of the directory of its own file.
+            if !Path::new(&path).starts_with(pattern.directory) {
+                continue;
+            }
             pattern.taken = true;
             let target = self.found.entry(path.clone()).or_insert(pattern.target);
             *target = pattern.target.min(*target);

@@ -45,6 +45,8 @@ pub(crate) struct PlannedFile {
 /// How a target is read and written.
 struct Manner<'a> {
     relocations: Relocations<'a>,
+    /// The file of the project that has the target.
+    file: PathBuf,
     kind: Kind,
     options: Options,
     write: Write,
@@ -112,7 +114,8 @@ fn manner<'a>(open: &OpenProject, target: &'a Target) -> Result<Manner<'a>, OpsE
     }
     // A key may also be a repository or an argument; as a path it then leads nowhere.
     options.paths.extend(target.map.keys().filter_map(|key| key.parse::<Pattern>().ok()));
-    Ok(Manner { relocations: Relocations::of(target), kind, options, write })
+    let file = open.path_of(open.sources.locate(&target.place).0);
+    Ok(Manner { relocations: Relocations::of(target), file, kind, options, write })
 }
 
 impl Plan {
@@ -185,7 +188,7 @@ impl Plan {
                 return None;
             }
             Belonging::Ambiguous(names) => {
-                problems.push(ambiguous(open, position(), place, &names));
+                problems.push(ambiguous(open, position(), manner, place, &names));
                 return None;
             }
         };
@@ -221,20 +224,19 @@ impl Plan {
     }
 }
 
-fn ambiguous(open: &OpenProject, place: String, at: &Place, names: &[&str]) -> Problem {
+fn ambiguous(open: &OpenProject, place: String, manner: &Manner<'_>, at: &Place, names: &[&str]) -> Problem {
     let reference = at.content.to_string();
     let evidence = names.iter().filter_map(|name| {
         let (image, locked) = (open.project.images.get(*name)?, open.lock.images.get(*name)?);
-        let (line, column) = position(&open.text, image.places.name.start);
-        let project = open.file.display();
-        Some(format!("`{name}` ({project}:{line}:{column}) is locked as {}:{}", locked.repository, locked.tag))
+        let declared = open.position(&image.places.name);
+        Some(format!("`{name}` ({declared}) is locked as {}:{}", locked.repository, locked.tag))
     });
     let name = names.first().copied().unwrap_or_default();
     let path = resolve::project::quoted(&at.path);
     Problem {
         message: format!("`{reference}` could be {}", either(names)),
         evidence: evidence.collect(),
-        help: Some(format!("map = {{ {path} = \"{name}\" }}   # in the target in {}", open.file.display())),
+        help: Some(format!("map = {{ {path} = \"{name}\" }}   # in the target in {}", manner.file.display())),
         place,
     }
 }

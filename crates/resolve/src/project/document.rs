@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml_edit::{Item, TableLike, Value};
 
 use super::error::ProjectError;
-use super::keys::{Key, Shape};
+use super::keys::{Key, Shape, TAKEN};
 
 /// A text and where it stands.
 #[derive(Clone, Debug)]
@@ -50,12 +50,29 @@ impl<'a> Table<'a> {
             };
             check_shape(item, &key.shape, &place_of(item, &place), key.name)?;
         }
-        if let Some(missing) = keys.iter().find(|key| key.required && !table.contains_key(key.name)) {
+        // What is taken over is said elsewhere.
+        let is_taken = keys.iter().any(|key| key.name == TAKEN) && table.contains_key(TAKEN);
+        if let Some(missing) = keys.iter().find(|key| key.required && !is_taken && !table.contains_key(key.name)) {
             let name = missing.name;
             return Err(ProjectError::new(format!("`{name}` is missing"), place)
                 .help(format!("{name} = …   # {}", missing.meaning)));
         }
         Ok(Self { table, place })
+    }
+
+    /// Returns a table that is not checked.
+    pub(super) fn of_all(table: &'a dyn TableLike, place: Range<usize>) -> Self {
+        Self { table, place }
+    }
+
+    /// Returns the place of a key that is there.
+    pub(super) fn key(&self, name: &str) -> Option<Range<usize>> {
+        self.has(name).then(|| key_place(self.table, name, &self.place))
+    }
+
+    /// Returns how many keys there are.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
     }
 
     pub(super) fn text(&self, name: &str) -> Option<Text<'a>> {
@@ -111,6 +128,7 @@ impl<'a> Table<'a> {
     pub(super) fn table(&self, name: &str, keys: &'static [Key]) -> Result<Option<Table<'a>>, ProjectError> {
         let Some(item) = self.table.get(name) else { return Ok(None) };
         let place = place_of(item, &key_place(self.table, name, &self.place));
+        check_shape(item, &Shape::Table(keys), &place, name)?;
         item.as_table_like().map(|table| Table::check(table, place, keys)).transpose()
     }
 

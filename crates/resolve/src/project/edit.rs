@@ -2,8 +2,9 @@
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
+use super::keys::TAKEN;
 use super::line_ends::LineEnds;
-use super::{Project, ProjectError};
+use super::{Project, ProjectError, Sources};
 
 /// What some editors write before a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -18,6 +19,10 @@ pub struct ProjectFile {
     is_open_ended: bool,
     /// The ends of lines that are not what the document writes.
     line_ends: Option<LineEnds>,
+    /// All files of the project, as they were read.
+    sources: Sources,
+    /// Which of them this is.
+    file: usize,
 }
 
 /// An image to add.
@@ -71,14 +76,24 @@ impl ProjectFile {
     /// # Errors
     /// As [`Project::parse`]: only a file that says something is changed.
     pub fn parse(text: &str) -> Result<Self, ProjectError> {
-        Project::parse(text)?;
+        Self::of(Sources::new(text.to_owned()), 0)
+    }
+
+    /// Reads one file of a workspace, by its position among the sources.
+    ///
+    /// # Errors
+    /// As [`Project::join`].
+    pub fn of(sources: Sources, file: usize) -> Result<Self, ProjectError> {
+        Project::join(&sources)?;
+        let text = sources.files().get(file).map_or("", |source| source.text.as_str());
         let document = text
             .replace("\r\n", "\n")
             .parse()
             .map_err(|error: toml_edit::TomlError| ProjectError::new(error.message(), 0..0))?;
         let is_open_ended = !text.is_empty() && !text.ends_with('\n');
         let line_ends = LineEnds::of(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
-        Ok(Self { document, has_mark: text.starts_with(BYTE_ORDER_MARK), is_open_ended, line_ends })
+        let has_mark = text.starts_with(BYTE_ORDER_MARK);
+        Ok(Self { document, has_mark, is_open_ended, line_ends, sources, file })
     }
 
     /// Returns the text of the file.
@@ -131,13 +146,13 @@ impl ProjectFile {
     /// Takes an image out.
     ///
     /// # Errors
-    /// [`EditError::Missing`], or [`EditError::Needed`] when something else in the file speaks of it.
+    /// [`EditError::Missing`], or [`EditError::Needed`] when something else in the project speaks of it.
     pub fn remove(&mut self, name: &str) -> Result<(), EditError> {
         let missing = || EditError::Missing { name: name.to_owned() };
-        if self.image(name).is_none() {
-            return Err(missing());
-        }
-        if let Some(by) = self.named_by(name) {
+        let image = self.image(name).ok_or_else(missing)?;
+        // An image that is taken over stays where it is.
+        let by = if image.contains_key(TAKEN) { None } else { self.named_by(name) };
+        if let Some(by) = by {
             return Err(EditError::Needed { name: name.to_owned(), by });
         }
         let images = self.document.get_mut("images").and_then(Item::as_table_like_mut).ok_or_else(missing)?;
@@ -181,19 +196,8 @@ impl ProjectFile {
 
     /// Returns what speaks of an image.
     fn named_by(&self, name: &str) -> Option<String> {
-        let project = Project::parse(&self.text()).ok()?;
-        let follower = project.images.iter().find(|(_, image)| image.follows.as_deref() == Some(name));
-        if let Some((follower, _)) = follower {
-            return Some(format!("`{follower}`, which follows it"));
-        }
-        if project.edges.iter().any(|edge| edge.image == name || edge.requires.contains_key(name)) {
-            return Some("an edge".to_owned());
-        }
-        project
-            .targets
-            .iter()
-            .any(|target| target.map.values().any(|image| image == name))
-            .then(|| "a target's map".to_owned())
+        let sources = self.sources.clone().with(self.file, self.text());
+        Project::join(&sources).ok()?.named_by(name)
     }
 }
 

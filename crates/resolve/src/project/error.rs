@@ -14,19 +14,37 @@ pub struct ProjectError {
     pub label: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// Another place that belongs to it, and what stands there.
+    pub related: Option<(String, Range<usize>)>,
 }
 
 impl ProjectError {
-    pub(super) fn new(message: impl Into<String>, place: Range<usize>) -> Self {
-        Self { message: message.into(), place, label: String::new(), help: None }
+    /// Returns the error that something is wrong at a place.
+    pub fn new(message: impl Into<String>, place: Range<usize>) -> Self {
+        Self { message: message.into(), place, label: String::new(), help: None, related: None }
     }
 
-    pub(super) fn label(mut self, label: impl Into<String>) -> Self {
+    /// Returns the error with another place that belongs to it.
+    pub(super) fn related(mut self, what: impl Into<String>, place: Range<usize>) -> Self {
+        self.related = Some((what.into(), place));
+        self
+    }
+
+    /// Returns the error of a file that begins at a place among others.
+    pub(super) fn below(self, start: usize) -> Self {
+        Self { place: shifted(&self.place, start), ..self }
+    }
+
+    /// Returns the error with what stands below the place.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    /// Returns the error with what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -44,6 +62,11 @@ impl fmt::Display for ProjectError {
 }
 
 impl std::error::Error for ProjectError {}
+
+/// Returns a place of a file that begins at a place among others.
+pub(super) fn shifted(place: &Range<usize>, start: usize) -> Range<usize> {
+    place.start + start..place.end + start
+}
 
 /// Longest line that is shown, in characters; of a longer one the part around the place is.
 const LINE_MAX_CHARACTERS: usize = 160;

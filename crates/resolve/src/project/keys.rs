@@ -61,6 +61,7 @@ pub(super) const KINDS: &[&str] =
 
 pub(super) static ROOT: &[Key] = &[
     key("project", Shape::Table(PROJECT), "The application that the images make up."),
+    key("workspace", Shape::Table(WORKSPACE), "Several projects with one lock; only in the file of their root."),
     key("registries", Shape::Map(REGISTRY), "Short names for registries, with which a `repo` may begin."),
     key("policy", Shape::Table(POLICY), "What is asked of all images."),
     key("images", Shape::Map(IMAGE), "The images by the names that the project gives them."),
@@ -81,6 +82,18 @@ const PROJECT: &[Key] = &[
     ),
     key("vendor", Shape::Text, "The directory that `vendor` fills and the others read first; `vendor`."),
 ];
+
+const WORKSPACE: &[Key] = &[
+    required(
+        "members",
+        Shape::Texts,
+        "Patterns of directories below this one: `apps/*`. Those that hold a Supercargo.toml are members.",
+    ),
+    key("exclude", Shape::Texts, "Patterns of directories that are no members, nor anything below them."),
+];
+
+/// The key of an image that is declared elsewhere. A table that has it needs no other.
+pub(super) const TAKEN: &str = "workspace";
 
 const REGISTRY: &[Key] = &[
     required("host", Shape::Text, "The registry's host, with a port where it needs one."),
@@ -144,6 +157,11 @@ const IMAGE: &[Key] = &[
     key("hold", Shape::Flag, "Whether it stays as it is locked; `false`."),
     key("cooldown", Shape::Duration, "As in `policy`, for this image."),
     key("prerelease", Shape::Choice(PRERELEASE), "As in `policy`, for this image."),
+    key(
+        TAKEN,
+        Shape::Flag,
+        "In a member: `true` takes over the image of this name from the root, instead of all other keys.",
+    ),
 ];
 
 const EDGE: &[Key] = &[

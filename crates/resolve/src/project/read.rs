@@ -1,16 +1,16 @@
 //! A project from the text of its file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use oci::Platform;
 
 use super::document::{Table, Text, nearest};
-use super::error::ProjectError;
-use super::keys::{self, Key, Shape};
-use super::{
-    Axis, Edge, FILE_MAX_BYTES, IMAGES_MAX, Image, Marked, MovedTags, Needed, Places, Policy, Prerelease, Project,
-    Target,
-};
+use super::error::{ProjectError, shifted};
+use super::keys::{self, Key, Shape, TAKEN};
+use super::sources::{Source, Sources};
+use super::workspace::{Member, Workspace, workspace};
+use super::{Axis, Edge, IMAGES_MAX, Image, Marked, MovedTags, Needed, Places, Policy, Prerelease, Project, Target};
 use crate::requirement::Requirement;
 use crate::scheme::Scheme;
 use crate::template::{Template, VERSION_AXIS};
@@ -20,16 +20,98 @@ type Result<T> = std::result::Result<T, ProjectError>;
 /// What a requirement on another image says to get the same version.
 const SAME: &str = "=same";
 
-pub(super) fn project(text: &str) -> Result<Project> {
-    if text.len() > FILE_MAX_BYTES {
-        return Err(ProjectError::new(format!("the file has more than {FILE_MAX_BYTES} bytes"), 0..0));
+pub(super) fn project(sources: &Sources) -> Result<Project> {
+    sources.check_size()?;
+    let mut documents = Vec::new();
+    for (source, start) in sources.files().iter().zip(sources.starts()) {
+        documents.push(document(&source.text).map_err(|error| error.below(start))?);
     }
-    let document = toml_edit::Document::parse(text).map_err(|error| {
+    let mut files = Vec::new();
+    for ((source, start), document) in sources.files().iter().zip(sources.starts()).zip(&documents) {
+        files.push(File::read(source, start, document).map_err(|error| error.below(start))?);
+    }
+    joined(&files)
+}
+
+fn document(text: &str) -> Result<toml_edit::Document<&str>> {
+    toml_edit::Document::parse(text).map_err(|error| {
         let place = error.span().unwrap_or(0..0);
         ProjectError::new(error.message().lines().next().unwrap_or("is not TOML"), place)
-    })?;
-    let root = Table::check(document.as_table(), 0..0, keys::ROOT)?;
+    })
+}
+
+/// Reads what a text says of a workspace.
+pub(super) fn workspace_alone(text: &str) -> Result<Option<Workspace>> {
+    let document = document(text)?;
+    let table = Table::of_all(document.as_table(), 0..0);
+    table.table("workspace", below("workspace"))?.map(|table| workspace(&table)).transpose()
+}
+
+/// A file whose keys and shapes were checked. All places are those of its text.
+struct File<'a> {
+    directory: &'a str,
+    start: usize,
+    root: Table<'a>,
+    images: Vec<(Text<'a>, Table<'a>)>,
+}
+
+impl<'a> File<'a> {
+    fn read(source: &'a Source, start: usize, document: &'a toml_edit::Document<&str>) -> Result<Self> {
+        let root = Table::check(document.as_table(), 0..0, keys::ROOT)?;
+        if !source.directory.is_empty() {
+            refuse_of_root(&root)?;
+        }
+        let images = root.map("images", below("images"))?;
+        Ok(Self { directory: &source.directory, start, root, images })
+    }
+
+    fn is_root(&self) -> bool {
+        self.directory.is_empty()
+    }
+}
+
+/// Refuses what only the file of a workspace's root may say.
+fn refuse_of_root(member: &Table<'_>) -> Result<()> {
+    let project = member.table("project", below("project"))?;
+    let places = [
+        ("[workspace]", member.key("workspace")),
+        ("[policy]", member.key("policy")),
+        ("[registries]", member.key("registries")),
+        ("vendor", project.and_then(|project| project.key("vendor"))),
+    ];
+    match places.into_iter().find_map(|(what, place)| Some((what, place?))) {
+        Some((what, place)) => {
+            Err(ProjectError::new(format!("`{what}` belongs in the file of the workspace's root"), place)
+                .label("this file is a member's")
+                .help(format!("move `{what}` to the file that has `[workspace]`: it is of all members")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Makes one project of the files, that of the root first.
+fn joined(files: &[File<'_>]) -> Result<Project> {
     let mut project = Project::default();
+    let Some(root) = files.first() else { return Ok(project) };
+    let hosts = facts(&root.root, &mut project)?;
+    for file in files {
+        declared(file, &hosts, &mut project)?;
+    }
+    let end_of_root = files.get(1).map_or(0, |member| member.start);
+    for (number, file) in files.iter().skip(1).enumerate() {
+        let takes = taken(file, end_of_root, &project).map_err(|error| error.below(file.start))?;
+        if let Some(member) = project.members.get_mut(number) {
+            member.takes = takes;
+        }
+    }
+    for file in files {
+        related(file, &mut project).map_err(|error| error.below(file.start))?;
+    }
+    Ok(project)
+}
+
+/// Reads what the root says of all, and returns the hosts of registries by their short names.
+fn facts<'a>(root: &Table<'a>, project: &mut Project) -> Result<BTreeMap<&'a str, &'a str>> {
     if let Some(table) = root.table("project", below("project"))? {
         project.name = table.owned_text("name");
         project.version = table.owned_text("version");
@@ -39,37 +121,117 @@ pub(super) fn project(text: &str) -> Result<Project> {
         project.platforms = platforms(&table)?.unwrap_or_default();
         project.vendor = table.owned_text("vendor");
     }
+    if let Some(table) = root.table("workspace", below("workspace"))? {
+        project.workspace = Some(workspace(&table)?);
+    }
     if let Some(table) = root.table("policy", below("policy"))? {
         project.policy = policy(&table)?;
     }
     let registries = root.map("registries", below("registries"))?;
-    let hosts = registries.iter().filter_map(|(name, table)| Some((name.text, table.text("host")?.text))).collect();
-    let images = root.map("images", below("images"))?;
-    if images.len() > IMAGES_MAX {
-        return Err(ProjectError::new(format!("there are more than {IMAGES_MAX} images"), images[0].0.place.clone()));
-    }
-    for (name, table) in &images {
-        project.images.insert(image_name(name)?.to_owned(), image(name, table, &hosts)?);
-    }
-    project.registries =
-        registries.iter().filter_map(|(name, table)| Some((name.text.to_owned(), table.owned_text("host")?))).collect();
-    for (_, table) in &registries {
+    for (name, table) in &registries {
         if let Some(host) = table.owned_text("host") {
+            project.registries.insert(name.text.to_owned(), host.clone());
             project.mirrors.entry(host).or_default().extend(mirrors(table)?);
         }
     }
-    for (name, table) in &images {
+    Ok(registries.iter().filter_map(|(name, table)| Some((name.text, table.text("host")?.text))).collect())
+}
+
+/// Reads the images that a file declares.
+fn declared(file: &File<'_>, hosts: &BTreeMap<&str, &str>, project: &mut Project) -> Result<()> {
+    let local = |error: ProjectError| error.below(file.start);
+    let mut member = Member { directory: file.directory.to_owned(), ..Member::default() };
+    let mut everywhere = None;
+    if let Some(table) = file.root.table("project", below("project")).map_err(local)?.filter(|_| !file.is_root()) {
+        member.name = table.owned_text("name");
+        everywhere = platforms(&table).map_err(local)?;
+    }
+    for (name, table) in file.images.iter().filter(|(_, table)| !table.has(TAKEN)) {
+        let mut image = image(name, table, hosts).map_err(local)?;
+        image.places = image.places.below(file.start);
+        image.platforms = image.platforms.or_else(|| everywhere.clone());
+        let name_place = image.places.name.clone();
+        if project.images.len() == IMAGES_MAX {
+            return Err(ProjectError::new(format!("there are more than {IMAGES_MAX} images"), name_place));
+        }
+        let name = image_name(name).map_err(local)?.to_owned();
+        if let Some(first) = project.images.get(&name) {
+            return Err(declared_twice(&name, name_place, &first.places.name, project));
+        }
+        member.declares.insert(name.clone());
+        project.images.insert(name, image);
+    }
+    if !file.is_root() {
+        project.members.push(member);
+    }
+    Ok(())
+}
+
+fn declared_twice(name: &str, place: Range<usize>, first: &Range<usize>, project: &Project) -> ProjectError {
+    let is_of_member = project.members.iter().any(|member| member.declares.contains(name));
+    let error = ProjectError::new(format!("two files of the workspace declare an image `{name}`"), place)
+        .related("it is declared here too", first.clone());
+    if is_of_member {
+        error.help(format!("declare it in the file of the root, and write `{name} = {{ workspace = true }}` in both"))
+    } else {
+        error.help(format!("{name} = {{ workspace = true }}   # it is the same image; otherwise give it another name"))
+    }
+}
+
+/// Returns the images of the root that a member takes over. The root's are declared before `end_of_root`.
+fn taken(file: &File<'_>, end_of_root: usize, project: &Project) -> Result<BTreeSet<String>> {
+    let mut takes = BTreeSet::new();
+    for (name, table) in file.images.iter().filter(|(_, table)| table.has(TAKEN)) {
+        if !table.flag(TAKEN) {
+            let error = ProjectError::new(format!("`{TAKEN}` can only be `true`"), table.place.clone());
+            return Err(error.help(format!("{} = {{ workspace = true }}", name.text)));
+        }
+        if table.len() > 1 {
+            return Err(ProjectError::new(format!("`{TAKEN}` stands alone"), table.place.clone())
+                .label("what is wanted of the image is said where it is declared"));
+        }
+        let name_text = image_name(name)?;
+        let declared = project.images.get(name_text);
+        let is_of_root = declared.is_some_and(|image| image.places.name.start < end_of_root);
+        if is_of_root {
+            takes.insert(name_text.to_owned());
+            continue;
+        }
+        return Err(match declared {
+            Some(image) => {
+                let message = format!("`{name_text}` is no image of the workspace's root");
+                let error = ProjectError::new(message, name.place.clone());
+                error
+                    .help("move its entry to the file of the root, where any member can take it over")
+                    .related("it is declared here", image.places.name.clone())
+            }
+            None => no_image(project, name),
+        });
+    }
+    Ok(takes)
+}
+
+/// Reads what a file says of images of the whole workspace.
+fn related(file: &File<'_>, project: &mut Project) -> Result<()> {
+    if let Some((name, _)) = file.images.iter().find(|(_, table)| table.has(TAKEN)).filter(|_| file.is_root()) {
+        return Err(ProjectError::new("only a member takes an image over", name.place.clone())
+            .label("this is the file of the root"));
+    }
+    for (name, table) in &file.images {
         if let Some(followed) = table.text("follows") {
-            check_follows(&project, name.text, &followed)?;
+            check_follows(project, name.text, &followed)?;
         }
     }
-    for table in root.list("edges", below("edges"))? {
-        project.edges.push(edge(&table, &project)?);
+    for table in file.root.list("edges", below("edges"))? {
+        let edge = edge(&table, project)?;
+        project.edges.push(Edge { place: shifted(&edge.place, file.start), ..edge });
     }
-    for table in root.list("targets", below("targets"))? {
-        project.targets.push(target(&table, &project)?);
+    for table in file.root.list("targets", below("targets"))? {
+        let target = target(&table, project)?;
+        let place = shifted(&target.place, file.start);
+        project.targets.push(Target { directory: file.directory.to_owned(), place, ..target });
     }
-    Ok(project)
+    Ok(())
 }
 
 /// Returns the keys of a table of the root.
@@ -302,17 +464,18 @@ fn first_operand(text: &str) -> &str {
 
 /// Tells whether the images that one follows end, and are there.
 fn check_follows(project: &Project, name: &str, followed: &Text<'_>) -> Result<()> {
-    let mut seen = vec![name];
+    let mut order = vec![name];
+    let mut seen = BTreeSet::from([name]);
     let mut next = followed.text;
     while let Some(image) = project.images.get(next) {
-        if seen.contains(&next) {
-            let circle = seen.join(" → ");
+        if !seen.insert(next) {
+            let circle = order.join(" → ");
             return Err(ProjectError::new(
                 format!("`{name}` follows itself: {circle} → {next}"),
                 followed.place.clone(),
             ));
         }
-        seen.push(next);
+        order.push(next);
         match &image.follows {
             Some(further) => next = further,
             None => return Ok(()),
@@ -363,6 +526,7 @@ fn target(table: &Table<'_>, project: &Project) -> Result<Target> {
         write: table.owned_text("write"),
         map,
         fields: texts("fields"),
+        directory: String::new(),
         place: table.place.clone(),
     })
 }

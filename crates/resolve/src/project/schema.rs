@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Key, ROOT, Shape};
+use super::keys::{Key, ROOT, Shape, TAKEN};
 
 /// Returns the JSON Schema (draft 2020-12) of `Supercargo.toml`.
 pub fn json_schema() -> Value {
@@ -27,7 +27,10 @@ fn table(keys: &[Key]) -> Value {
         .collect();
     let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
     let mut schema = json!({ "type": "object", "additionalProperties": false, "properties": properties });
-    if !required.is_empty() {
+    let can_be_taken = keys.iter().any(|key| key.name == TAKEN);
+    if !required.is_empty() && can_be_taken {
+        schema["anyOf"] = json!([{ "required": required }, { "required": [TAKEN] }]);
+    } else if !required.is_empty() {
         schema["required"] = json!(required);
     }
     schema

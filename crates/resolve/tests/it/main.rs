@@ -13,3 +13,4 @@ mod schema;
 mod solve;
 mod tags;
 mod template;
+mod workspace;

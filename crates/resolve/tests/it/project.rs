@@ -182,7 +182,7 @@ fn the_schema_knows_the_keys_of_the_example() {
     for (name, _) in document.iter() {
         assert!(schema["properties"].get(name).is_some(), "{name}");
     }
-    assert_eq!(schema["properties"]["images"]["additionalProperties"]["required"][0], "repo");
+    assert_eq!(schema["properties"]["images"]["additionalProperties"]["anyOf"][0]["required"][0], "repo");
 }
 
 #[test]

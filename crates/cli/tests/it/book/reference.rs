@@ -100,7 +100,9 @@ fn the_variables_are_those_of_the_help() {
 
 /// Returns the keys of a table of the schema: name, kind of value, whether it is required, meaning.
 fn keys(table: &Value) -> Vec<[String; 4]> {
-    let required = |name: &str| table["required"].as_array().is_some_and(|names| names.iter().any(|key| key == name));
+    // Of alternatives the first is the usual one.
+    let all = table["required"].as_array().or_else(|| table["anyOf"][0]["required"].as_array());
+    let required = |name: &str| all.is_some_and(|names| names.iter().any(|key| key == name));
     let properties = table["properties"].as_object().unwrap();
     let key = |(name, value): (&String, &Value)| {
         let meaning = value["description"].as_str().unwrap().to_owned();
@@ -129,6 +131,7 @@ fn the_manifest_reference_has_every_key() {
     let tables = &schema["properties"];
     let headings = [
         ("## `[project]`", &tables["project"]),
+        ("## `[workspace]`", &tables["workspace"]),
         ("## `[registries.NAME]`", &tables["registries"]["additionalProperties"]),
         ("## `[policy]`", &tables["policy"]),
         ("## `[images]`", &tables["images"]["additionalProperties"]),

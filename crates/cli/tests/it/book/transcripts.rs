@@ -38,6 +38,9 @@ impl Replay {
                 let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
                 let text = text_of(block.iter().copied());
                 if let Some(file) = file.take() {
+                    if let Some(directory) = self.desk.path(file).parent() {
+                        std::fs::create_dir_all(directory).unwrap();
+                    }
                     self.desk.write(file, &self.typed(&text));
                 }
                 let is_session = language == "console";
