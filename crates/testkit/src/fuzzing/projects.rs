@@ -3,13 +3,16 @@
 use std::fmt::Display;
 use std::ops::Range;
 
-use resolve::project::{Addition, FILE_NAME, Places, Project, ProjectFile};
+use resolve::project::{Addition, FILE_NAME, Places, Project, ProjectError, ProjectFile, Sources, flat};
 use resolve::{Requirement, Scheme};
 
 use super::assert_printable;
 
 /// Most changes to one file.
 const CHANGES_MAX: usize = 16;
+
+/// Most members of a workspace.
+const MEMBERS_MAX: usize = 8;
 
 /// Reads a project, and changes its file. After a zero byte come the changes, a letter and the number of an image each, then,
 /// after another one, the version that is asked for.
@@ -20,11 +23,17 @@ const CHANGES_MAX: usize = 16;
 /// | `v` | asks for the version |
 /// | `r` | takes the image out |
 /// | `a` | adds an image |
+///
+/// What follows are the files of members of its workspace, which is not changed.
 pub fn project(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut pieces = text.split('\0');
     let mut piece = || pieces.next().unwrap_or_default();
     let (text, changes, version) = (piece(), piece(), piece());
+    let members: Vec<&str> = pieces.take(MEMBERS_MAX).collect();
+    if !members.is_empty() {
+        return workspace(text, &members);
+    }
     let project = match Project::parse(text) {
         Ok(project) => project,
         Err(error) => {
@@ -52,6 +61,46 @@ pub fn project(data: &[u8]) {
             Err(error) => panic!("after {change:?}: {error}\n{}", error.excerpt(FILE_NAME, &text)),
         }
     }
+}
+
+/// Reads a workspace. As one file it says the same.
+fn workspace(root: &str, members: &[&str]) {
+    let mut sources = Sources::new(root.to_owned());
+    for (number, text) in members.iter().enumerate() {
+        sources.push(format!("apps/{number}"), (*text).to_owned());
+    }
+    let project = match Project::join(&sources) {
+        Ok(project) => project,
+        Err(error) => {
+            let (file, place) = sources.locate(&error.place);
+            let text = &sources.files()[file].text;
+            let local = ProjectError { place: place.clone(), ..error.clone() };
+            assert_shown(&error, place, text, &local.excerpt(FILE_NAME, text));
+            if let Some((what, place)) = &error.related {
+                let (file, place) = sources.locate(place);
+                assert!(sources.files()[file].text.get(place).is_some(), "{what}: no part of the text");
+            }
+            return;
+        }
+    };
+    for (name, image) in &project.images {
+        let (file, place) = sources.locate(&image.places.name);
+        assert!(sources.files()[file].text.get(place).is_some(), "{name} is no part of the text");
+    }
+    let one = flat(&sources).unwrap();
+    let one = Project::parse(&one).unwrap_or_else(|error| panic!("{error}\n{}", error.excerpt(FILE_NAME, &one)));
+    assert_eq!(without_files(one), without_files(project));
+}
+
+/// Returns what a project says, but for where it says it.
+fn without_files(project: Project) -> Project {
+    let mut project = without_places(project);
+    (project.workspace, project.members) = (None, Vec::new());
+    for target in &mut project.targets {
+        target.paths = target.paths_from_root().collect();
+        target.directory.clear();
+    }
+    project
 }
 
 /// What is said of a place lies inside the text and can be shown.
