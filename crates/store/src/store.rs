@@ -71,6 +71,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// digest: whoever consumes them does, over the whole ([`BlobBody::into_verified_stream`], or a `put_blob`).
     async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<Option<BlobBody>, StoreError>;
 
+    /// Takes note that what [`Store::open_blob`] gave last for a digest was other content. Tells whether it is worth opening again, as
+    /// it comes from elsewhere then: for a store that reads from several places.
+    fn distrust(&self, digest: &Digest) -> bool {
+        let _ = digest;
+        false
+    }
+
     /// Moves a blob here. The content is checked against the descriptor's digest and size, by this method or by the other
     /// side where that is known to check; on mismatch nothing becomes visible. `meter` counts the bytes as they move.
     async fn put_blob(

@@ -248,10 +248,17 @@ async fn place(
         }
     }
     progress.blob_started(descriptor, &meter);
-    Ok(match destination.put_blob(descriptor, source, &meter).await? {
-        Put::Stored => BlobOutcome::Moved,
-        Put::AlreadyThere => BlobOutcome::Present,
-    })
+    loop {
+        match destination.put_blob(descriptor, source, &meter).await {
+            Ok(Put::Stored) => return Ok(BlobOutcome::Moved),
+            Ok(Put::AlreadyThere) => return Ok(BlobOutcome::Present),
+            // A source of several places has fewer of them to try each time.
+            Err(error) if error.is_integrity() && source.store.distrust(&descriptor.digest) => {
+                meter.rewind(meter.bytes());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// A blob at the source, which its descriptor may carry itself, or say where else it is.
