@@ -66,6 +66,7 @@ fn execute(command: Command, session: &Session) -> Result<()> {
     });
     session.display.finish();
     session.keep_observations();
+    session.tell_unknown();
     runtime.shutdown_timeout(SHUTDOWN);
     outcome
 }

@@ -50,6 +50,13 @@ impl Session {
         }
     }
 
+    /// Says what could not be found out until now, as registries did not answer.
+    pub(crate) fn tell_unknown(&self) {
+        for warning in self.context.reach().warnings() {
+            printer::warn(&warning);
+        }
+    }
+
     /// Begins to show a copy.
     pub(crate) fn progress(&self) -> Arc<dyn Progress> {
         self.display.start()

@@ -11,6 +11,7 @@ use transfer::{CopyOptions, ManifestCache, UrlSource};
 
 use crate::error::OpsError;
 use crate::observations::{Clock, Observer, Watched};
+use crate::reach::Reach;
 
 /// Most requests under way to one registry where only small questions are asked: of twenty images, three each. Without them
 /// the last to be asked waits for one more round trip.
@@ -64,12 +65,24 @@ pub struct Context {
     client: OnceLock<Client>,
     content_store: OnceLock<Arc<ContentStore>>,
     observer: OnceLock<Arc<Observer>>,
+    reach: OnceLock<Arc<Reach>>,
 }
 
 impl Context {
     /// Returns a context. Nothing is opened yet.
     pub const fn new(options: ContextOptions) -> Self {
-        Self { options, client: OnceLock::new(), content_store: OnceLock::new(), observer: OnceLock::new() }
+        Self {
+            options,
+            client: OnceLock::new(),
+            content_store: OnceLock::new(),
+            observer: OnceLock::new(),
+            reach: OnceLock::new(),
+        }
+    }
+
+    /// Returns what was learnt of registries that do not answer.
+    pub fn reach(&self) -> &Arc<Reach> {
+        self.reach.get_or_init(Arc::default)
     }
 
     /// Tells whether no registry is asked.

@@ -228,6 +228,10 @@ impl Store for Over {
         self.inner.open_blob(descriptor, offset).await
     }
 
+    fn distrust(&self, digest: &Digest) -> bool {
+        self.inner.distrust(digest)
+    }
+
     async fn put_blob(
         &self,
         descriptor: &Descriptor,

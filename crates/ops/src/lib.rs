@@ -30,6 +30,7 @@
 //! | [`tree`](mod@crate::tree), [`diff`](mod@crate::diff) | what is locked and why, and what is different in another lock |
 //! | [`bisect`](mod@crate::bisect) | the search for the image that broke something |
 //! | [`sources`] | where the images of a project are read: what was vendored, mirrors, registries |
+//! | [`reach`] | which registries do not answer, and what is not known because of that |
 //! | [`relocate`] | a project as it is locked, to a registry, a layout or an archive |
 //! | [`verify`](mod@crate::verify) | a lock against what is there |
 //! | [`content`] | the local content store as a whole |
@@ -71,6 +72,7 @@ pub mod installed;
 pub mod lock;
 pub mod mark;
 pub mod mirror;
+mod mirrored;
 pub mod observations;
 pub mod outdated;
 mod past;
@@ -78,6 +80,7 @@ pub mod project;
 pub mod publish;
 pub mod pull;
 pub mod push;
+pub mod reach;
 mod reading;
 pub mod relocate;
 mod resolving;

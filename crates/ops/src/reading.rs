@@ -16,47 +16,32 @@ pub(crate) struct Places {
     stores: Vec<Arc<dyn Store>>,
     /// What its tags point to, where the places do not say it.
     names: Option<BTreeMap<Tag, Digest>>,
-    /// Whether the next place is asked where one fails.
-    forgiving: bool,
 }
 
 impl Places {
-    /// Returns a repository of which there are copies. Each is taken for whole: what the first one that answers lists is what
-    /// there is, and only what it does not have is asked of the next. The last one is the repository itself.
-    pub(crate) fn mirrored(places: Vec<Arc<dyn Store>>) -> Self {
-        let location = places.last().map(|place| place.location().to_owned()).unwrap_or_default();
-        Self { location, stores: places, names: None, forgiving: true }
-    }
-
     /// Returns the part of a place that belongs to one repository: what `names` point to.
     pub(crate) fn part(location: String, place: Arc<dyn Store>, names: BTreeMap<Tag, Digest>) -> Self {
-        Self { location, stores: vec![place], names: Some(names), forgiving: false }
+        Self { location, stores: vec![place], names: Some(names) }
     }
 
     /// Returns a place of which some blobs lie elsewhere.
     pub(crate) fn completed(place: Arc<dyn Store>, others: Vec<Arc<dyn Store>>) -> Self {
         let location = place.location().to_owned();
         let places = std::iter::once(place).chain(others).collect();
-        Self { location, stores: places, names: None, forgiving: false }
+        Self { location, stores: places, names: None }
     }
 
-    /// Asks the places for something, one after the other, until one has it. A failure counts where nobody has it after that.
+    /// Asks the places for something, one after the other, until one has it.
     async fn first<T>(
         &self,
         asks: impl Iterator<Item = BoxFuture<'_, Result<Option<T>, StoreError>>> + Send,
     ) -> Result<Option<T>, StoreError> {
-        let mut failure = None;
-        for (number, ask) in asks.enumerate() {
-            match ask.await {
-                Ok(Some(found)) => return Ok(Some(found)),
-                // The repository itself knows what it does not have.
-                Ok(None) if number + 1 == self.stores.len() => return Ok(None),
-                Ok(None) => {}
-                Err(error) if self.forgiving => failure = Some(error),
-                Err(error) => return Err(error),
+        for ask in asks {
+            if let Some(found) = ask.await? {
+                return Ok(Some(found));
             }
         }
-        failure.map_or(Ok(None), Err)
+        Ok(None)
     }
 
     fn read_only<T>(&self) -> Result<T, StoreError> {
@@ -140,6 +125,10 @@ impl Store for Places {
 
     async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<Option<BlobBody>, StoreError> {
         self.first(self.stores.iter().map(|place| place.open_blob(descriptor, offset))).await
+    }
+
+    fn distrust(&self, digest: &Digest) -> bool {
+        self.stores.iter().any(|place| place.distrust(digest))
     }
 
     async fn put_blob(

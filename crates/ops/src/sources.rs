@@ -1,11 +1,12 @@
 //! Where the images of a project are read: what was vendored, mirrors, registries.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oci::{Digest, Host, Reference, RegistryReference, Tag};
+use oci::{Digest, Reference, RegistryReference, Tag};
 use resolve::lock::LockedImage;
+use resolve::project::MirrorUse;
 use store::{LayoutStore, Store};
 
 use crate::application::{self, Application};
@@ -13,8 +14,8 @@ use crate::carried::{self, CarriedLock};
 use crate::context::Context;
 use crate::error::{ErrorKind, OpsError};
 use crate::installed;
+use crate::mirrored::{Mirrored, Place};
 use crate::project::OpenProject;
-use crate::reading::Places;
 
 /// The directory in which the locked images are kept with a project that does not name another.
 pub const VENDOR_DIRECTORY: &str = "vendor";
@@ -58,16 +59,17 @@ pub(crate) async fn repository(
     open: &OpenProject,
     repository: &RegistryReference,
 ) -> Result<Arc<dyn Store>, OpsError> {
-    let mut places = Vec::new();
-    for mirror in open.project.mirrors_of(repository) {
-        places.push(context.open_source(&Reference::Registry(mirror)).await?);
+    let mut mirrors = Vec::new();
+    for (mirror, by) in open.project.mirrors_of(repository) {
+        let host = mirror.host.clone();
+        mirrors.push(Place { host, by, store: context.open_source(&Reference::Registry(mirror)).await? });
     }
     let origin = context.open_source(&Reference::Registry(repository.clone())).await?;
-    if places.is_empty() {
+    if mirrors.is_empty() {
         return Ok(origin);
     }
-    places.push(origin);
-    Ok(Arc::new(Places::mirrored(places)))
+    let origin = Place { host: repository.host.clone(), by: MirrorUse::All, store: origin };
+    Ok(Arc::new(Mirrored::new(mirrors, origin, Arc::clone(context.reach()))))
 }
 
 /// Where the images of a project are read. Every repository is opened once, and so is the application that a project was installed
@@ -80,8 +82,6 @@ pub(crate) struct Sources<'a> {
     /// Where the application was installed from, if it was.
     installed: Option<Reference>,
     application: Option<Arc<Application>>,
-    /// A registry that does not answer for one repository is not waited for again.
-    silent: BTreeSet<Host>,
     repositories: BTreeMap<String, Arc<dyn Store>>,
 }
 
@@ -105,7 +105,6 @@ impl<'a> Sources<'a> {
             vendored: None,
             installed: installed::place(open)?,
             application: None,
-            silent: BTreeSet::new(),
             repositories: BTreeMap::new(),
         })
     }
@@ -166,7 +165,7 @@ impl<'a> Sources<'a> {
             return member.ok_or(OpsError::Offline { host, wanted, help });
         }
         let origin = repository(self.context, self.open, named).await?;
-        if self.installed.is_none() || (!self.silent.contains(&named.host) && self.answers(&*origin, named).await?) {
+        if self.installed.is_none() || self.answers(&*origin, named).await? {
             return Ok(origin);
         }
         Ok(self.member(named).await?.unwrap_or(origin))
@@ -184,18 +183,21 @@ impl<'a> Sources<'a> {
         Ok(member)
     }
 
-    /// Tells whether a repository can be read and has something.
-    async fn answers(&mut self, store: &dyn Store, named: &RegistryReference) -> Result<bool, OpsError> {
-        let error = match store.tags().await.map_err(OpsError::from) {
+    /// Tells whether a repository can be read and has something. A registry that did not answer once is not waited for again.
+    async fn answers(&self, store: &dyn Store, named: &RegistryReference) -> Result<bool, OpsError> {
+        let reach = self.context.reach();
+        let is_mirrored = !self.open.project.mirrors_of(named).is_empty();
+        if !is_mirrored && reach.silence(&named.host, store.location()).is_some() {
+            return Ok(false);
+        }
+        let error = match store.tags().await {
             Ok(tags) => return Ok(!tags.is_empty()),
             Err(error) => error,
         };
+        reach.note(&named.host, &error);
+        let error = OpsError::from(error);
         match error.kind() {
-            ErrorKind::Unreachable => {
-                self.silent.insert(named.host.clone());
-                Ok(false)
-            }
-            ErrorKind::Denied => Ok(false),
+            ErrorKind::Unreachable | ErrorKind::Denied => Ok(false),
             _ => Err(error),
         }
     }

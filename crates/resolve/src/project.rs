@@ -5,6 +5,7 @@
 //!                                            └─▶ JSON Schema
 //! ```
 
+mod copies;
 mod document;
 mod edit;
 mod error;
@@ -31,6 +32,7 @@ use crate::scheme::Scheme;
 use crate::template::{Template, VERSION_AXIS};
 use crate::value::Value;
 
+pub use copies::{MirrorPlace, MirrorUse};
 pub use edit::{Addition, EditError, ProjectFile};
 pub use error::ProjectError;
 pub(crate) use error::excerpt;
@@ -71,9 +73,8 @@ pub struct Project {
     pub vendor: Option<String>,
     /// The hosts of registries by the short names with which a repository may begin.
     pub registries: BTreeMap<String, String>,
-    /// By the hosts of registries: where their repositories are found too, as `HOST` or `HOST/PREFIX`, the first before the
-    /// others.
-    pub mirrors: BTreeMap<String, Vec<String>>,
+    /// By the hosts of registries: where their repositories are found too, the first before the others.
+    pub mirrors: BTreeMap<String, Vec<MirrorPlace>>,
     /// What is asked of all images.
     pub policy: Policy,
     /// The images by their names.
@@ -317,11 +318,14 @@ impl Project {
         is_mapped.then(|| "a target's map".to_owned())
     }
 
-    /// Returns the copies of a repository that are asked before it, in their order.
-    pub fn mirrors_of(&self, repository: &RegistryReference) -> Vec<RegistryReference> {
+    /// Returns the copies of a repository that are asked before it, in their order, and what each is asked for.
+    pub fn mirrors_of(&self, repository: &RegistryReference) -> Vec<(RegistryReference, MirrorUse)> {
         let mirrors = self.mirrors.get(repository.host.as_str()).into_iter().flatten();
         // That each is the beginning of a reference was seen when the project was read.
-        mirrors.filter_map(|mirror| format!("{mirror}/{}", repository.repository).parse().ok()).collect()
+        let copy = |mirror: &MirrorPlace| {
+            Some((format!("{}/{}", mirror.place, repository.repository).parse().ok()?, mirror.by))
+        };
+        mirrors.filter_map(copy).collect()
     }
 
     /// Tells whether an edge of the project says what a version of an image needs of another image.

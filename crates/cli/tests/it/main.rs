@@ -24,6 +24,7 @@ mod lineage;
 mod look;
 mod mark;
 mod mirror;
+mod mirrored;
 mod offline;
 mod past;
 mod policy;

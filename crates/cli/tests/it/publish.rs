@@ -342,6 +342,10 @@ fn a_mirror_without_the_locked_artifacts_is_told() {
     let host = format!("host = \"{}\"\n", server.host());
     let mirrored = text(&server).replace(&host, &format!("{host}mirrors = [\"{}\"]\n", mirror.at("up")));
     desk.write("Supercargo.toml", &mirrored);
+    // What is attached the registry itself knows.
+    desk.ok(&["copy", "oci:whole"]);
+    desk.ok(&["verify", "--at", "oci:whole"]);
+    drop(server);
     assert!(desk.fails(&["vendor"], 6).contains(" does not show sha256:"));
     desk.ok(&["copy", "--no-artifacts", "oci:bare"]);
 }

@@ -122,7 +122,7 @@ impl Named {
             let root = transfer::explore::find_root(&*store, &request).await?;
             fetch(context, &*store, &root).await
         };
-        let is_mirrored = open.project.mirrors_of(&repository).into_iter().next().is_some();
+        let is_mirrored = open.project.mirrors_of(&repository).iter().any(|(_, by)| by.answers_digests());
         let root = there(root.await, is_mirrored)?;
         Ok(root.map(|root| Self { reference, store, root, images: BTreeMap::new(), is_mirrored }))
     }

@@ -146,6 +146,28 @@ impl<'a> Table<'a> {
         Ok(map)
     }
 
+    /// Returns texts and tables in the order in which they stand.
+    pub(super) fn texts_or_tables(
+        &self,
+        name: &str,
+        keys: &'static [Key],
+    ) -> Result<Vec<TextOrTable<'a>>, ProjectError> {
+        let Some(item) = self.table.get(name) else { return Ok(Vec::new()) };
+        let Some(array) = item.as_array() else {
+            return Ok(self.list(name, keys)?.into_iter().map(TextOrTable::Table).collect());
+        };
+        let place = place_of(item, &self.place);
+        let read = |value: &'a Value| {
+            let place = value.span().unwrap_or_else(|| place.clone());
+            match (value.as_str(), value.as_inline_table()) {
+                (Some(text), _) => Some(Ok(TextOrTable::Text(Text { text, place }))),
+                (None, Some(table)) => Some(Table::check(table, place, keys).map(TextOrTable::Table)),
+                (None, None) => None,
+            }
+        };
+        array.iter().filter_map(read).collect()
+    }
+
     /// Returns tables one after the other.
     pub(super) fn list(&self, name: &str, keys: &'static [Key]) -> Result<Vec<Table<'a>>, ProjectError> {
         let Some(item) = self.table.get(name) else { return Ok(Vec::new()) };
@@ -155,6 +177,12 @@ impl<'a> Table<'a> {
             .map(|(table, at)| Table::check(table, at.unwrap_or_else(|| place.clone()), keys))
             .collect()
     }
+}
+
+/// A text, or a table that says more.
+pub(super) enum TextOrTable<'a> {
+    Text(Text<'a>),
+    Table(Table<'a>),
 }
 
 /// Returns the tables of a list, in either of the forms that TOML has for it.
@@ -198,6 +226,10 @@ fn check_shape(item: &Item, shape: &Shape, place: &Range<usize>, name: &str) -> 
         Shape::Flag => item.is_bool(),
         Shape::Count => item.as_integer().is_some_and(|count| count > 0),
         Shape::Texts => item.as_array().is_some_and(|array| array.iter().all(Value::is_str)),
+        Shape::TextsOrTables(_) => {
+            let fits = |value: &Value| value.is_str() || value.is_inline_table();
+            item.is_array_of_tables() || item.as_array().is_some_and(|array| array.iter().all(fits))
+        }
         Shape::Table(_) => item.is_table_like(),
         Shape::Map(_) | Shape::TextMap => {
             let Some(table) = item.as_table_like() else { return wrong(place.clone()) };

@@ -15,6 +15,8 @@ pub(super) struct Key {
 pub(super) enum Shape {
     Text,
     Texts,
+    /// Texts, and tables that say more than a text can.
+    TextsOrTables(&'static [Key]),
     Flag,
     /// A whole number above zero.
     Count,
@@ -36,6 +38,7 @@ impl Shape {
         match self {
             Self::Text | Self::Choice(_) | Self::Duration => "a text in quotes",
             Self::Texts => "texts in quotes between `[` and `]`",
+            Self::TextsOrTables(_) => "texts in quotes or tables between `[` and `]`",
             Self::Flag => "`true` or `false`",
             Self::Count => "a whole number above zero",
             Self::Table(_) | Self::Map(_) | Self::TextMap => "a table",
@@ -55,6 +58,7 @@ const fn required(name: &'static str, shape: Shape, meaning: &'static str) -> Ke
 pub(super) const PRERELEASE: &[&str] = &["never", "if-necessary", "allow"];
 pub(super) const MOVED_TAGS: &[&str] = &["error", "warn", "follow"];
 pub(super) const MARKED: &[&str] = &["deny", "warn", "allow"];
+pub(super) const MIRROR_USES: &[&str] = &["all", "digest-only", "tag-only"];
 pub(super) const WRITE: &[&str] = &["tag", "digest", "tag@digest"];
 pub(super) const KINDS: &[&str] =
     &["kubernetes", "compose", "helm-values", "kustomize", "dockerfile", "bake", "devcontainer"];
@@ -97,7 +101,20 @@ pub(super) const TAKEN: &str = "workspace";
 
 const REGISTRY: &[Key] = &[
     required("host", Shape::Text, "The registry's host, with a port where it needs one."),
-    key("mirrors", Shape::Texts, "Copies of the registry that are asked before it: `HOST`, or `HOST/PREFIX`."),
+    key(
+        "mirrors",
+        Shape::TextsOrTables(MIRROR_PLACE),
+        "Copies of the registry that are asked before it: `HOST`, or `HOST/PREFIX`; or tables with that as `host`.",
+    ),
+];
+
+pub(super) const MIRROR_PLACE: &[Key] = &[
+    required("host", Shape::Text, "Where the copy is: `HOST`, or `HOST/PREFIX`."),
+    key(
+        "by",
+        Shape::Choice(MIRROR_USES),
+        "What it is asked for: `digest-only` what a digest names, `tag-only` what tags name, `all` both; `all`.",
+    ),
 ];
 
 const POLICY: &[Key] = &[

@@ -131,7 +131,7 @@ fn facts<'a>(root: &Table<'a>, project: &mut Project) -> Result<BTreeMap<&'a str
     for (name, table) in &registries {
         if let Some(host) = table.owned_text("host") {
             project.registries.insert(name.text.to_owned(), host.clone());
-            project.mirrors.entry(host).or_default().extend(mirrors(table)?);
+            project.mirrors.entry(host).or_default().extend(super::copies::read(table)?);
         }
     }
     Ok(registries.iter().filter_map(|(name, table)| Some((name.text, table.text("host")?.text))).collect())
@@ -382,19 +382,6 @@ fn repository(table: &Table<'_>, hosts: &BTreeMap<&str, &str>) -> Result<oci::Re
     let bare = oci::RegistryReference { selector: oci::Selector::default(), ..reference };
     Err(ProjectError::new("`repo` names an image, not a repository", text.place)
         .help(format!("repo = \"{bare}\"   # and what is wanted of it in `version`")))
-}
-
-fn mirrors(table: &Table<'_>) -> Result<Vec<String>> {
-    let texts = table.texts("mirrors").unwrap_or_default();
-    let read = |text: Text<'_>| {
-        let is_place = format!("{}/image", text.text).parse::<oci::RegistryReference>().is_ok();
-        if is_place {
-            return Ok(text.text.to_owned());
-        }
-        Err(ProjectError::new(format!("`{}` is no place for a mirror", text.text.escape_debug()), text.place)
-            .help("mirrors = [\"mirror.example:5000\"]   # or mirror.example/prefix"))
-    };
-    texts.into_iter().map(read).collect()
 }
 
 pub(super) fn scheme(text: &Text<'_>) -> Result<Scheme> {

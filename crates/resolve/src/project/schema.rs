@@ -41,6 +41,9 @@ fn shape(shape: &Shape) -> Value {
     match shape {
         Shape::Text => json!({ "type": "string" }),
         Shape::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Shape::TextsOrTables(keys) => {
+            json!({ "type": "array", "items": { "anyOf": [{ "type": "string" }, table(keys)] } })
+        }
         Shape::Count => json!({ "type": "integer", "minimum": 1 }),
         Shape::Flag => json!({ "type": "boolean" }),
         Shape::Choice(choices) => json!({ "enum": choices }),

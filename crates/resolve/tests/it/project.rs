@@ -1,6 +1,8 @@
 //! `Supercargo.toml`: reading, errors with their place, changes that keep everything else.
 
-use resolve::project::{Addition, EditError, FILE_NAME, Needed, Prerelease, Project, ProjectFile, json_schema};
+use resolve::project::{
+    Addition, EditError, FILE_NAME, MirrorUse, Needed, Prerelease, Project, ProjectFile, json_schema,
+};
 
 /// What the reference of the format shows, with every key in it.
 const JAEGER: &str = include_str!("../fixtures/project/jaeger.toml");
@@ -35,7 +37,7 @@ fn every_key_is_read() {
 fn mirrors_are_found_by_the_host_that_they_copy() {
     let project = Project::parse(JAEGER).unwrap();
     let mirrors: Vec<String> =
-        project.mirrors_of(&project.images["query"].repository).iter().map(ToString::to_string).collect();
+        project.mirrors_of(&project.images["query"].repository).iter().map(|(copy, _)| copy.to_string()).collect();
     let query = "jaegertracing/jaeger-query";
     assert_eq!(mirrors, [format!("mirror.example:5000/{query}"), format!("other.example/up/{query}")]);
     assert_eq!(project.vendor.as_deref(), Some("third-party"));
@@ -49,6 +51,58 @@ fn mirrors_are_found_by_the_host_that_they_copy() {
       |            ^^^^^^^^^^^^^^^^^^^
     help: mirrors = ["mirror.example:5000"]   # or mirror.example/prefix
     "#);
+}
+
+#[test]
+fn a_mirror_may_say_what_it_is_asked_for() {
+    let text = "[registries.up]\nhost = \"registry.example\"\nmirrors = [\n  { host = \"m.example:5000\", by = \"digest-only\" },\n  \
+        \"all.example/hub\",\n  { host = \"plain.example\" },\n  { host = \"t.example\", by = \"tag-only\" },\n]\n";
+    let repository = "registry.example/app".parse().unwrap();
+    let copies = |text: &str| {
+        let copies = Project::parse(text).unwrap().mirrors_of(&repository).into_iter();
+        copies.map(|(copy, by)| (copy.to_string(), by)).collect::<Vec<_>>()
+    };
+    let wanted = [
+        ("m.example:5000/app", MirrorUse::DigestOnly),
+        ("all.example/hub/app", MirrorUse::All),
+        ("plain.example/app", MirrorUse::All),
+        ("t.example/app", MirrorUse::TagOnly),
+    ];
+    assert_eq!(copies(text), wanted.map(|(copy, by)| (copy.to_owned(), by)));
+    // The other form that TOML has for a list of tables.
+    let long = "[registries.up]\nhost = \"registry.example\"\n[[registries.up.mirrors]]\nhost = \"m.example:5000\"\nby = \"digest-only\"\n";
+    assert_eq!(copies(long), [("m.example:5000/app".to_owned(), MirrorUse::DigestOnly)]);
+    let registry = |mirrors: &str| shown(&format!("[registries.up]\nhost = \"h.example\"\nmirrors = [{mirrors}]\n"));
+    insta::assert_snapshot!(registry("{ host = \"m.example\", by = \"digest\" }"), @r#"
+    error: `by` cannot be `digest`; there are all, digest-only, tag-only
+     --> Supercargo.toml:3:39
+      |
+    3 | mirrors = [{ host = "m.example", by = "digest" }]
+      |                                       ^^^^^^^^
+    "#);
+    insta::assert_snapshot!(registry("\"m.example\", { by = \"all\" }"), @r#"
+    error: `host` is missing
+     --> Supercargo.toml:3:25
+      |
+    3 | mirrors = ["m.example", { by = "all" }]
+      |                         ^^^^^^^^^^^^^^
+    help: host = …   # Where the copy is: `HOST`, or `HOST/PREFIX`.
+    "#);
+    insta::assert_snapshot!(registry("{ host = \"https://m.example\" }"), @r#"
+    error: `https://m.example` is no place for a mirror
+     --> Supercargo.toml:3:21
+      |
+    3 | mirrors = [{ host = "https://m.example" }]
+      |                     ^^^^^^^^^^^^^^^^^^^
+    help: mirrors = ["mirror.example:5000"]   # or mirror.example/prefix
+    "#);
+    insta::assert_snapshot!(registry("5000"), @r"
+    error: `mirrors` is array, not texts in quotes or tables between `[` and `]`
+     --> Supercargo.toml:3:11
+      |
+    3 | mirrors = [5000]
+      |           ^^^^^^
+    ");
 }
 
 #[test]

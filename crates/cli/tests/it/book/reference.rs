@@ -119,9 +119,15 @@ fn kind(value: &Value) -> &'static str {
         Some("string") => "text",
         Some("boolean") => "yes or no",
         Some("array") if of_texts(&value["items"]) => "texts",
+        Some("array") if value["items"]["anyOf"].is_array() => "texts or tables",
         Some("object") if of_texts(&value["additionalProperties"]) => "texts by name",
         Some(_) => "table",
     }
+}
+
+/// Returns the table that a mirror may be.
+fn mirror(tables: &Value) -> &Value {
+    &tables["registries"]["additionalProperties"]["properties"]["mirrors"]["items"]["anyOf"][1]
 }
 
 #[test]
@@ -139,7 +145,7 @@ fn the_manifest_reference_has_every_key() {
         ("## `[[targets]]`", &tables["targets"]["items"]),
     ];
     assert_eq!(headings.len(), tables.as_object().unwrap().len(), "the tables of the file");
-    for (heading, table) in headings {
+    for (heading, table) in headings.into_iter().chain([("## Mirrors of a registry", mirror(tables))]) {
         let mut shown: Vec<Vec<String>> = rows(&page.section(heading));
         for row in &mut shown {
             row[0] = unquoted(&row[0]).unwrap().to_owned();
@@ -159,6 +165,7 @@ fn choices_and_defaults_are_those_of_the_code() {
     let schema = json_schema();
     let tables = &schema["properties"];
     for (heading, table) in [
+        ("## Mirrors of a registry", mirror(tables)),
         ("## `[policy]`", &tables["policy"]),
         ("## `[images]`", &tables["images"]["additionalProperties"]),
         ("## `[[targets]]`", &tables["targets"]["items"]),

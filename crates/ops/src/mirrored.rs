@@ -1,0 +1,289 @@
+//! A repository and its copies, read as one repository.
+//!
+//! | what is asked | who answers |
+//! |---|---|
+//! | what a digest names | the first that has it, the mirrors before the repository; what has another digest is passed over |
+//! | tags, and what they name | likewise, of the mirrors that are asked for tags |
+//! | what is attached to an image | the repository: a copy without a signature must not make an image unsigned. Only where the repository does not answer its mirrors are asked, and [`Reach`] says that it is known from them alone |
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use oci::limits::CONFIG_MAX_BYTES;
+use oci::{Descriptor, Digest, Host, Manifest, Tag};
+use resolve::project::MirrorUse;
+use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed};
+
+use crate::reach::Reach;
+
+/// One of the places where a repository is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The registry.
+    pub(crate) host: Host,
+    /// What it is asked for.
+    pub(crate) by: MirrorUse,
+    /// The repository there.
+    pub(crate) store: Arc<dyn Store>,
+}
+
+/// A repository and its mirrors. It cannot be changed.
+#[derive(Debug)]
+pub(crate) struct Mirrored {
+    mirrors: Vec<Place>,
+    origin: Place,
+    reach: Arc<Reach>,
+    blobs: Mutex<Blobs>,
+}
+
+/// Where blobs came from.
+#[derive(Debug, Default)]
+struct Blobs {
+    /// The mirror that gave a blob last, by its number.
+    given_by: BTreeMap<Digest, usize>,
+    /// How many mirrors are passed over for a blob: up to the last that gave other content.
+    passed_over: BTreeMap<Digest, usize>,
+}
+
+impl Blobs {
+    /// Returns the number of the mirror that is asked first for a blob from an offset on. Who wants the rest of one has got no further
+    /// with the mirror that gave the beginning.
+    fn first_to_ask(&self, digest: &Digest, offset: u64) -> usize {
+        let broken = self.given_by.get(digest).filter(|_| offset > 0).map_or(0, |number| number + 1);
+        self.passed_over.get(digest).copied().unwrap_or_default().max(broken)
+    }
+}
+
+impl Mirrored {
+    /// Returns a repository that is read from its mirrors in their order, and from itself.
+    pub(crate) fn new(mirrors: Vec<Place>, origin: Place, reach: Arc<Reach>) -> Self {
+        Self { mirrors, origin, reach, blobs: Mutex::default() }
+    }
+
+    /// Waits for the answer of a place, unless its registry is known not to answer.
+    async fn asked<T>(&self, place: &Place, answer: BoxFuture<'_, Result<T, StoreError>>) -> Result<T, StoreError> {
+        if let Some(silence) = self.reach.silence(&place.host, place.store.location()) {
+            return Err(silence);
+        }
+        let answer = answer.await;
+        if let Err(failure) = &answer {
+            self.reach.note(&place.host, failure);
+        }
+        answer
+    }
+
+    /// Asks mirrors and then the repository until one of them has something. The repository knows what it does not have; where it fails,
+    /// that counts.
+    async fn first<'a, T>(
+        &'a self,
+        mirrors: impl Iterator<Item = &'a Place> + Send,
+        ask: impl Fn(&'a dyn Store) -> BoxFuture<'a, Result<Option<T>, StoreError>> + Send,
+    ) -> Result<Option<T>, StoreError> {
+        for mirror in mirrors {
+            if let Ok(Some(found)) = self.asked(mirror, ask(&*mirror.store)).await {
+                return Ok(Some(found));
+            }
+        }
+        self.asked(&self.origin, ask(&*self.origin.store)).await
+    }
+
+    fn of_digests(&self) -> impl Iterator<Item = &Place> + Send {
+        self.mirrors.iter().filter(|mirror| mirror.by.answers_digests())
+    }
+
+    fn of_tags(&self) -> impl Iterator<Item = &Place> + Send {
+        self.mirrors.iter().filter(|mirror| mirror.by.answers_tags())
+    }
+
+    /// Returns the mirrors that are asked for everything, and so for lists of what is attached.
+    fn of_everything(&self) -> impl Iterator<Item = &Place> + Send {
+        self.mirrors.iter().filter(|mirror| mirror.by == MirrorUse::All)
+    }
+
+    /// Returns the first mirror's list of referrers that is not empty.
+    async fn listed_by_mirrors(&self, subject: &Digest, artifact_type: Option<&str>) -> Vec<Descriptor> {
+        for mirror in self.of_everything() {
+            let listed = match self.asked(mirror, mirror.store.referrers(subject, artifact_type)).await {
+                Ok(Referrers::Listed(listed)) => listed,
+                Ok(Referrers::Unsupported) => {
+                    transfer::fallback::read(&*mirror.store, subject).await.unwrap_or_default()
+                }
+                Err(_) => continue,
+            };
+            if !listed.is_empty() {
+                return listed;
+            }
+        }
+        Vec::new()
+    }
+
+    /// Returns the body of a blob from a mirror. A small one has been checked: who reads it has no second try.
+    async fn open_at_mirror(
+        &self,
+        mirror: &Place,
+        descriptor: &Descriptor,
+        offset: u64,
+    ) -> Result<Option<BlobBody>, StoreError> {
+        let Some(body) = self.asked(mirror, mirror.store.open_blob(descriptor, offset)).await? else { return Ok(None) };
+        if offset > 0 || descriptor.size > CONFIG_MAX_BYTES as u64 {
+            return Ok(Some(body));
+        }
+        let bytes = body.into_bytes(descriptor, mirror.store.location(), CONFIG_MAX_BYTES).await?;
+        Ok(Some(BlobBody::from_bytes(bytes)))
+    }
+
+    fn blobs(&self) -> MutexGuard<'_, Blobs> {
+        // Both maps are whole between two statements.
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_only<T>(&self) -> Result<T, StoreError> {
+        let location = self.origin.store.location().to_owned();
+        Err(StoreError::Unsupported { location, action: "be changed: it is only read" })
+    }
+}
+
+#[async_trait]
+impl Store for Mirrored {
+    fn location(&self) -> &str {
+        self.origin.store.location()
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::Opaque
+    }
+
+    fn concurrency(&self) -> usize {
+        let stores = self.mirrors.iter().chain([&self.origin]);
+        stores.map(|place| place.store.concurrency()).min().unwrap_or(1)
+    }
+
+    async fn resolve(&self, tag: &Tag) -> Result<Option<Descriptor>, StoreError> {
+        if !tag.is_attachment() {
+            return self.first(self.of_tags(), |store| store.resolve(tag)).await;
+        }
+        let failure = match self.asked(&self.origin, self.origin.store.resolve(tag)).await {
+            Err(failure) => failure,
+            found => return found,
+        };
+        for mirror in self.of_tags() {
+            if let Ok(Some(found)) = self.asked(mirror, mirror.store.resolve(tag)).await {
+                return Ok(Some(found));
+            }
+        }
+        Err(failure)
+    }
+
+    async fn stat_manifest(&self, digest: &Digest) -> Result<Option<Descriptor>, StoreError> {
+        // What a mirror says of the size and type of something is not believed without its bytes.
+        for mirror in self.of_digests() {
+            if let Ok(Some(found)) = self.asked(mirror, mirror.store.manifest(digest)).await {
+                return Ok(Some(found.descriptor()));
+            }
+        }
+        self.asked(&self.origin, self.origin.store.stat_manifest(digest)).await
+    }
+
+    async fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, StoreError> {
+        self.first(self.of_digests(), |store| store.manifest(digest)).await
+    }
+
+    async fn put_manifest(&self, _manifest: &Manifest) -> Result<SubjectIndexed, StoreError> {
+        self.read_only()
+    }
+
+    async fn tag(&self, _tag: &Tag, _manifest: &Manifest) -> Result<(), StoreError> {
+        self.read_only()
+    }
+
+    async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
+        let listed = async {
+            for mirror in self.of_tags() {
+                match self.asked(mirror, mirror.store.tags()).await {
+                    Ok(tags) if !tags.is_empty() => return Some(tags),
+                    _ => {}
+                }
+            }
+            None
+        };
+        let own = self.asked(&self.origin, self.origin.store.tags());
+        let (listed, own) = futures_util::future::join(listed, own).await;
+        match (listed, own) {
+            (None, own) => own,
+            // Tags attach things too: which of those there are the repository itself says.
+            (Some(listed), Ok(own)) => {
+                let images = listed.into_iter().filter(|tag| !tag.is_attachment());
+                Ok(images.chain(own.into_iter().filter(Tag::is_attachment)).collect())
+            }
+            (Some(listed), Err(failure)) => {
+                self.reach.note_unknown(self.location(), &failure);
+                Ok(listed)
+            }
+        }
+    }
+
+    async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers, StoreError> {
+        let failure = match self.asked(&self.origin, self.origin.store.referrers(subject, artifact_type)).await {
+            Err(failure) => failure,
+            listed => return listed,
+        };
+        self.reach.note_unknown(self.location(), &failure);
+        Ok(Referrers::Listed(self.listed_by_mirrors(subject, artifact_type).await))
+    }
+
+    async fn stat_blob(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        self.first(self.of_digests(), |store| store.stat_blob(digest)).await
+    }
+
+    async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<Option<BlobBody>, StoreError> {
+        let digest = descriptor.digest;
+        let first = self.blobs().first_to_ask(&digest, offset);
+        for (number, mirror) in self.mirrors.iter().enumerate().skip(first) {
+            if !mirror.by.answers_digests() {
+                continue;
+            }
+            if let Ok(Some(body)) = self.open_at_mirror(mirror, descriptor, offset).await {
+                self.blobs().given_by.insert(digest, number);
+                return Ok(Some(body));
+            }
+        }
+        if offset == 0 {
+            self.blobs().given_by.remove(&digest);
+        }
+        self.asked(&self.origin, self.origin.store.open_blob(descriptor, offset)).await
+    }
+
+    fn distrust(&self, digest: &Digest) -> bool {
+        let mut blobs = self.blobs();
+        let Some(number) = blobs.given_by.remove(digest) else { return false };
+        blobs.passed_over.insert(*digest, number + 1);
+        true
+    }
+
+    async fn put_blob(
+        &self,
+        _descriptor: &Descriptor,
+        _source: &dyn BlobSource,
+        _meter: &Meter,
+    ) -> Result<Put, StoreError> {
+        self.read_only()
+    }
+
+    async fn adopt_blob(&self, _descriptor: &Descriptor, _from: &Identity) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn delete_manifest(&self, _digest: &Digest) -> Result<bool, StoreError> {
+        self.read_only()
+    }
+
+    async fn delete_tag(&self, _tag: &Tag) -> Result<bool, StoreError> {
+        self.read_only()
+    }
+
+    async fn delete_blob(&self, _digest: &Digest) -> Result<bool, StoreError> {
+        self.read_only()
+    }
+}
