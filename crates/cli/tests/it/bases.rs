@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use testkit::application::ApplicationBuilder;
+use testkit::proxy::{Answer, Fault, HttpProxy, Matcher, Rule};
 
 use crate::desk::Desk;
 use crate::lineage::{claiming, push};
@@ -209,4 +210,63 @@ fn a_base_that_has_moved_or_has_a_successor_is_told() {
     let api = document["bases"].as_array().unwrap().iter().find(|base| base["image"] == "api").unwrap();
     assert_eq!((&api["rung"], &api["moved"]["digest"]), (&json!(4), &json!(moved)));
     assert!(serde_json::from_str::<Value>(&run(&["--format", "json"]).stdout).unwrap()["bases"].is_null());
+}
+
+#[test]
+fn a_newer_base_that_cannot_be_read_hides_nothing() {
+    let (desk, server) = (Desk::new(), Server::new());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let proxy = runtime.block_on(HttpProxy::start(server.host().parse().unwrap()));
+    let at = |name: &str| format!("{}/{name}", proxy.address());
+    let os = push_base(&desk, &at("os:3.20"), ["a1", "a2"], "2026-01-10");
+    push_base(&desk, &at("os:3.21"), ["b1", "b2"], "2026-02-10");
+    let broken = push_base(&desk, &at("os:3.22"), ["m1", "m2"], "2026-03-20");
+    let named = claiming(&at("os:3.20"), &os);
+    push_index(&desk, &at("web:1.0.0"), [&["a1", "b1"], &["a2", "b2"]], Some("2026-02-01T10:00:00Z"), &named);
+    desk.write("Supercargo.toml", &format!("[images]\nweb = {{ repo = \"{}\", version = \"^1\" }}\n", at("web")));
+    desk.ok(&["lock"]);
+    let moved = push_base(&desk, &at("os:3.20"), ["n1", "n2"], "2026-03-01");
+    // What was seen once is known: somebody who has seen none of it.
+    let other = Desk::new();
+    for file in ["Supercargo.toml", "Supercargo.lock"] {
+        std::fs::copy(desk.path(file), other.path(file)).unwrap();
+    }
+    let (newer, old) = (Matcher::manifest(&broken).method("GET"), Matcher::manifest(&os).method("GET"));
+    for (fault, is_lost) in [(Fault::FlipBit(9), true), (Fault::Answer(Answer::new(403)), false)] {
+        proxy.set_rules([Rule::new(newer.clone(), fault.clone())]);
+        let base = other.json(&["outdated", "--bases"])["bases"][0].clone();
+        assert_eq!(base["moved"]["digest"], json!(moved), "{base}");
+        let note = base["unchecked"].as_str().unwrap();
+        if is_lost {
+            assert_eq!(base["newer"]["tag"], "3.21", "{base}");
+            assert!(note.contains("3.22 cannot be read: "), "{note}");
+        } else {
+            assert_eq!(base["newer"], Value::Null, "{base}");
+            assert!(note.contains("whether there is a newer one is not known: "), "{note}");
+        }
+        // What it was built on may be damaged itself.
+        proxy.set_rules([Rule::new(newer.clone(), fault), Rule::new(old.clone(), Fault::FlipBit(9))]);
+        let base = other.json(&["outdated", "--bases"])["bases"][0].clone();
+        assert_eq!(base["moved"]["digest"], json!(moved), "{base}");
+    }
+}
+
+#[test]
+fn a_base_that_was_withdrawn_is_not_proposed() {
+    let (desk, server, _) = shop();
+    desk.ok(&["lock"]);
+    for (tag, day) in [("os:3.21", "2026-02-10"), ("os:3.22", "2026-03-20"), ("os:3.23", "2026-03-21")] {
+        push_base(&desk, &server.at(tag), [tag, day], day);
+    }
+    let newer = || {
+        let document = desk.json(&["outdated", "--bases"]);
+        let base = document["bases"].as_array().unwrap().iter().find(|base| base["image"] == "web").unwrap().clone();
+        (base["newer"]["tag"].as_str().map(str::to_owned), base["unchecked"].clone())
+    };
+    assert_eq!(newer(), (Some("3.23".to_owned()), Value::Null));
+    desk.ok(&["mark", &server.at("os:3.23"), "--yanked"]);
+    desk.ok(&["mark", &server.at("os:3.22"), "--yanked"]);
+    assert_eq!(newer(), (Some("3.21".to_owned()), Value::Null));
+    desk.ok(&["mark", &server.at("os:3.21"), "--yanked"]);
+    assert_eq!(newer(), (None, Value::Null));
 }

@@ -17,12 +17,15 @@ use crate::facts;
 use crate::found::{fetch, find_in};
 use crate::inspect::lineage::{ImageLineage, LineageRequest, lineage_of};
 use crate::inspect::{BaseReport, KnownImage};
+use crate::past::Past;
 use crate::project::OpenProject;
 use crate::resolving::stores;
 use crate::sources;
 
 /// How many bases are looked at at once.
 const BASES_AT_ONCE: usize = 16;
+/// Most newer bases that are looked at for one that may be proposed.
+const SUCCESSORS_MAX: usize = 16;
 
 /// How fresh the base of an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,7 +240,7 @@ async fn compare(context: &Context, open: &OpenProject, base: &FoundBase, now: i
         answer.age_days = match named(context, store, Selector { tag: None, digest: Some(digest) }).await {
             Ok(manifest) => days_since(context, store, &manifest, now).await?,
             // What the image was built on may be gone, and its successor there.
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) if error.is_lost() => None,
             Err(error) => return Err(error),
         };
     }
@@ -245,29 +248,56 @@ async fn compare(context: &Context, open: &OpenProject, base: &FoundBase, now: i
         answer.unchecked = Some("nothing says by which tag it was chosen".to_owned());
         return Ok(answer);
     };
-    let there = match named(context, store, Selector { tag: Some(tag.clone()), digest: None }).await {
-        Ok(manifest) => Some(manifest),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    match &there {
+    let mut notes = Vec::new();
+    match named(context, store, Selector { tag: Some(tag.clone()), digest: None }).await {
         // Some tools name the image, others the index that it is in.
-        Some(manifest) if !is_or_holds(manifest, base.digest) => {
-            let days = days_since(context, store, manifest, now).await?;
+        Ok(manifest) if !is_or_holds(&manifest, base.digest) => {
+            let days = days_since(context, store, &manifest, now).await?;
             answer.moved = Some(Moved { digest: *manifest.digest(), days });
         }
-        Some(_) => {}
-        None => answer.unchecked = Some(format!("its tag {tag} is gone")),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => notes.push(format!("its tag {tag} is gone")),
+        Err(error) if error.is_lost() => notes.push(error.to_string()),
+        Err(error) => return Err(error),
     }
+    // Whatever is wrong with another tag, what became of its own is known.
+    match newer(context, store, tag, now, &mut notes).await {
+        Ok(newer) => answer.newer = newer,
+        Err(error) => notes.push(format!("whether there is a newer one is not known: {error}")),
+    }
+    answer.unchecked = (!notes.is_empty()).then(|| notes.join("; "));
+    Ok(answer)
+}
+
+/// Returns the newest base that can be read and was not withdrawn, where it is newer than that of a tag. What is passed over because it
+/// cannot be read is noted.
+async fn newer(
+    context: &Context,
+    store: &dyn Store,
+    tag: &Tag,
+    now: i64,
+    notes: &mut Vec<String>,
+) -> Result<Option<NewerBase>, OpsError> {
     let mut tags: BTreeSet<Tag> = store.tags().await?.into_iter().collect();
     tags.insert(tag.clone());
-    let repository = Repository::read(tags);
-    if let Some((newer, _)) = repository.successor(tag) {
-        let manifest = named(context, store, Selector { tag: Some(newer.clone()), digest: None }).await?;
-        let days = days_since(context, store, &manifest, now).await?;
-        answer.newer = Some(NewerBase { tag: newer.clone(), days });
+    for _ in 0..SUCCESSORS_MAX {
+        let repository = Repository::read(tags.iter().cloned());
+        let Some((newer, _)) = repository.successor(tag) else { return Ok(None) };
+        match named(context, store, Selector { tag: Some(newer.clone()), digest: None }).await {
+            Ok(manifest) => {
+                let said = facts::marked(context, store, manifest.digest(), &Past::default()).await?;
+                if said.yanked.is_none() {
+                    let days = days_since(context, store, &manifest, now).await?;
+                    return Ok(Some(NewerBase { tag: newer.clone(), days }));
+                }
+            }
+            Err(error) if error.is_lost() => notes.push(format!("{newer} cannot be read: {error}")),
+            Err(error) => return Err(error),
+        }
+        tags.remove(newer);
     }
-    Ok(answer)
+    notes.push(format!("the newest {SUCCESSORS_MAX} were withdrawn or cannot be read"));
+    Ok(None)
 }
 
 async fn named(context: &Context, store: &dyn Store, selector: Selector) -> Result<Manifest, OpsError> {
@@ -287,6 +317,10 @@ async fn days_since(
     manifest: &Manifest,
     now: i64,
 ) -> Result<Option<i64>, OpsError> {
-    let created = facts::created(context, store, manifest).await?;
-    Ok(created.map(|(created, _)| ((now - created) / SECONDS_A_DAY).max(0)))
+    match facts::created(context, store, manifest).await {
+        Ok(created) => Ok(created.map(|(created, _)| ((now - created) / SECONDS_A_DAY).max(0))),
+        // It does not say when it was made, and what it is counts all the same.
+        Err(error) if error.is_lost() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
