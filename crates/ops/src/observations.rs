@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oci::{Digest, RegistryReference, Selector, Tag, Timestamp};
-use resolve::observation::{self, Answers, Header, LISTED_TAGS_MAX, LOG_MAX_BYTES, Observations};
+use resolve::observation::{self, Answers, Header, LISTED_TAGS_MAX, LOG_MAX_BYTES, LogText, Observations};
 use store::journal::{self, Change};
 
 use crate::error::OpsError;
@@ -46,7 +46,7 @@ struct Noted {
 pub struct ReadLog {
     /// What it says.
     pub log: Observations,
-    /// What of it cannot be understood.
+    /// What of it is not understood: lines of a newer program, or damage. To be told where the log itself is looked at.
     pub warnings: Vec<String>,
 }
 
@@ -99,17 +99,17 @@ impl Observer {
         let mut added = 0;
         journal::change(&path, LOG_MAX_BYTES, |held| {
             let held = held.unwrap_or_default();
-            let ReadLog { mut log, warnings: found } = parse(&path, held);
-            // What was cut off at the end is lost. What is not understood in another place may be a newer program's, and stays.
-            let is_torn = found.len() == 1 && held.last().is_some_and(|last| *last != b'\n');
-            warnings.extend(found);
-            let news = news(&log);
-            if news.is_empty() && !is_torn {
+            let mut read = LogText::parse(held);
+            // What a newer program has written stays, and is no news in every run; what was cut off is told, and goes.
+            let cut_off = |line| format!("{} was cut off, and its last line is lost: {line}", path.display());
+            warnings.extend(read.torn.as_ref().map(cut_off));
+            let news = news(&read.log);
+            if news.is_empty() && read.torn.is_none() {
                 return Change::Nothing;
             }
-            let before = log.len();
-            log.merge(&news);
-            added = log.len() - before;
+            let before = read.log.len();
+            read.log.merge(&news);
+            added = read.log.len() - before;
             let mut text = news.lines();
             if held.is_empty() {
                 text.insert_str(0, &observation::header(repository));
@@ -118,14 +118,11 @@ impl Observer {
                 text.insert(0, '\n');
             }
             let fits = held.len() + text.len() <= LOG_MAX_BYTES;
-            if fits && !is_torn {
+            if fits && read.torn.is_none() {
                 return Change::Append(text.into_bytes());
             }
-            if !fits {
-                log.shrink(LOG_KEPT_BYTES);
-            }
-            // What was cut off has been told, and is left out from now on.
-            Change::Replace((observation::header(repository) + &log.lines()).into_bytes())
+            let limit = if fits { LOG_MAX_BYTES } else { LOG_KEPT_BYTES };
+            Change::Replace(read.mended(repository, limit).into_bytes())
         })?;
         Ok(added)
     }
@@ -222,6 +219,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -268,12 +266,21 @@ mod tests {
         assert_eq!(observer.keep(), [""; 0]);
         let path = observer.path(&repository).unwrap();
         let whole = std::fs::read_to_string(&path).unwrap();
-        let torn = format!("{whole}2025-01-03T00:00:00Z\t1.0\tsha2");
+        // A newer program's line stays where it is.
+        let newer = "2025-01-02T00:00:00Z\t1.0\tsha256:abc\tsomebody\tmore\n";
+        let torn = format!("{whole}{newer}2025-01-03T00:00:00Z\t1.0\tsha2");
         store::atomic::write(&path, torn.as_bytes()).unwrap();
         // Nothing is new, and what is torn goes all the same.
         observer.note_tag(&repository, &tag, Some(Digest::sha256(b"one")));
         assert_eq!(observer.keep().len(), 1);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
-        assert_eq!(observer.read(&repository).unwrap().warnings, [""; 0]);
+        let mended = std::fs::read_to_string(&path).unwrap();
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+        assert_eq!(lines(&mended), lines(&format!("{whole}{newer}")));
+        // Who looks at the log is told of what is not understood, and nobody else.
+        assert_eq!(observer.read(&repository).unwrap().warnings.len(), 1);
+        observer.note_tag(&repository, &tag, Some(Digest::sha256(b"two")));
+        assert_eq!(observer.keep(), [""; 0]);
+        let added = std::fs::read_to_string(&path).unwrap();
+        assert!(added.starts_with(&mended) && added.len() > mended.len(), "{added}");
     }
 }

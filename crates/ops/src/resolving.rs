@@ -42,7 +42,7 @@ type Rules = BTreeMap<String, Vec<Arc<dyn Rule>>>;
 /// What is known of earlier times, by the names of the images.
 pub(crate) type Pasts = BTreeMap<String, Arc<Past>>;
 
-/// Reads what is known of earlier times. What cannot be read is not known, and is told.
+/// Reads what is known of earlier times. A log that cannot be read is told of; single lines are, where the log itself is shown.
 pub(crate) fn pasts(context: &Context, open: &OpenProject, options: &ResolutionOptions) -> (Pasts, Vec<String>) {
     let mut warnings = Vec::new();
     let mut of_repositories: BTreeMap<String, Arc<Past>> = BTreeMap::new();
@@ -52,7 +52,6 @@ pub(crate) fn pasts(context: &Context, open: &OpenProject, options: &ResolutionO
                 warnings.push(format!("what was seen of {} is not known: {error}", image.repository));
                 crate::observations::ReadLog::default()
             });
-            warnings.extend(read.warnings);
             let as_of = options.as_of.and_then(Timestamp::from_seconds);
             Arc::new(Past { log: read.log, as_of, moment: options.moment() })
         });

@@ -22,7 +22,7 @@ use std::ops::Bound;
 
 use oci::{Digest, Tag, Timestamp};
 
-pub use encoding::{Header, SkippedLine, header, sighting_line};
+pub use encoding::{Header, LogText, SkippedLine, header, sighting_line};
 pub use period::{Period, went_back};
 
 /// Most bytes of a log.

@@ -8,6 +8,8 @@ use super::{LINE_MAX_BYTES, LOG_MAX_BYTES, Observations, SOURCE_MAX_BYTES, Seen,
 
 /// The first field of the first line.
 const SCHEMA: &str = "supercargo.observations.v1";
+/// What the first line of any form of such logs begins with.
+const SCHEMAS: &str = "supercargo.observations.";
 /// Stands for a tag that was not there.
 const GONE: &str = "gone";
 /// Stands for a tag that was in the list of all.
@@ -86,32 +88,89 @@ impl Observations {
     /// Reads a log but for its first line. Lines that say nothing are skipped and returned, the first few of them; so is what lies
     /// beyond [`LOG_MAX_BYTES`].
     pub fn parse(text: &[u8]) -> (Self, Vec<SkippedLine>) {
-        let mut log = Self::default();
-        let mut skipped = Vec::new();
+        let LogText { log, skipped, .. } = LogText::parse(text);
+        (log, skipped)
+    }
+}
+
+/// The text of a log with what this program does not understand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogText {
+    /// What it says.
+    pub log: Observations,
+    /// Its first line, without its end: that of another form of such logs, where it is one.
+    pub other_header: Option<String>,
+    /// Lines that are whole and not understood, in their order and with their ends: what a newer program has seen.
+    pub not_understood: String,
+    /// Which lines are not understood, the first few of them.
+    pub skipped: Vec<SkippedLine>,
+    /// The last line, where it was cut off.
+    pub torn: Option<SkippedLine>,
+}
+
+impl LogText {
+    /// Reads the text of a log. What lies beyond [`LOG_MAX_BYTES`] is not read.
+    pub fn parse(text: &[u8]) -> Self {
+        let mut read = Self::default();
         let whole = text.len() <= LOG_MAX_BYTES;
         let text = &text[..text.len().min(LOG_MAX_BYTES)];
         let mut last = 1;
-        for (number, line) in text.split(|byte| *byte == b'\n').enumerate().skip(1) {
+        let mut lines = text.split(|byte| *byte == b'\n').enumerate().peekable();
+        while let Some((number, line)) = lines.next() {
+            if number == 0 {
+                let header = std::str::from_utf8(line).ok().filter(|line| line.len() <= LINE_MAX_BYTES);
+                let is_other = |line: &&str| line.starts_with(SCHEMAS) && Header::parse(line.as_bytes()).is_err();
+                read.other_header = header.filter(is_other).map(str::to_owned);
+                continue;
+            }
             last = number + 1;
             if line.is_empty() {
                 continue;
             }
-            match sighting(line) {
-                Ok(sighting) => log.insert(sighting),
-                Err((column, wanted)) if skipped.len() < SKIPPED_MAX => {
-                    skipped.push(SkippedLine { line: last, column, wanted });
+            let (column, wanted) = match sighting(line) {
+                Ok(sighting) => {
+                    read.log.insert(sighting);
+                    continue;
                 }
-                Err(_) => {}
+                Err(wrong) => wrong,
+            };
+            let has_end = lines.peek().is_some();
+            if whole && !has_end {
+                read.torn = Some(SkippedLine { line: last, column, wanted });
             }
+            match std::str::from_utf8(line) {
+                Ok(line) if has_end && line.len() <= LINE_MAX_BYTES => read.not_understood.extend([line, "\n"]),
+                // Of no form of such logs.
+                _ => {}
+            }
+            read.skip(last, column, wanted);
         }
-        if !whole && skipped.len() < SKIPPED_MAX {
-            skipped.push(SkippedLine {
-                line: last,
-                column: 1,
-                wanted: "the end of the log, which is larger than is read,",
-            });
+        if !whole {
+            read.skip(last, 1, "the end of the log, which is larger than is read,");
         }
-        (log, skipped)
+        read
+    }
+
+    fn skip(&mut self, line: usize, column: usize, wanted: &'static str) {
+        if self.skipped.len() < SKIPPED_MAX {
+            self.skipped.push(SkippedLine { line, column, wanted });
+        }
+    }
+
+    /// Returns the text of the log of a repository without what was cut off or is of no form of such logs. What is not understood stays,
+    /// as much of it as half of `limit` bytes, the last lines; so does all that is, unless the text would have more than `limit` bytes.
+    pub fn mended(mut self, repository: &RegistryReference, limit: usize) -> String {
+        let surplus = self.not_understood.len().saturating_sub(limit / 2);
+        if surplus > 0 {
+            // The line in which what is too much ends goes as well.
+            let rest = self.not_understood.as_bytes().get(surplus - 1..).unwrap_or_default();
+            let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
+            self.not_understood.drain(..surplus - 1 + end);
+        }
+        let mut text = self.other_header.map_or_else(|| header(repository), |header| header + "\n");
+        text.push_str(&self.not_understood);
+        self.log.shrink(limit.saturating_sub(text.len()));
+        text + &self.log.lines()
     }
 }
 

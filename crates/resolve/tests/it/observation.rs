@@ -3,7 +3,7 @@
 use oci::{Digest, Tag, Timestamp};
 use proptest::prelude::*;
 use resolve::observation::{
-    Answers, Known, LOG_MAX_BYTES, Observations, Seen, Sighting, header, sighting_line, went_back,
+    Answers, Known, LOG_MAX_BYTES, LogText, Observations, Seen, Sighting, header, sighting_line, went_back,
 };
 
 fn moment(seconds: i64) -> Timestamp {
@@ -123,6 +123,25 @@ fn what_is_larger_than_is_read_is_told() {
     let (log, skipped) = Observations::parse(text.as_bytes());
     assert_eq!(log.len(), 1);
     assert!(skipped.last().unwrap().to_string().contains("the end of the log"));
+}
+
+#[test]
+fn what_a_newer_program_has_written_stays() {
+    let repository = "registry.example/app".parse().unwrap();
+    let (own, newer) = (sighting_line(&names(0, "1", 1)), "2026-01-01T00:00:00Z\t1\tsigned\tby somebody\n");
+    let text = format!("supercargo.observations.v2\tregistry.example/app\tmore\n{newer}{own}{newer}\u{1}torn");
+    let read = LogText::parse(text.as_bytes());
+    assert_eq!((read.log.len(), &*read.not_understood), (1, &*newer.repeat(2)));
+    assert_eq!(read.torn.as_ref().map(|line| line.line), Some(5));
+    let first = "supercargo.observations.v2\tregistry.example/app\tmore\n";
+    assert_eq!(read.clone().mended(&repository, LOG_MAX_BYTES), format!("{first}{newer}{newer}{own}"));
+    // Where there is little room the last lines stay, and of what is understood what fits.
+    let limit = newer.len() * 2 + 2;
+    assert_eq!(read.mended(&repository, limit), format!("{first}{newer}"));
+    // A first line that is none is written anew, and bytes that are no text go.
+    let broken = LogText::parse(&[own.as_bytes(), b"\xff\n", own.as_bytes()].concat());
+    assert_eq!(broken.torn, None);
+    assert_eq!(broken.mended(&repository, LOG_MAX_BYTES), header(&repository) + &own);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use oci::{Tag, Timestamp};
 
 use resolve::mirror::{MirrorFile, VersionRule};
-use resolve::observation::{Answers, Header, Known, Observations, Seen, Sighting, header};
+use resolve::observation::{Answers, Header, Known, LOG_MAX_BYTES, LogText, Observations, Seen, Sighting, header};
 
 use super::assert_printable;
 use super::projects::assert_shown;
@@ -86,8 +86,21 @@ fn read(text: &[u8]) -> Observations {
     }
     let again = Observations::parse(format!("\n{}", log.lines()).as_bytes());
     assert_eq!(again, (log.clone(), Vec::new()));
+    check_mended(text);
     assert_eq!(log.len(), log.lines().lines().count());
     log
+}
+
+/// A log that is written anew says the same as before, to this program and to a newer one.
+fn check_mended(text: &[u8]) {
+    let read = LogText::parse(text);
+    let Ok(repository) = "registry.example/app".parse() else { return };
+    let mended = LogText::parse(read.clone().mended(&repository, LOG_MAX_BYTES).as_bytes());
+    assert_eq!(mended.torn, None);
+    assert_eq!(
+        (&mended.log, &mended.not_understood, &mended.other_header),
+        (&read.log, &read.not_understood, &read.other_header)
+    );
 }
 
 /// Periods follow each other, and the last one says what is known in the end.
