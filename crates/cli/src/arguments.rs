@@ -182,7 +182,7 @@ fn after_help() -> String {
         ("4", "a registry could not be reached, or failed"),
         ("5", "authentication or authorisation"),
         ("6", "integrity: something is damaged or missing"),
-        ("7", "partial result under --keep-going"),
+        ("7", "partial result: the rest failed, or could not be read"),
         ("9", "not found"),
         ("10", "local file system"),
         ("70", "internal error"),

@@ -70,6 +70,21 @@ pub(crate) struct Partial {
     pub(crate) total: usize,
 }
 
+/// So many entries of lists of other tools could not be read. Each was told of with its place.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} of the entries could not be read, and the result is without them")]
+pub(crate) struct Unread(pub(crate) usize);
+
+impl Unread {
+    /// Returns how an operation on what could be read ends: with this as its error, unless all could be read.
+    ///
+    /// # Errors
+    /// Itself.
+    pub(crate) fn outcome(self) -> anyhow::Result<()> {
+        if self.0 == 0 { Ok(()) } else { Err(self.into()) }
+    }
+}
+
 /// Decides how the program ends after an error.
 pub(crate) fn of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
@@ -87,6 +102,9 @@ pub(crate) fn of(error: &anyhow::Error) -> Exit {
         }
         if let Some(partial) = cause.downcast_ref::<Partial>() {
             return of_partial(partial);
+        }
+        if cause.is::<Unread>() {
+            return Exit::Partial;
         }
         if let Some(error) = cause.downcast_ref::<OpsError>() {
             return of_kind(error.kind());

@@ -51,6 +51,8 @@ pub struct ImportReport {
     pub skipped: Vec<SkippedReference>,
     /// What should be known.
     pub warnings: Vec<String>,
+    /// Entries of lists that cannot be read, each with its place.
+    pub unread: Vec<String>,
     /// What was locked, where that was asked for.
     pub lock: Option<LockReport>,
 }
@@ -70,7 +72,7 @@ pub struct SkippedReference {
 ///
 /// Every repository and variant becomes an image that wants what goes with the tag that is named, or with the newest where none is;
 /// several where no one range admits all versions that are named. What is pinned by digest is locked at the version of its tag. The
-/// files of people become targets.
+/// files of people become targets. An entry of a list that cannot be read keeps nobody from the others.
 ///
 /// # Errors
 /// [`OpsError::Usage`] when there is a project or a file is of no kind that is known, [`OpsError::NotFound`] when no reference is
@@ -89,7 +91,7 @@ pub async fn import(
     skipped.extend(found.skipped.iter().cloned());
     skipped.sort();
     if images.is_empty() {
-        return Err(nothing(&skipped));
+        return Err(nothing(&skipped, &found.unread));
     }
     let mut written = parsed(&beginning.text, ProjectFile::parse)?;
     for image in &images {
@@ -114,13 +116,23 @@ pub async fn import(
         }
     }
     let targets: BTreeSet<String> = found.files.iter().map(|file| file.path.clone()).collect();
-    Ok(ImportReport { file, text, images, targets: targets.into_iter().collect(), skipped, warnings, lock: report })
+    Ok(ImportReport {
+        file,
+        text,
+        images,
+        targets: targets.into_iter().collect(),
+        skipped,
+        warnings,
+        unread: found.unread,
+        lock: report,
+    })
 }
 
-fn nothing(skipped: &[SkippedReference]) -> OpsError {
-    let message = match skipped.first() {
-        None => "no image is named in these files".to_owned(),
-        Some(first) => format!(
+fn nothing(skipped: &[SkippedReference], unread: &[String]) -> OpsError {
+    let message = match (skipped.first(), unread.first()) {
+        (None, None) => "no image is named in these files".to_owned(),
+        (None, Some(first)) => format!("nothing in these files can be read: {first}"),
+        (Some(first), _) => format!(
             "no reference in these files makes an image: {} `{}`: {}",
             first.place,
             oci::text::printable(&first.text),

@@ -8,11 +8,13 @@
 //! | [`regsync`] | `regsync.yml` of regclient | yes | |
 //! | [`skopeo`] | the source of `skopeo sync --src yaml` | yes | |
 //!
-//! What is written gives the same list when it is read. An error points at the line and column of what is wrong.
+//! What is written gives the same list when it is read. An error points at the line and column of what is wrong; in a list of what to mirror an
+//! entry that cannot be read is one of the entries ([`ListEntry`]).
 
 pub mod compose;
 pub mod docker_lock;
 pub mod imgpkg;
+mod listed;
 pub mod regsync;
 pub mod skopeo;
 
@@ -26,6 +28,9 @@ use crate::limits::EXPANDED_MAX;
 use crate::place::Content;
 use crate::text;
 use crate::tree::{Id, Tree};
+
+pub use listed::ListEntry;
+use listed::Wrong;
 
 /// An image in a lock file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,17 +86,17 @@ pub enum TagRule {
 }
 
 /// Reads a reference at a node.
-fn reference(tree: &Tree<'_>, id: Id) -> Result<RegistryReference, TargetError> {
-    let Some(written) = tree.text(id) else { return Err(tree.error(id, "a reference is missing")) };
+fn reference(tree: &Tree<'_>, id: Id) -> Result<RegistryReference, Wrong> {
+    let Some(written) = tree.text(id) else { return Err(Wrong::new(id, "a reference is missing")) };
     match text::whole(written) {
         Content::Image(image) => Ok(image.reference),
-        Content::Skipped { text, reason } => Err(tree.error(id, format!("`{text}` cannot be read: {reason}"))),
+        Content::Skipped { text, reason } => Err(Wrong::new(id, format!("`{text}` cannot be read: {reason}"))),
     }
 }
 
 /// Reads a reference with a digest at a node.
 fn locked(tree: &Tree<'_>, id: Id) -> Result<RegistryReference, TargetError> {
-    let reference = reference(tree, id)?;
+    let reference = reference(tree, id).map_err(|wrong| wrong.error(tree))?;
     match reference.selector.digest {
         Some(_) => Ok(reference),
         None => Err(tree.error(id, format!("`{reference}` has no digest"))),

@@ -12,7 +12,7 @@ use crate::find::Drafts;
 use crate::limits::{NODES_MAX, PATH_MAX_CHARACTERS};
 use crate::options::{Pattern, Step};
 use crate::place::SkipReason;
-use crate::position::syntax;
+use crate::position::{Positions, syntax};
 use crate::slot::{Slot, Slots, Style, Whole};
 use crate::text;
 
@@ -172,6 +172,22 @@ impl<'s> Tree<'s> {
     /// Returns an error that points at a node.
     pub(crate) fn error(&self, id: Id, message: impl Into<String>) -> TargetError {
         syntax(self.source, self.node(id).map_or(0, |node| node.start), message)
+    }
+
+    /// Returns line and column of where each node stands, in the order of the nodes.
+    pub(crate) fn positions(&self, ids: &[Id]) -> Vec<(usize, usize)> {
+        let start = |id: &Id| self.node(*id).map_or(0, |node| node.start);
+        // The text is looked through once, whatever the order.
+        let mut sorted: Vec<usize> = (0..ids.len()).collect();
+        sorted.sort_by_key(|number| ids.get(*number).map(start));
+        let mut positions = Positions::of(self.source);
+        let mut found = vec![(1, 1); ids.len()];
+        for number in sorted {
+            if let (Some(id), Some(place)) = (ids.get(number), found.get_mut(number)) {
+                *place = positions.next(start(id));
+            }
+        }
+        found
     }
 
     /// Returns the bytes of a scalar without its quotes; of anything else, where it begins.

@@ -10,6 +10,7 @@ use ops::resolve::resolution::Update;
 use serde::Serialize;
 
 use super::locking::ChoiceArguments;
+use crate::exit::Unread;
 use crate::printer::{Document, Table, Text, count, warn};
 use crate::session::Session;
 
@@ -63,6 +64,7 @@ impl InitArguments {
         for warning in report.warnings.iter().chain(lock_warnings) {
             warn(warning);
         }
+        report.unread.iter().for_each(|entry| warn(&format!("left out: {entry}")));
         for skipped in &report.skipped {
             let text = printable(&skipped.text);
             session.printer.note(&format!("left out: {} `{text}`: {}", skipped.place, skipped.reason));
@@ -73,9 +75,10 @@ impl InitArguments {
             (false, true) => ".   run: supercargo rewrite",
             (false, false) => ".   run: supercargo lock",
         };
+        let unread = Unread(report.unread.len());
         session.print(&InitDocument::new(report, self.dry_run))?;
         session.printer.note(&format!("{images} of {targets}{next}"));
-        Ok(())
+        unread.outcome()
     }
 }
 
@@ -134,7 +137,7 @@ impl InitDocument {
                 .into_iter()
                 .map(|skipped| SkippedShape { place: skipped.place, text: skipped.text, reason: skipped.reason })
                 .collect(),
-            warnings: report.warnings,
+            warnings: report.warnings.into_iter().chain(report.unread).collect(),
         }
     }
 }

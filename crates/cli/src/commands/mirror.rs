@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::describe::pinned;
 use crate::arguments::duration;
-use crate::exit::{self, Exit, Partial};
-use crate::printer::{ByteSize, Document, Text, count};
+use crate::exit::{self, Exit, Partial, Unread};
+use crate::printer::{ByteSize, Document, Text, count, warn};
 use crate::session::Session;
 
 /// Keep destinations in step with sources, once or on a schedule
@@ -76,6 +76,7 @@ impl MirrorArguments {
         }
         let to = self.to.as_deref().map(str::parse::<Destination>).transpose()?;
         let list = ops::mirror::read(&self.file, to.as_ref())?;
+        list.unread.iter().for_each(|entry| warn(&format!("left out: {entry}")));
         let request = MirrorRequest {
             state: self.state.clone().unwrap_or_else(|| beside(&self.file)),
             delete: self.delete,
@@ -87,7 +88,10 @@ impl MirrorArguments {
             (false, Some(every), _) => Some(every),
             (false, None, seconds) => seconds.map(Duration::from_secs),
         };
-        let Some(every) = every else { return round(session, &list, &request).await };
+        let Some(every) = every else {
+            round(session, &list, &request).await?;
+            return Unread(list.unread.len()).outcome();
+        };
         loop {
             // What failed may be there the next time; what was asked for wrongly, or a disk that is full, is not mended by waiting.
             if let Err(error) = round(session, &list, &request).await {

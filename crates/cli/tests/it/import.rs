@@ -219,6 +219,47 @@ fn lists_of_other_tools_become_projects_at_the_versions_that_they_lock() {
 }
 
 #[test]
+fn an_entry_that_cannot_be_read_keeps_nobody_from_the_others() {
+    let (desk, server) = published();
+    let host = server.host();
+    let template = "  - {source: '{{env \"X\"}}/python:3', target: registry.example/python, type: image}\n";
+    let db = format!("  - {{source: '{host}/db:16.0.1', target: registry.example/db, type: image}}\n");
+    desk.write("regsync.yml", &format!("version: 1\nsync:\n{template}{db}{template}"));
+    let outcome = desk.run(&["init", "--from", "regsync.yml"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("^16.0.1"), "{}", outcome.stdout);
+    insta::assert_snapshot!(stable(&outcome.stderr, &server), @r#"
+    warning: left out: regsync.yml:3:14: `{{env "X"}}/python:3` cannot be read: a template decides what stands here
+    warning: left out: regsync.yml:5:14: `{{env "X"}}/python:3` cannot be read: a template decides what stands here
+    note: 1 image of 0 files.   run: supercargo rewrite
+    error: 2 of the entries could not be read, and the result is without them
+    "#);
+    desk.ok(&["lock", "--check"]);
+    std::fs::remove_file(desk.path("Supercargo.toml")).unwrap();
+    let outcome = desk.run(&["init", "--from", "regsync.yml", "--dry-run", "--format", "json"]);
+    assert_eq!(outcome.code, 7);
+    assert_eq!(crate::desk::document(&outcome.stdout)["warnings"].as_array().unwrap().len(), 2, "{}", outcome.stdout);
+
+    let skopeo = format!("{host}:\n  images:\n    db: ['-']\n    python: [3.12.1]\n-x:\n  images: {{a: []}}\n");
+    desk.write("skopeo.yaml", &skopeo);
+    let outcome = desk.run(&["init", "--from", "skopeo.yaml", "--dry-run", "--no-lock"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    insta::assert_snapshot!(stable(&outcome.stderr, &server), @r"
+    warning: left out: skopeo.yaml:3:10: `-` is not a tag: use up to 128 letters, digits, `_`, `.` and `-`, not beginning with `.` or `-`
+    warning: left out: skopeo.yaml:5:1: `-x` is not a host: write HOST or HOST:PORT
+    note: 1 image of 0 files; nothing was written
+    error: 2 of the entries could not be read, and the result is without them
+    ");
+
+    desk.write("regsync.yml", &format!("version: 1\nsync:\n{template}"));
+    insta::assert_snapshot!(desk.fails(&["init", "--from", "regsync.yml"], 2), @r#"
+    error: nothing in these files can be read: regsync.yml:3:14: `{{env "X"}}/python:3` cannot be read: a template decides what stands here
+    help: supercargo init --from compose.yaml
+    "#);
+    assert!(!desk.path("Supercargo.toml").exists());
+}
+
+#[test]
 fn files_that_make_no_project_say_why() {
     let desk = Desk::new();
     desk.write("notes.txt", "nothing\n");

@@ -266,6 +266,39 @@ fn the_lists_of_regsync_and_skopeo_are_mirrored() {
 }
 
 #[test]
+fn an_entry_of_another_tools_list_that_cannot_be_read_is_left_out_and_named() {
+    let (desk, server) = sources();
+    let host = server.host();
+    let step = |source: &str, target: &str| format!("  - {{source: '{source}', target: '{target}', type: image}}\n");
+    let web = step(&format!("{host}/team/web:1.57.0"), "oci:web:1.57.0");
+    let [source, target] =
+        [step("{{env \"X\"}}/a:1", "oci:a"), step(&format!("{host}/team/web:1.57.0"), "{{env \"X\"}}/a")];
+    desk.write("regsync.yml", &format!("version: 1\nsync:\n{source}{target}{web}"));
+    for arguments in [&["--dry-run"][..], &[]] {
+        let outcome = desk.run(&[&["mirror", "regsync.yml"], arguments].concat());
+        assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+        assert!(outcome.stdout.contains("web: 1 image: "), "{}", outcome.stdout);
+        let is_told = |line: &&str| line.starts_with("warning: ") || line.starts_with("error: ");
+        let told: Vec<&str> = outcome.stderr.lines().filter(is_told).collect();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(told.join("\n"), @r#"
+            warning: left out: regsync.yml:3:14: `{{env "X"}}/a:1` cannot be read: a template decides what stands here
+            warning: left out: regsync.yml:4:5: `{{env "X"}}/a` is not a repository name: use lower case letters and digits, separated by `.`, `_`, `__`, dashes or `/`
+            error: 2 of the entries could not be read, and the result is without them
+            "#);
+        }
+    }
+    assert_eq!(desk.ok(&["tags", "oci:web"]), "1.57.0\n");
+    let skopeo = format!("{host}:\n  images:\n    team/db: ['-']\n    team/web: [1.58.0]\n");
+    desk.write("skopeo.yaml", &skopeo);
+    let outcome = desk.run(&["mirror", "skopeo.yaml", "--to", "oci:other/"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("warning: left out: skopeo.yaml:3:15: "), "{}", outcome.stderr);
+    desk.write("regsync.yml", &format!("version: 1\nsync:\n{source}{target}"));
+    insta::assert_snapshot!(desk.fails(&["mirror", "regsync.yml"], 2), @r#"error: regsync.yml:3:14: `{{env "X"}}/a:1` cannot be read: a template decides what stands here"#);
+}
+
+#[test]
 fn a_list_that_makes_no_sense_is_shown_with_its_place() {
     let desk = Desk::new();
     let said = |text: &str| {

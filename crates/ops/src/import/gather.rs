@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use oci::text::printable;
 use oci::{RegistryReference, Selector};
-use targets::import::{Entry, Selection, Source, TagRule, docker_lock, imgpkg, regsync, skopeo};
+use targets::import::{Entry, ListEntry, Selection, Source, TagRule, docker_lock, imgpkg, regsync, skopeo};
 use targets::{Content, Kind, Options, TargetError};
 
 use super::SkippedReference;
@@ -32,6 +32,8 @@ pub(super) struct Gathered {
     /// The files in which references can be written.
     pub(super) files: Vec<FoundFile>,
     pub(super) warnings: Vec<String>,
+    /// Entries of lists that cannot be read, each with its place.
+    pub(super) unread: Vec<String>,
 }
 
 /// An image that a file wants.
@@ -115,7 +117,7 @@ fn below(directory: &Path) -> Result<Vec<PathBuf>, OpsError> {
 /// A list of another tool.
 enum List {
     Locked(Vec<Entry>),
-    Selected(Vec<Selection>),
+    Selected(Vec<ListEntry>),
 }
 
 impl Gathered {
@@ -134,9 +136,12 @@ impl Gathered {
                         self.entry(&shown, entry);
                     }
                 }
-                List::Selected(selections) => {
-                    for selection in selections {
-                        self.selection(&shown, selection);
+                List::Selected(entries) => {
+                    for ListEntry { line, column, selection } in entries {
+                        match selection {
+                            Ok(selection) => self.selection(&shown, selection),
+                            Err(why) => self.unread.push(format!("{shown}:{line}:{column}: {}", printable(&why))),
+                        }
                     }
                 }
             }
@@ -276,12 +281,12 @@ fn list(name: &str, bytes: &[u8]) -> Result<Option<List>, TargetError> {
         return docker_lock::read(bytes).map(|entries| Some(List::Locked(entries)));
     }
     if has_line("sync:") {
-        return regsync::read(bytes).map(|selections| Some(List::Selected(selections)));
+        return regsync::read(bytes).map(|entries| Some(List::Selected(entries)));
     }
     let keys = ["images:", "images-by-tag-regex:", "images-by-semver:"];
     let has_key = |line: &str| line.starts_with([' ', '\t']) && keys.contains(&line.trim());
     if Kind::guess(name, bytes).is_none() && text.lines().any(has_key) {
-        return skopeo::read(bytes).map(|selections| Some(List::Selected(selections)));
+        return skopeo::read(bytes).map(|entries| Some(List::Selected(entries)));
     }
     Ok(None)
 }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use oci::text::printable;
 use oci::{Platform, Reference, RegistryReference, Selector, Tag};
 use resolve::mirror::{MirrorFile, RULES_MAX, Wanted};
-use targets::import::{Selection, Source, regsync, skopeo};
+use targets::import::{ListEntry, Selection, Source, regsync, skopeo};
 
 use super::foreign::ForeignRules;
 use crate::destination::Destination;
@@ -21,6 +22,8 @@ pub struct MirrorList {
     pub every: Option<u64>,
     /// What goes where.
     pub rules: Vec<MirrorRule>,
+    /// Entries of another tool's list that cannot be read, each with its place.
+    pub unread: Vec<String>,
 }
 
 /// What of one repository goes where.
@@ -64,13 +67,13 @@ impl Choice {
     }
 }
 
-/// Reads a list. `to` is where the images of a list go that does not say it.
+/// Reads a list. In that of another tool an entry that cannot be read keeps nobody from the others. `to` is where the images of a list go that does not say it.
 ///
 /// # Errors
-/// [`OpsError::Project`] with line and column when it cannot be understood, [`OpsError::Usage`] when something is missing that only
+/// [`OpsError::Project`] with line and column when it, or all of it, cannot be understood, [`OpsError::Usage`] when something is missing that only
 /// the command line can say, [`OpsError::File`] when it cannot be read.
 pub fn read(path: &Path, to: Option<&Destination>) -> Result<MirrorList, OpsError> {
-    let shown = oci::text::printable(&path.to_string_lossy()).into_owned();
+    let shown = printable(&path.to_string_lossy()).into_owned();
     let text = read_text(path, FILE_MAX_BYTES)?.ok_or_else(|| OpsError::File {
         action: "cannot read",
         path: path.to_owned(),
@@ -97,7 +100,7 @@ pub fn read(path: &Path, to: Option<&Destination>) -> Result<MirrorList, OpsErro
             platforms: rule.platforms,
             artifacts: rule.artifacts,
         });
-        MirrorList { every: file.every, rules: rules.collect() }
+        MirrorList { every: file.every, rules: rules.collect(), unread: Vec::new() }
     };
     if to.is_none() {
         // The list means the same places from wherever it is read.
@@ -121,11 +124,30 @@ fn foreign(text: &str, shown: &str, to: Option<&Destination>) -> Result<MirrorLi
     // A registry may be called anything but this: skopeo's keys are hosts.
     let is_regsync = text.lines().any(|line| line.trim_end() == "sync:" || line.starts_with("sync: "));
     let read = if is_regsync { regsync::read(text.as_bytes()) } else { skopeo::read(text.as_bytes()) };
-    let selections = read.map_err(|error| {
-        OpsError::Project(Told { message: format!("{shown}: {error}"), lines: Vec::new(), help: None })
-    })?;
-    let rules = selections.iter().map(|selection| rule(selection, shown, to)).collect::<Result<_, _>>()?;
-    Ok(MirrorList { every: None, rules })
+    let wrong = |message: String| OpsError::Project(Told { message, lines: Vec::new(), help: None });
+    let entries = read.map_err(|error| wrong(format!("{shown}: {error}")))?;
+    let mut list = MirrorList::default();
+    let mut first = None;
+    for ListEntry { line, column, selection } in entries {
+        let place = format!("{shown}:{line}:{column}");
+        let read = match &selection {
+            Ok(selection) => rule(selection, shown, to),
+            Err(why) => Err(wrong(format!("{place}: {}", printable(why)))),
+        };
+        match read {
+            Ok(rule) => list.rules.push(rule),
+            Err(error) => {
+                // What is wrong with an entry that was read does not say where it stands.
+                let shown = if selection.is_ok() { format!("{place}: {error}") } else { error.to_string() };
+                list.unread.push(shown);
+                first = first.or(Some(error));
+            }
+        }
+    }
+    match first {
+        Some(error) if list.rules.is_empty() => Err(error),
+        _ => Ok(list),
+    }
 }
 
 fn rule(selection: &Selection, shown: &str, to: Option<&Destination>) -> Result<MirrorRule, OpsError> {

@@ -1,34 +1,37 @@
 //! regclient's `regsync.yml`: the entries of `sync`.
 
+use super::listed::{self, ListEntry, Wrong};
 use super::{Selection, Source, TagRule, items_at, reference, root, text_at};
 use crate::error::TargetError;
 use crate::find::text_of;
 use crate::tree::{Id, Tree};
 
-/// Returns what is mirrored, in the order of the file.
+/// Returns what is mirrored, in the order of the file. A step that cannot be read, as one of which the source is a template, is one of the
+/// entries.
 ///
 /// # Errors
 ///
-/// [`TargetError`]: no YAML, a type that is not known, or a source that cannot be read, as one that is a template.
-pub fn read(bytes: &[u8]) -> Result<Vec<Selection>, TargetError> {
+/// [`TargetError`]: no YAML, or no mapping.
+pub fn read(bytes: &[u8]) -> Result<Vec<ListEntry>, TargetError> {
     let tree = Tree::yaml(text_of(bytes)?)?;
     let steps = items_at(&tree, root(&tree)?, "sync").iter();
-    steps.map(|step| selection(&tree, tree.resolve(*step).unwrap_or(*step))).collect()
+    let entries = steps.map(|step| (*step, selection(&tree, tree.resolve(*step).unwrap_or(*step)))).collect();
+    Ok(listed::placed(&tree, entries))
 }
 
-fn selection(tree: &Tree<'_>, step: Id) -> Result<Selection, TargetError> {
-    let source = tree.get(step, "source").ok_or_else(|| tree.error(step, "a step without a source"))?;
+fn selection(tree: &Tree<'_>, step: Id) -> Result<Selection, Wrong> {
+    let source = tree.get(step, "source").ok_or_else(|| Wrong::new(step, "a step without a source"))?;
     let source = match text_at(tree, step, "type") {
         "registry" => {
             let host = tree.text(source).unwrap_or_default().parse();
-            Source::Registry(host.map_err(|error: oci::NameError| tree.error(source, error.to_string()))?)
+            Source::Registry(host.map_err(|error: oci::NameError| Wrong::new(source, error.to_string()))?)
         }
         "repository" => {
             let repository = reference(tree, source)?;
             Source::Repository(repository.host, repository.repository)
         }
         "image" => Source::Image(reference(tree, source)?),
-        other => return Err(tree.error(step, format!("`{other}` is not a type of step"))),
+        other => return Err(Wrong::new(step, format!("`{other}` is not a type of step"))),
     };
     let mut rules = Vec::new();
     if let Some(tags) = tree.get(step, "tags").and_then(|tags| tree.resolve(tags)) {

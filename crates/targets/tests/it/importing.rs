@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use targets::TargetError;
-use targets::import::{Entry, Selection, Source, TagRule, compose, docker_lock, imgpkg, regsync, skopeo};
+use targets::import::{Entry, ListEntry, Selection, Source, TagRule, compose, docker_lock, imgpkg, regsync, skopeo};
 
 const DIGEST: &str = "sha256:4c8b96d4fffdfae29258d94a22ae4ad1fe36139d47288b8960d9958d1e63a9d0";
 
@@ -87,7 +87,7 @@ fn a_compose_override_is_read_with_its_mounts() {
 #[test]
 fn the_steps_of_regsync_are_read() {
     let text = "version: 1\nx-tags: &tags\n  allow: [\"3\", \"3.\\\\d+\"]\n  deny: ['3.0']\n  semverRange: [\">=3.1, <4\"]\nsync:\n  - {source: busybox:latest, target: localhost:5000/busybox:latest, type: image}\n  - source: alpine\n    target: localhost:5000/alpine\n    type: repository\n    tags: *tags\n  - source: localreg:5000\n    target: localcopy:5000\n    type: registry\n";
-    let selections = regsync::read(text.as_bytes()).unwrap();
+    let selections = selections(regsync::read(text.as_bytes()).unwrap());
     let target = |text: &str| Some(text.to_owned());
     let matches = |expression: &str| TagRule::Matches { expression: expression.to_owned(), is_anchored: true };
     let expected = [
@@ -114,12 +114,28 @@ fn the_steps_of_regsync_are_read() {
     ];
     assert_eq!(selections, expected);
 
+    // What cannot be read keeps nobody from the others.
     for (step, column) in [("{source: a, type: all}", 5), ("{type: image}", 5), ("{source: '{{x}}', type: image}", 14)]
     {
-        let refused = regsync::read(format!("sync:\n  - {step}\n").as_bytes());
-        let place = matches!(refused, Err(TargetError::Syntax { line: 2, column: found, .. }) if found == column);
-        assert!(place, "{step}: {refused:?}");
+        let text = format!("sync:\n  - {step}\n  - {{source: busybox:1, type: image}}\n");
+        let entries = regsync::read(text.as_bytes()).unwrap();
+        let places: Vec<_> = entries.iter().map(|entry| (entry.line, entry.column, entry.selection.is_ok())).collect();
+        assert_eq!(places, [(2, column, false), (3, 5, true)], "{step}");
     }
+    let template = regsync::read(b"sync: [{source: '{{env \"X\"}}/a:1', type: image}]").unwrap();
+    assert_eq!(
+        template[0].selection,
+        Err("`{{env \"X\"}}/a:1` cannot be read: a template decides what stands here".to_owned())
+    );
+    assert!(regsync::read(b"sync: [").is_err());
+}
+
+#[test]
+fn the_place_of_an_entry_is_where_it_stands_whatever_it_is_an_alias_of() {
+    let text = "x: &x\n  source: '{{x}}'\n  type: image\ny: &y {source: b:1, type: image}\nsync:\n- *y\n- *x\n- *y\n";
+    let entries = regsync::read(text.as_bytes()).unwrap();
+    let places: Vec<_> = entries.iter().map(|entry| (entry.line, entry.column, entry.selection.is_ok())).collect();
+    assert_eq!(places, [(6, 3, true), (2, 11, false), (8, 3, true)]);
 }
 
 #[test]
@@ -143,12 +159,23 @@ fn the_registries_of_skopeo_are_read() {
         selection("registry.example/alpine", vec![TagRule::InRange(">= 3.12.0".to_owned())]),
         selection("docker.io/library/nginx", vec![TagRule::Tag("latest".parse().unwrap())]),
     ];
-    assert_eq!(skopeo::read(text.as_bytes()).unwrap(), expected);
-    for wrong in
-        ["-x: {images: {a: []}}", "a.b: {images: {A: []}}", "a.b: {images: {a: ['-']}}", "a.b: {images: {'a:1': []}}"]
-    {
-        assert!(skopeo::read(wrong.as_bytes()).is_err(), "{wrong}");
+    assert_eq!(selections(skopeo::read(text.as_bytes()).unwrap()), expected);
+    for (wrong, column) in [
+        ("-x: {images: {a: []}}", 1),
+        ("a.b: {images: {A: []}}", 16),
+        ("a.b: {images: {a: ['-']}}", 20),
+        ("a.b: {images: {'a:1': []}}", 16),
+        ("a.b: {images-by-semver: {a: [x]}}", 29),
+    ] {
+        let entries = skopeo::read(format!("{wrong}\nc.d: {{images: {{a: []}}}}\n").as_bytes()).unwrap();
+        let places: Vec<_> = entries.iter().map(|entry| (entry.line, entry.column, entry.selection.is_ok())).collect();
+        assert_eq!(places, [(1, column, false), (2, 16, true)], "{wrong}");
     }
+}
+
+/// Returns what entries say, of which all can be read.
+fn selections(entries: Vec<ListEntry>) -> Vec<Selection> {
+    entries.into_iter().map(|entry| entry.selection.unwrap()).collect()
 }
 
 #[test]

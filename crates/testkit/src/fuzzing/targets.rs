@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use oci::{RegistryReference, Selector, Tag};
-use targets::import::{Entry, compose, docker_lock, imgpkg, regsync, skopeo};
+use targets::import::{Entry, ListEntry, compose, docker_lock, imgpkg, regsync, skopeo};
 use targets::{Change, Content, Kind, Options, Place, TargetError, Write, find, rewrite, undo};
 
 use super::assert_printable;
@@ -122,10 +122,17 @@ pub fn import(data: &[u8]) {
     check_list(docker_lock::read, docker_lock::write, data);
     check_list(compose::read, compose::write, data);
     for read in [regsync::read, skopeo::read] {
-        if let Err(error) = read(data) {
-            assert_shown(&error, data);
+        match read(data) {
+            Ok(entries) => entries.iter().for_each(|entry| check_entry(entry, data)),
+            Err(error) => assert_shown(&error, data),
         }
     }
+}
+
+/// An entry stands in the file.
+fn check_entry(entry: &ListEntry, data: &[u8]) {
+    let lines = data.split(|byte| matches!(byte, b'\n' | b'\r')).count();
+    assert!((1..=lines).contains(&entry.line) && (1..=data.len() + 1).contains(&entry.column), "{entry:?}");
 }
 
 fn check_list(read: fn(&[u8]) -> Result<Vec<Entry>, TargetError>, write: fn(&[Entry]) -> String, data: &[u8]) {
