@@ -12,7 +12,7 @@ use store::Store;
 
 use crate::application::Application;
 use crate::error::OpsError;
-use crate::project::{OpenProject, read_text};
+use crate::project::{OpenProject, read_regular_text};
 use crate::reading::Places;
 
 /// Name of the file.
@@ -39,7 +39,7 @@ pub fn text(place: &Reference) -> String {
 /// [`OpsError::Usage`] when the file cannot be understood, [`OpsError::File`] when it cannot be read.
 pub fn place(open: &OpenProject) -> Result<Option<Reference>, OpsError> {
     let path = file(open.directory());
-    let Some(text) = read_text(&path, FILE_MAX_BYTES)? else { return Ok(None) };
+    let Some(text) = read_regular_text(&path, FILE_MAX_BYTES)? else { return Ok(None) };
     let place = parse(&text).map_err(|message| OpsError::usage(format!("{}: {message}", path.display()), None))?;
     Ok(Some(place))
 }

@@ -66,6 +66,7 @@ mod git;
 pub mod history;
 pub mod import;
 pub mod init;
+mod inside;
 pub mod inspect;
 pub mod install;
 pub mod installed;

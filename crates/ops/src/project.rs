@@ -14,6 +14,8 @@ use resolve::project::Groups;
 use resolve::project::{self, EditError, Member, Project, ProjectError, ProjectFile, Sources};
 
 use crate::error::{OpsError, Told};
+use crate::inside;
+use crate::shell::quote;
 use members::Root;
 
 /// Where to look for a project.
@@ -95,7 +97,7 @@ impl OpenProject {
         let member = project.members.iter().position(is_own);
         let lock_file = lock_file(&file);
         // Before there is a project, what is called its lock is something else.
-        let lock_text = if is_planned && is_alone { None } else { read_text(&lock_file, lock::FILE_MAX_BYTES)? };
+        let lock_text = if is_planned && is_alone { None } else { read_regular_text(&lock_file, lock::FILE_MAX_BYTES)? };
         let lock = match &lock_text {
             Some(text) => Lock::parse(text).map_err(|error| told_of_lock(&lock_file, text, &error))?,
             None => Lock::default(),
@@ -161,12 +163,14 @@ impl OpenProject {
     /// Writes a lock, if it says something else than the file does. Returns whether it did.
     ///
     /// # Errors
-    /// What the file system brings; then the file is what it was.
+    /// [`OpsError::Usage`] when one of the project's files is a link that leads out of its directory, and what the file system
+    /// brings; then the file is what it was.
     pub fn write_lock(&self, lock: &Lock) -> Result<bool, OpsError> {
         let text = lock.text();
         if self.lock_text.as_ref() == Some(&text) {
             return Ok(false);
         }
+        self.check_links()?;
         store::atomic::save(&self.lock_file(), text.as_bytes())?;
         Ok(true)
     }
@@ -194,14 +198,28 @@ impl OpenProject {
     /// Writes the files that were changed, one after the other.
     ///
     /// # Errors
-    /// What the file system brings; then that file is what it was.
+    /// As [`OpenProject::write_lock`], about the file that could not be written.
     pub fn write(&self) -> Result<(), OpsError> {
+        self.check_links()?;
         for file in &self.changed {
             if let Some(source) = self.sources.files().get(*file) {
                 store::atomic::save(&self.path_of(*file), source.text.as_bytes())?;
             }
         }
         Ok(())
+    }
+
+    /// Checks all files at once: where one of them cannot be written, the others are not either.
+    fn check_links(&self) -> Result<(), OpsError> {
+        for file in self.changed.iter().copied().chain([0]) {
+            let path = self.path_of(file);
+            let real = inside::real_path(&path);
+            let elsewhere = format!("supercargo --project {} lock", quote(&real.to_string_lossy()));
+            inside::check(self.directory(), &path, &elsewhere)?;
+        }
+        let lock = self.lock_file();
+        let without = format!("rm {} && supercargo lock", quote(&lock.to_string_lossy()));
+        inside::check(self.directory(), &lock, &without)
     }
 
     /// Returns the error that points at a place in the project's files.
@@ -306,6 +324,20 @@ pub(crate) fn read_text(path: &Path, limit: usize) -> Result<Option<String>, Ops
         return Err(OpsError::usage(format!("{} has more than {limit} bytes", shown(path)), None));
     }
     Ok(Some(text))
+}
+
+/// As [`read_text`], for a file that may have come with a project: what is no regular file is an error, as a pipe would keep us waiting.
+///
+/// # Errors
+/// As [`read_text`].
+pub(crate) fn read_regular_text(path: &Path, limit: usize) -> Result<Option<String>, OpsError> {
+    match path.metadata() {
+        Ok(there) if !there.is_file() => {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+            Err(OpsError::File { action: "cannot read", path: path.to_owned(), source })
+        }
+        _ => read_text(path, limit),
+    }
 }
 
 fn shown(path: &Path) -> String {

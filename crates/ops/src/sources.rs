@@ -13,9 +13,11 @@ use crate::application::{self, Application};
 use crate::carried::{self, CarriedLock};
 use crate::context::Context;
 use crate::error::{ErrorKind, OpsError};
+use crate::inside;
 use crate::installed;
 use crate::mirrored::{Mirrored, Place};
 use crate::project::OpenProject;
+use crate::shell::quote;
 
 /// The directory in which the locked images are kept with a project that does not name another.
 pub const VENDOR_DIRECTORY: &str = "vendor";
@@ -27,6 +29,17 @@ pub fn vendor_directory(open: &OpenProject) -> PathBuf {
         here if here == Path::new(".") => PathBuf::from(named),
         directory => directory.join(named),
     }
+}
+
+/// Returns the directory in which a project keeps its locked images, to write to it.
+///
+/// # Errors
+/// [`OpsError::Usage`] when it is outside of the project: then the user has to name it.
+pub fn vendor_destination(open: &OpenProject) -> Result<PathBuf, OpsError> {
+    let directory = vendor_directory(open);
+    let typed = format!("supercargo vendor {}", quote(&inside::real_path(&directory).to_string_lossy()));
+    inside::check(open.directory(), &directory, &typed)?;
+    Ok(directory)
 }
 
 /// What was vendored.

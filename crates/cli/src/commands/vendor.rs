@@ -7,7 +7,7 @@ use clap::Args;
 use oci::{Reference, Selector};
 use ops::project::{OpenProject, Scope};
 use ops::resolve::project::Groups;
-use ops::sources::vendor_directory;
+use ops::sources::{vendor_destination, vendor_directory};
 use ops::{Destination, OpsError};
 
 use super::copying::{self, CopySwitches};
@@ -41,7 +41,10 @@ impl VendorArguments {
         }
         let open = OpenProject::read(&session.settings.project)?;
         let usual = vendor_directory(&open);
-        let path = self.layout.unwrap_or_else(|| usual.clone());
+        let path = match self.layout {
+            Some(typed) => typed,
+            None => vendor_destination(&open)?,
+        };
         let place = Reference::Layout { path: path.clone(), selector: Selector::default() };
         let (all, whole, place) = (Groups::All, Scope::Workspace, Destination::Exactly(place));
         copying::run_project("vendor", session, &self.switches, &all, whole, place, None).await?;

@@ -21,6 +21,7 @@ mod groups;
 mod history;
 mod import;
 mod lineage;
+mod links;
 mod look;
 mod mark;
 mod mirror;

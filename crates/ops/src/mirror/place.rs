@@ -1,7 +1,6 @@
 //! The places of a mirror: each opened once, and known by one key however it is spelled.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oci::{Reference, ReferenceError, Selector, Tag};
@@ -13,6 +12,7 @@ use super::{Looked, MirrorRule};
 use crate::context::Context;
 use crate::copy::narrow;
 use crate::error::OpsError;
+use crate::inside::real_path;
 
 /// How the key of a layout begins.
 const LAYOUT: &str = "oci:";
@@ -22,7 +22,7 @@ pub(super) fn key(place: &Reference) -> String {
     let place = place.with_selector(Selector::default());
     match &place {
         Reference::Registry(repository) => repository.canonical().to_string(),
-        Reference::Layout { path, .. } => format!("{LAYOUT}{}", real(path).display()),
+        Reference::Layout { path, .. } => format!("{LAYOUT}{}", real_path(path).display()),
         _ => place.to_string(),
     }
 }
@@ -36,23 +36,6 @@ pub(super) fn of_key(key: &str) -> Result<Reference, ReferenceError> {
         Some(path) => Ok(Reference::Layout { path: path.into(), selector: Selector::default() }),
         None => key.parse(),
     }
-}
-
-/// Returns a path from the root on without links, as far as it is there.
-fn real(path: &Path) -> PathBuf {
-    // Where the working directory is gone every path is as good as another.
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut real = PathBuf::new();
-    for component in absolute.components() {
-        match component {
-            Component::ParentDir => drop(real.pop()),
-            component => real.push(component),
-        }
-        if let Ok(found) = real.canonicalize() {
-            real = found;
-        }
-    }
-    real
 }
 
 /// The repositories, each opened once and asked once for its tags.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::place;
 use crate::error::OpsError;
-use crate::project::read_text;
+use crate::project::read_regular_text;
 
 /// What the file says it is.
 const SCHEMA: &str = "supercargo.mirror-state.v1";
@@ -29,7 +29,7 @@ impl State {
     /// # Errors
     /// [`OpsError::Usage`] when it cannot be understood, [`OpsError::File`] when it cannot be read.
     pub(super) fn read(path: &Path) -> Result<Self, OpsError> {
-        let Some(text) = read_text(path, FILE_MAX_BYTES)? else { return Ok(Self::default()) };
+        let Some(text) = read_regular_text(path, FILE_MAX_BYTES)? else { return Ok(Self::default()) };
         let parsed: Option<BTreeMap<String, BTreeMap<Tag, Digest>>> = serde_json::from_str(&text)
             .ok()
             .filter(|value: &Value| value["schema"] == SCHEMA)

@@ -10,7 +10,7 @@ use targets::Edit;
 
 use crate::claim::claim;
 use crate::error::OpsError;
-use crate::project::{OpenProject, read_text};
+use crate::project::{OpenProject, read_regular_text};
 
 /// Where the journal lies, from the project's directory.
 const DIRECTORY: [&str; 2] = [".supercargo", "rewrite"];
@@ -129,7 +129,7 @@ impl JournalFile {
     /// # Errors
     /// [`OpsError::Integrity`] when it cannot be understood, and what the file system brings.
     pub(crate) fn read(&self) -> Result<Option<Journal>, OpsError> {
-        let Some(text) = read_text(&self.path, JOURNAL_MAX_BYTES)? else { return Ok(None) };
+        let Some(text) = read_regular_text(&self.path, JOURNAL_MAX_BYTES)? else { return Ok(None) };
         let damaged = |message: String| OpsError::Integrity { location: self.path.display().to_string(), message };
         let journal: Journal = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         if journal.schema != SCHEMA {
