@@ -203,6 +203,37 @@ fn a_place_that_is_spelled_otherwise_is_the_same_place() {
 }
 
 #[test]
+fn what_a_link_leads_to_since_is_not_what_the_mirror_has_put() {
+    let (desk, server) = sources();
+    let rule = |to: &str, version: &str| {
+        format!("[[mirror]]\nfrom = \"{}\"\nto = \"{to}\"\nversion = \"{version}\"\n", server.at("team/web"))
+    };
+    let all = "1.57.0\n1.58.0\n";
+    desk.write("mirror.toml", &rule("oci:mirror", "^1.57"));
+    desk.ok(&["mirror", "mirror.toml"]);
+    // Somebody keeps the same images in a place of their own, and the path of the mirror leads there from now on.
+    for version in ["1.57.0", "1.58.0"] {
+        desk.ok(&["copy", &server.at(&format!("team/web:{version}")), &format!("oci:own:{version}")]);
+    }
+    std::fs::rename(desk.path("mirror"), desk.path("earlier")).unwrap();
+    std::os::unix::fs::symlink("own", desk.path("mirror")).unwrap();
+    for to in ["oci:mirror", "oci:own", "oci:other"] {
+        desk.write("mirror.toml", &rule(to, "^1.58"));
+        let report = desk.json(&["mirror", "mirror.toml", "--delete"]);
+        assert_eq!(report["deletions"], serde_json::json!([]), "{to}");
+        assert_eq!(desk.ok(&["tags", "oci:own"]), all, "{to}");
+    }
+    // Where the path is again what it was, so are the tags.
+    std::fs::remove_file(desk.path("mirror")).unwrap();
+    std::fs::rename(desk.path("earlier"), desk.path("mirror")).unwrap();
+    desk.write("mirror.toml", &rule("oci:mirror", "^1.58"));
+    let report = desk.json(&["mirror", "mirror.toml", "--delete"]);
+    assert!(report["deletions"].as_array().unwrap().iter().any(|deletion| deletion["tag"] == "1.57.0"), "{report}");
+    assert_eq!(desk.ok(&["tags", "oci:mirror"]), "1.58.0\n");
+    assert_eq!(desk.ok(&["tags", "oci:own"]), all);
+}
+
+#[test]
 fn what_a_run_that_fails_has_put_is_the_mirrors() {
     let (desk, server) = sources();
     let step =

@@ -49,7 +49,8 @@ pub(super) async fn unwanted(
         };
         let unwanted: Vec<(Tag, Digest)> =
             tags.iter().filter(|(tag, _)| !wanted.contains(tag)).map(|(tag, digest)| (tag.clone(), *digest)).collect();
-        if failed.contains(key) {
+        // Tags that were put in a directory are not those of what its path leads to since.
+        if failed.contains(key) || place::key(&place::of_key(key)?) != *key {
             continue;
         }
         for (tag, digest) in unwanted {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use oci::{Digest, Tag};
+use oci::{Digest, Reference, Tag};
 use serde_json::{Value, json};
 
 use super::place;
@@ -72,11 +72,17 @@ impl State {
     }
 }
 
-/// Returns the tags by the keys of their destinations, which may be spelled in any way; `None` where something is no destination.
+/// Returns the tags by the keys of their destinations, where a registry may be spelled in any way; `None` where something is no
+/// destination.
 fn canonical(spelled: BTreeMap<String, BTreeMap<Tag, Digest>>) -> Option<BTreeMap<String, BTreeMap<Tag, Digest>>> {
     let mut tags: BTreeMap<String, BTreeMap<Tag, Digest>> = BTreeMap::new();
     for (destination, named) in spelled {
-        tags.entry(place::key(&place::of_key(&destination).ok()?)).or_default().extend(named);
+        let key = match place::of_key(&destination).ok()? {
+            // Where its path leads today may be another's.
+            Reference::Layout { .. } => destination,
+            place => place::key(&place),
+        };
+        tags.entry(key).or_default().extend(named);
     }
     Some(tags)
 }
