@@ -29,13 +29,21 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::File`], of the kind [`io::ErrorKind::AlreadyExists`] when something of that name is there; then nothing has changed.
 pub fn create(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    create_synced(path, bytes, File::sync_all)
+}
+
+/// Does what [`create`] says; `sync` makes the names in a directory durable.
+fn create_synced(path: &Path, bytes: &[u8], sync: impl FnOnce(&File) -> io::Result<()>) -> Result<(), StoreError> {
     let failed = |error| StoreError::file("cannot write", path)(error);
+    let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
     let directory = directory_of(path);
     let staging = Staging::new(directory.join(STAGING_NAME));
     let outcome = staging.begin().and_then(|mut staged| {
-        let written = staged.write(bytes).and_then(|()| staged.sync());
-        // Unlike a rename, a link never takes the place of what is there.
-        written.and_then(|()| staged.link(path)).and_then(|()| File::open(directory)?.sync_all()).map_err(failed)
+        staged.write(bytes).and_then(|()| staged.sync()).map_err(failed)?;
+        let directory = File::open(directory).map_err(failed)?;
+        staged.publish_new(&directory, name).map_err(failed)?;
+        // What was not made is not to be there.
+        sync(&directory).inspect_err(|_| staged.withdraw(&directory, name)).map_err(failed)
     });
     staging.remove_if_empty();
     outcome
@@ -102,4 +110,37 @@ pub(crate) fn replace(mut staged: StagedFile, path: &Path, directory: &Path, byt
     staged.write(bytes).and_then(|()| staged.sync()).map_err(failed)?;
     let directory = File::open(directory).map_err(failed)?;
     staged.publish(&directory, name).and_then(|()| directory.sync_all()).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn unsynced(_: &File) -> io::Result<()> {
+        Err(io::Error::other("the disk is gone"))
+    }
+
+    #[test]
+    fn a_file_whose_name_is_not_durable_is_not_left_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        assert!(create_synced(&path, b"new", unsynced).is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        create(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_has_taken_the_place_of_a_file_meanwhile_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let replaced = |directory: &File| {
+            write(&path, b"theirs").unwrap();
+            unsynced(directory)
+        };
+        assert!(create_synced(&path, b"new", replaced).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"theirs");
+    }
 }

@@ -249,8 +249,9 @@ impl Layout {
         let mut staged = self.blobs.staging().begin()?;
         let failed = |error| StoreError::file("cannot write", &marker)(error);
         staged.write(MARKER_CONTENT).and_then(|()| staged.sync()).map_err(failed)?;
-        // A rename would replace the file that another process may have made, and locked, meanwhile.
-        match staged.link(&marker) {
+        let directory = File::open(&self.path).map_err(failed)?;
+        // Not in the place of the file that another process may have made, and locked, meanwhile.
+        match staged.publish_new(&directory, MARKER) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(error)),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use rand::RngExt as _;
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -177,10 +177,48 @@ impl StagedFile {
         Ok(())
     }
 
-    /// Gives the file a name, which nothing may have: then it is [`io::ErrorKind::AlreadyExists`]. The name is durable when its
-    /// directory has been synced.
-    pub(crate) fn link(&self, path: &Path) -> io::Result<()> {
-        Ok(rustix::fs::linkat(&self.directory, &*self.name, CWD, path, AtFlags::empty())?)
+    /// Gives the file a name in `directory` that nothing may have: then it is [`io::ErrorKind::AlreadyExists`]. The name is durable
+    /// when `directory` has been synced.
+    pub(crate) fn publish_new(&mut self, directory: &File, name: impl Arg + Copy) -> io::Result<()> {
+        let (from, staged) = (&self.directory, &*self.name);
+        let rename = || rustix::fs::renameat_with(from, staged, directory, name, RenameFlags::NOREPLACE);
+        let link = || rustix::fs::linkat(from, staged, directory, name, AtFlags::empty());
+        self.published = matches!(first_that_can(rename, link)?, Naming::Renamed);
+        Ok(())
+    }
+
+    /// Takes back what [`publish_new`](Self::publish_new) has done, unless the name has become another file's meanwhile.
+    pub(crate) fn withdraw(&self, directory: &File, name: impl Arg + Copy) {
+        let there = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
+        let is_ours = there.and_then(|there| {
+            let ours = rustix::fs::fstat(&self.file)?;
+            Ok((there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino))
+        });
+        if is_ours == Ok(true) {
+            let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+        }
+    }
+}
+
+/// How a file has got a name that nothing had.
+#[derive(Debug, PartialEq, Eq)]
+enum Naming {
+    /// It has that name alone.
+    Renamed,
+    /// It has its former name too.
+    Linked,
+}
+
+/// Renames, or links where the kernel or the file system cannot rename without taking the place of another. Either can do without
+/// the other: FAT has no links, and some network file systems have links alone.
+fn first_that_can(
+    rename: impl FnOnce() -> rustix::io::Result<()>,
+    link: impl FnOnce() -> rustix::io::Result<()>,
+) -> rustix::io::Result<Naming> {
+    match rename() {
+        // The last is what some sandboxes say to what they do not know.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM) => link().map(|()| Naming::Linked),
+        renamed => renamed.map(|()| Naming::Renamed),
     }
 }
 
@@ -188,6 +226,24 @@ impl Drop for StagedFile {
     fn drop(&mut self) {
         if !self.published {
             let _ = rustix::fs::unlinkat(&self.directory, &*self.name, AtFlags::empty());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_linked_only_where_it_cannot_be_renamed() {
+        let never = || panic!("nothing more was to be tried");
+        assert_eq!(first_that_can(|| Ok(()), never), Ok(Naming::Renamed));
+        for error in [Errno::EXIST, Errno::ACCESS, Errno::NOSPC] {
+            assert_eq!(first_that_can(|| Err(error), never), Err(error));
+        }
+        for cannot in [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP, Errno::PERM] {
+            assert_eq!(first_that_can(|| Err(cannot), || Ok(())), Ok(Naming::Linked));
+            assert_eq!(first_that_can(|| Err(cannot), || Err(Errno::PERM)), Err(Errno::PERM));
         }
     }
 }
