@@ -11,6 +11,7 @@
 //! | [`progress`] | how a copy is shown while it runs |
 //! | [`error`] | errors for people |
 //! | [`exit`] | exit codes |
+//! | [`signals`] | signals that ask the program to end |
 //! | [`run`] | the run of the program from the command line to the exit code |
 
 mod arguments;
@@ -23,6 +24,7 @@ mod progress;
 mod run;
 mod session;
 mod settings;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -12,9 +12,10 @@ use tokio::runtime::{Builder, Runtime};
 use crate::arguments::Arguments;
 use crate::commands::Command;
 use crate::environment::Environment;
-use crate::exit::{self, Exit, Interrupted};
+use crate::exit::{self, Exit};
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::signals::interrupted;
 use crate::{error, printer};
 
 /// How long work on other threads is waited for after the result is known, or after an interruption.
@@ -60,7 +61,7 @@ fn execute(command: Command, session: &Session) -> Result<()> {
         tokio::select! {
             // Signals are listened for before the work begins.
             biased;
-            () = interrupted() => Err(Interrupted.into()),
+            interrupted = interrupted() => Err(interrupted.into()),
             outcome = command.run(session) => outcome,
         }
     });
@@ -77,20 +78,6 @@ fn runtime(command: &Command) -> std::io::Result<Runtime> {
         Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()
     } else {
         Builder::new_current_thread().enable_all().build()
-    }
-}
-
-/// Returns when the program is asked to end.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let waits = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
-    let [Ok(mut interrupt), Ok(mut terminate)] = waits else {
-        // Signals that cannot be caught end the program without our doing.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
     }
 }
 

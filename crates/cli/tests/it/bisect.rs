@@ -5,6 +5,7 @@ mod failures;
 mod layers;
 mod locks;
 mod session;
+mod signals;
 mod tags;
 
 use oci::{Descriptor, Digest, MediaType};

@@ -75,6 +75,9 @@ impl Material {
 }
 
 /// The process group of a command that runs: it and what it has started, as far as that stays in the group.
+///
+/// A process that is killed cannot end its groups. That the kernel does it (`PR_SET_PDEATHSIG`) would have to be asked between fork and
+/// exec, which no safe function does.
 struct Group(Option<Pid>);
 
 impl Group {

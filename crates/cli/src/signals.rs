@@ -1,0 +1,62 @@
+//! Signals that ask the program to end.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::exit::{Exit, Interrupted};
+
+/// Where Linux tells which signals a process ignores.
+const STATUS_FILE: &str = "/proc/self/status";
+
+/// Returns when a signal has asked the program to end. They are listened for from the first poll on.
+///
+/// One that was ignored when the program began stays ignored: so do `nohup` and shells protect what runs in the background.
+pub(crate) async fn interrupted() -> Interrupted {
+    let ignored = ignored();
+    let kinds = [
+        (SignalKind::hangup(), Exit::HungUp),
+        (SignalKind::interrupt(), Exit::Interrupted),
+        (SignalKind::terminate(), Exit::Terminated),
+        (SignalKind::quit(), Exit::Quit),
+    ];
+    let heard = kinds.into_iter().filter(|(kind, _)| !has(ignored, kind.as_raw_value()));
+    // One that cannot be caught ends the program without our doing.
+    let mut heard: Vec<(Signal, Exit)> = heard.filter_map(|(kind, exit)| Some((signal(kind).ok()?, exit))).collect();
+    poll_fn(|context| {
+        let exit = heard.iter_mut().find_map(|(signal, exit)| signal.poll_recv(context).is_ready().then_some(*exit));
+        exit.map_or(Poll::Pending, |exit| Poll::Ready(Interrupted(exit)))
+    })
+    .await
+}
+
+/// Returns the signals that this process ignores, as a mask; none where the system does not tell.
+fn ignored() -> u64 {
+    std::fs::read_to_string(STATUS_FILE).map(|status| ignored_in(&status)).unwrap_or_default()
+}
+
+fn ignored_in(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
+
+/// Tells whether a signal is in a mask, in which the first bit stands for signal 1.
+fn has(mask: u64, signal: i32) -> bool {
+    u32::try_from(signal - 1).is_ok_and(|bit| mask.checked_shr(bit).unwrap_or_default() & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_is_read_from_the_mask() {
+        let mask = ignored_in(
+            "Name:\tsupercargo\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\tffffffffffffffff\n",
+        );
+        let signals: Vec<i32> = (0..=70).filter(|signal| has(mask, *signal)).collect();
+        assert_eq!(signals, [1, 13]);
+        assert_eq!((ignored_in(""), ignored_in("SigIgn:\tmany\n")), (0, 0));
+    }
+}
