@@ -12,6 +12,7 @@ mod files;
 pub(crate) mod glob;
 mod journal;
 mod plan;
+mod problem;
 mod undo;
 
 use std::path::Path;
@@ -22,8 +23,8 @@ use crate::error::{OpsError, Told};
 use crate::lock::{stale, stale_error};
 use crate::project::OpenProject;
 pub(crate) use belonging::canonical as canonical_host;
+pub(crate) use files::read as read_file;
 use journal::{Journal, JournalFile};
-pub(crate) use plan::read as read_file;
 use plan::{Plan, plan};
 
 /// What a rewrite did, or would do.
@@ -179,7 +180,7 @@ fn write(open: &OpenProject, file: &JournalFile, plan: &Plan) -> Result<(), OpsE
 
 /// Writes a file that must still be what it was when its change was planned.
 fn replace(path: &Path, expected: &Digest, bytes: &[u8]) -> Result<(), OpsError> {
-    if Digest::sha256(&plan::read(path)?) != *expected {
+    if Digest::sha256(&read_file(path)?) != *expected {
         return Err(OpsError::Stale(Told {
             message: format!("{} was changed by somebody else meanwhile", path.display()),
             lines: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use resolve::project::Target;
@@ -177,6 +178,23 @@ impl Walk<'_> {
 /// Tells whether a name is one of the closed directories', also where the file system knows no case.
 fn is_closed(name: &str) -> bool {
     CLOSED.iter().any(|closed| name.eq_ignore_ascii_case(closed))
+}
+
+/// Reads a file of bounded size.
+///
+/// # Errors
+/// [`OpsError::File`], also for what is no file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, OpsError> {
+    let failed = |source| failed("cannot read", path, source);
+    // A pipe would keep us waiting.
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Err(failed(std::io::ErrorKind::InvalidInput.into()));
+    }
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(failed)?;
+    // One byte more shows that it is too large, which whoever reads it says.
+    file.take(targets::limits::FILE_MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
 fn too_many(what: &str, limit: usize, things: &str) -> OpsError {

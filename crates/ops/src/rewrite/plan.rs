@@ -1,22 +1,18 @@
 //! What a rewrite would change, decided for all files before the first is touched.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::PathBuf;
 
 use oci::text::printable;
 use resolve::project::Target;
-use targets::{Content, Kind, Options, Pattern, Place, PlanError, RewriteError, TargetError, Write};
+use targets::{Content, Kind, Options, Pattern, Place, Write};
 
 use super::belonging::{Belonging, Images, Relocations, belonging};
-use super::files::{TargetFile, files};
+use super::files::{TargetFile, files, read};
 use super::journal::FileChange;
+use super::problem::{PROBLEMS_MAX, Problem, ambiguous, told, unplanned, unreadable, unwritable};
 use super::{ChangedReference, LeftReference, TargetReference};
-use crate::error::{OpsError, Told};
+use crate::error::OpsError;
 use crate::project::OpenProject;
-
-/// Most problems that are told of; more are the same again.
-const PROBLEMS_MAX: usize = 20;
 
 /// What a rewrite would change.
 #[derive(Debug, Default)]
@@ -52,14 +48,6 @@ struct Manner<'a> {
     write: Write,
 }
 
-/// A reference of which it is not known what to write.
-struct Problem {
-    place: String,
-    message: String,
-    evidence: Vec<String>,
-    help: Option<String>,
-}
-
 /// Plans a rewrite.
 ///
 /// # Errors
@@ -81,21 +69,6 @@ pub(crate) fn plan(open: &OpenProject) -> Result<Plan, OpsError> {
         0 => Ok(plan),
         _ => Err(told(problems)),
     }
-}
-
-fn told(mut problems: Vec<Problem>) -> OpsError {
-    let count = problems.len();
-    let first = problems.remove(0);
-    let mut lines = vec![format!("  --> {}", first.place)];
-    lines.extend(first.evidence.into_iter().map(|line| format!("   = {line}")));
-    for problem in problems {
-        lines.push(format!("  --> {}: {}", problem.place, problem.message));
-        lines.extend(problem.evidence.into_iter().map(|line| format!("   = {line}")));
-    }
-    if count > 1 {
-        lines.push("   = nothing was written".to_owned());
-    }
-    OpsError::Project(Told { message: first.message, lines, help: first.help })
 }
 
 fn manner<'a>(open: &OpenProject, target: &'a Target) -> Result<Manner<'a>, OpsError> {
@@ -133,7 +106,7 @@ impl Plan {
         let places = match targets::find(manner.kind, &manner.options, &bytes) {
             Ok(places) => places,
             Err(error) => {
-                problems.push(unreadable(&file.path, manner, &error));
+                problems.push(unreadable(&file.path, manner.kind, &error));
                 return Ok(());
             }
         };
@@ -188,7 +161,7 @@ impl Plan {
                 return None;
             }
             Belonging::Ambiguous(names) => {
-                problems.push(ambiguous(open, position(), manner, place, &names));
+                problems.push(ambiguous(open, position(), &manner.file, place, &names));
                 return None;
             }
         };
@@ -217,96 +190,9 @@ impl Plan {
                 Some(change)
             }
             Err(error) => {
-                problems.push(unplanned(position(), name, manner, &error));
+                problems.push(unplanned(position(), name, manner.kind, &error));
                 None
             }
         }
     }
-}
-
-fn ambiguous(open: &OpenProject, place: String, manner: &Manner<'_>, at: &Place, names: &[&str]) -> Problem {
-    let reference = at.content.to_string();
-    let evidence = names.iter().filter_map(|name| {
-        let (image, locked) = (open.project.images.get(*name)?, open.lock.images.get(*name)?);
-        let declared = open.position(&image.places.name);
-        Some(format!("`{name}` ({declared}) is locked as {}:{}", locked.repository, locked.tag))
-    });
-    let name = names.first().copied().unwrap_or_default();
-    let path = resolve::project::quoted(&at.path);
-    Problem {
-        message: format!("`{reference}` could be {}", either(names)),
-        evidence: evidence.collect(),
-        help: Some(format!("map = {{ {path} = \"{name}\" }}   # in the target in {}", manner.file.display())),
-        place,
-    }
-}
-
-fn either(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(" or ")
-}
-
-fn unplanned(place: String, name: &str, manner: &Manner<'_>, error: &PlanError) -> Problem {
-    let help = match error {
-        PlanError::NoKey { part: "digest", .. } => Some("write = \"tag@digest\"   # in the target".to_owned()),
-        PlanError::NoKey { part, .. } => Some(format!("add a key for the {part} to the file")),
-        _ => Some(format!("leave the file out of `paths` of the target of kind {}", manner.kind)),
-    };
-    Problem { message: format!("`{name}` cannot be written: {error}"), place, evidence: Vec::new(), help }
-}
-
-fn unreadable(file: &str, manner: &Manner<'_>, error: &TargetError) -> Problem {
-    let (place, message) = match error {
-        TargetError::NotText { line, column } => (Some((line, column)), "not UTF-8".to_owned()),
-        TargetError::Syntax { line, column, message } => (Some((line, column)), printable(message).into_owned()),
-        error => (None, error.to_string()),
-    };
-    let file = printable(file);
-    Problem {
-        place: place.map_or_else(|| file.to_string(), |(line, column)| format!("{file}:{line}:{column}")),
-        message: format!("{file} cannot be read as {}: {message}", manner.kind),
-        evidence: Vec::new(),
-        help: Some("leave the file out of `paths` of the target, or correct it".to_owned()),
-    }
-}
-
-fn unwritable(file: &str, bytes: &[u8], error: &RewriteError) -> Problem {
-    let text = String::from_utf8_lossy(bytes);
-    let place = match error {
-        RewriteError::Conflict { at } => {
-            let (line, column) = position(&text, *at);
-            format!("{}:{line}:{column}", printable(file))
-        }
-        _ => printable(file).into_owned(),
-    };
-    Problem {
-        place,
-        message: format!("{} cannot be rewritten: {error}", printable(file)),
-        evidence: Vec::new(),
-        help: Some("give each reference its own text in the file".to_owned()),
-    }
-}
-
-/// Returns line and column of a place, both from 1, the column in characters.
-fn position(text: &str, at: usize) -> (usize, usize) {
-    let before = &text[..text.floor_char_boundary(at)];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-}
-
-/// Reads a file of bounded size.
-///
-/// # Errors
-/// [`OpsError::File`], also for what is no file.
-pub(crate) fn read(path: &std::path::Path) -> Result<Vec<u8>, OpsError> {
-    let failed = |source| OpsError::File { action: "cannot read", path: path.to_owned(), source };
-    // A pipe would keep us waiting.
-    if !path.metadata().map_err(failed)?.is_file() {
-        return Err(failed(std::io::ErrorKind::InvalidInput.into()));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    // One byte more shows that it is too large, which whoever reads it says.
-    file.take(targets::limits::FILE_MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
 }

@@ -6,9 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use oci::Digest;
 use oci::text::printable;
 
-use super::files::admitted;
+use super::files::{admitted, read};
 use super::journal::{FileChange, Journal};
-use super::plan::read;
 use crate::error::{OpsError, Told};
 use crate::project::OpenProject;
 
