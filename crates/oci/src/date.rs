@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-const SECONDS_A_DAY: i64 = 24 * 60 * 60;
+/// Seconds of a day. There are no others in the calendar of RFC 3339 as it is read here: leap seconds have no number.
+pub const SECONDS_A_DAY: i64 = 24 * 60 * 60;
 
 /// Days before each month of a year that is not a leap year.
 const DAYS_BEFORE_MONTH: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 
 use std::sync::Arc;
 
+use oci::date::SECONDS_A_DAY;
 use oci::mark::{self, Mark};
 use oci::{Descriptor, Digest, ImageConfig, Manifest, ManifestKind, Platform, Tag, Timestamp, View, annotation};
 use resolve::lock::TimeSource;
@@ -21,7 +22,7 @@ use crate::rules::{Rule, Seen};
 /// Most marks of one image that are read.
 const MARKS_MAX: usize = 32;
 /// Images that claim to be older than this do not say when they were made: reproducible builds set the clock back.
-const CREATED_MIN: i64 = 365 * 86_400;
+const CREATED_MIN: i64 = 365 * SECONDS_A_DAY;
 
 /// What has to be known of a candidate.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,7 @@ pub mod bases;
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use oci::date::SECONDS_A_DAY;
 use oci::{Digest, Timestamp};
 use resolve::lock::LockedImage;
 use resolve::resolution::{Chosen, Facts, Question, ResolutionOptions, Update};
@@ -19,7 +20,6 @@ use crate::resolving::{Resolved, resolve_among, stores, tags};
 
 /// How many images are looked at at once.
 const IMAGES_AT_ONCE: usize = 32;
-const SECONDS_A_DAY: i64 = 86_400;
 
 /// What is newer than what is locked.
 #[derive(Clone, Debug, Default)]

@@ -28,6 +28,7 @@
 
 pub mod bisect;
 pub mod candidates;
+mod duration;
 pub mod lock;
 pub mod mirror;
 pub mod observation;

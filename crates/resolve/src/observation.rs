@@ -20,6 +20,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use oci::date::SECONDS_A_DAY;
 use oci::{Digest, Tag, Timestamp};
 
 pub use encoding::{Header, LogText, SkippedLine, header, sighting_line};
@@ -36,7 +37,7 @@ pub const LISTED_TAGS_MAX: usize = 20_000;
 /// The same found again is not written down again before this many seconds have passed.
 pub const REPEAT_SECONDS: i64 = 3600;
 /// A list of all tags speaks for this many seconds after it was read.
-pub const LISTING_SECONDS: i64 = 86_400;
+pub const LISTING_SECONDS: i64 = SECONDS_A_DAY;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,10 +1,11 @@
 //! What is said of an image, by whom, and whether they agree.
 
+use oci::date::SECONDS_A_DAY;
 use oci::{Digest, Platform, Tag, Timestamp};
 use resolve::{Repository, Version};
 
 /// Moments this close together are one: a build takes its time, and each of its tools asks the clock for itself.
-const ONE_BUILD_SECONDS: u64 = 24 * 60 * 60;
+const ONE_BUILD_SECONDS: u64 = SECONDS_A_DAY.unsigned_abs();
 
 /// Fewest digits by which a revision may be shortened.
 const REVISION_DIGITS_MIN: usize = 7;

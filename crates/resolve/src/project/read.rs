@@ -11,6 +11,7 @@ use super::keys::{self, Key, Shape, TAKEN};
 use super::sources::{Source, Sources};
 use super::workspace::{Member, Workspace, workspace};
 use super::{Axis, Edge, IMAGES_MAX, Image, Marked, MovedTags, Needed, Places, Policy, Prerelease, Project, Target};
+use crate::duration;
 use crate::requirement::Requirement;
 use crate::scheme::Scheme;
 use crate::template::{Template, VERSION_AXIS};
@@ -278,19 +279,8 @@ fn marked(text: &str) -> Marked {
 
 /// Reads a time, in seconds.
 pub(super) fn duration(table: &Table<'_>, key: &str) -> Result<Option<u64>> {
-    const UNITS: [(char, u64); 5] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 604_800)];
     let Some(text) = table.text(key) else { return Ok(None) };
-    let read = || {
-        let unit = text.text.chars().next_back()?;
-        let (_, seconds) = UNITS.iter().find(|(known, _)| *known == unit)?;
-        let digits = &text.text[..text.text.len() - 1];
-        digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| digits.parse::<u64>().ok())?
-            .and_then(|count| count.checked_mul(*seconds))
-    };
-    match read() {
+    match duration::parse(text.text) {
         Some(seconds) => Ok(Some(seconds)),
         None => Err(ProjectError::new(format!("`{}` is no time", text.text.escape_debug()), text.place)
             .help(format!("{key} = \"3d\"   # or 90m, 12h, 2w"))),

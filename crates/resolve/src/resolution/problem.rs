@@ -8,6 +8,7 @@ use oci::Platform;
 use super::declared::{self, Declared};
 use super::{Facts, Question, Resolution, ResolutionError, Update};
 use crate::candidates::Candidate;
+use crate::duration;
 use crate::project::{Image, Marked, Needed, Prerelease};
 use crate::requirement::Requirement;
 use crate::solve::{
@@ -368,7 +369,7 @@ fn refuse(resolution: &Resolution, image: &Image, facts: &Facts) -> Option<Reaso
         let now = resolution.options.moment();
         match facts.created {
             Some((created, _)) if until(created) <= now => {}
-            Some(_) => return reason(ReasonKind::Cooldown, format!("it is younger than {}", span(cooldown))),
+            Some(_) => return reason(ReasonKind::Cooldown, format!("it is younger than {}", duration::text(cooldown))),
             None => return reason(ReasonKind::Cooldown, "nothing says how old it is".to_owned()),
         }
     }
@@ -377,13 +378,6 @@ fn refuse(resolution: &Resolution, image: &Image, facts: &Facts) -> Option<Reaso
 
 fn is_there_for(facts: &Facts, wanted: &Platform) -> bool {
     facts.platforms.as_ref().is_none_or(|platforms| platforms.iter().any(|platform| platform.satisfies(wanted)))
-}
-
-/// Returns seconds as a project writes them.
-fn span(seconds: u64) -> String {
-    const UNITS: [(u64, char); 4] = [(604_800, 'w'), (86_400, 'd'), (3600, 'h'), (60, 'm')];
-    let unit = UNITS.iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
-    unit.map_or_else(|| format!("{seconds}s"), |(unit, letter)| format!("{}{letter}", seconds / unit))
 }
 
 fn no_such_version(name: &str, version: &str, candidates: &[Candidate]) -> ResolutionError {
