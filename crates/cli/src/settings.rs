@@ -33,8 +33,6 @@ pub(crate) struct Settings {
     pub(crate) jobs: Option<usize>,
     /// Where the project is.
     pub(crate) project: ProjectPlace,
-    /// The time, in seconds since 1970.
-    pub(crate) now: i64,
     /// Where operations run.
     pub(crate) context: ContextOptions,
 }
@@ -73,8 +71,6 @@ impl Settings {
         if let Some(timeout) = flags.timeout {
             client.timeout = timeout;
         }
-        let clock = clock(environment)?;
-        let now = clock.now();
         let context = ContextOptions {
             content_store: content_store(environment),
             client,
@@ -86,7 +82,7 @@ impl Settings {
                 (false, false) => LockUse::Refresh,
             },
             observations: environment.state_home.as_ref().map(|state| state.join("supercargo/observations")),
-            clock,
+            clock: clock(environment)?,
         };
         Ok(Self {
             format: flags.format.unwrap_or_default(),
@@ -97,7 +93,6 @@ impl Settings {
             platforms: flags.platform.clone(),
             jobs: flags.jobs.map(std::num::NonZero::get),
             project: ProjectPlace { file: flags.project.clone() },
-            now: now.map_or(i64::MAX, Timestamp::seconds),
             context,
         })
     }

@@ -53,8 +53,7 @@ impl UnholdArguments {
 impl Names {
     async fn run(self, session: &Session, command: &'static str, hold: bool) -> Result<()> {
         let open = OpenProject::read(&session.settings.project)?;
-        let options =
-            ResolutionOptions { update: Update::Needed, now: session.settings.now, ..ResolutionOptions::default() };
+        let options = ResolutionOptions { update: Update::Needed, ..locking::options(session) };
         let request = LockRequest { options, dry_run: self.dry_run };
         let report = ops::edit::hold(&session.context, &open, &self.names, hold, &request).await?;
         locking::print(session, command, &report.lock, self.dry_run)

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use oci::date::SECONDS_A_DAY;
 use oci::{Date, Digest, Timestamp};
 use ops::OpsError;
 use ops::lock::{LockReport, LockRequest};
@@ -13,8 +14,6 @@ use serde::Serialize;
 
 use crate::printer::{Document, Table, Text, count, warn};
 use crate::session::Session;
-
-const SECONDS_A_DAY: i64 = 86_400;
 
 /// How versions are chosen.
 #[derive(Args, Clone, Debug)]
@@ -48,14 +47,13 @@ impl ChoiceArguments {
     pub(crate) fn options(&self, session: &Session, update: Update) -> Result<ResolutionOptions, OpsError> {
         Ok(ResolutionOptions {
             update,
-            now: session.settings.now,
             as_of: self.as_of.as_deref().map(moment).transpose()?,
             strategy: match self.strategy {
                 StrategyArgument::Highest => Strategy::Highest,
                 StrategyArgument::Lowest => Strategy::Lowest,
                 StrategyArgument::LowestDirect => Strategy::LowestDirect,
             },
-            ..ResolutionOptions::default()
+            ..options(session)
         })
     }
 }
@@ -180,13 +178,18 @@ impl Document for LockDocument {
     }
 }
 
+/// Returns the options of a resolution of which the user says nothing. Where the time is not known nothing is too young.
+pub(crate) fn options(session: &Session) -> ResolutionOptions {
+    let now = session.now().map_or(i64::MAX, Timestamp::seconds);
+    ResolutionOptions { now, ..ResolutionOptions::default() }
+}
+
 /// Reads the project for a command that uses its lock, which is brought up to date first, unless a global option says otherwise.
 ///
 /// # Errors
 /// As [`ops::lock::current`].
 pub(crate) async fn current(session: &Session, dry_run: bool) -> Result<OpenProject> {
-    let options = ResolutionOptions { now: session.settings.now, ..ResolutionOptions::default() };
-    let request = LockRequest { options, dry_run };
+    let request = LockRequest { options: options(session), dry_run };
     let current = ops::lock::current(&session.context, &session.settings.project, &request).await?;
     for warning in &current.report.warnings {
         warn(warning);

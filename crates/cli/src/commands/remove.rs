@@ -26,8 +26,7 @@ pub(crate) struct RemoveArguments {
 impl RemoveArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let open = OpenProject::read(&session.settings.project)?;
-        let options =
-            ResolutionOptions { update: Update::Needed, now: session.settings.now, ..ResolutionOptions::default() };
+        let options = ResolutionOptions { update: Update::Needed, ..locking::options(session) };
         let request = LockRequest { options, dry_run: self.dry_run };
         let report = ops::edit::remove(&session.context, &open, &self.names, &request).await?;
         locking::print(session, "remove", &report.lock, self.dry_run)
