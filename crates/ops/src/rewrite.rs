@@ -9,7 +9,7 @@
 
 mod belonging;
 mod files;
-pub(crate) mod glob;
+mod glob;
 mod journal;
 mod plan;
 mod problem;

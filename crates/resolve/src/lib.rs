@@ -13,6 +13,7 @@
 //! | [`project`] | `Supercargo.toml`: the images that are wanted; reading, lossless changes, JSON Schema |
 //! | [`lock`](mod@crate::lock) | `Supercargo.lock`: which they are exactly; reading, writing, differences, merging |
 //! | [`mirror`] | which tags of which repositories are kept in step elsewhere |
+//! | [`glob`] | patterns of tags, repositories and names of files |
 //! | [`candidates`] | which tags of a repository are versions of an image that is wanted |
 //! | [`solve`](mod@crate::solve) | the best candidate of every package, or why there is none |
 //! | [`resolution`] | from a project, its old lock and tags to a version of every image |
@@ -29,6 +30,7 @@
 pub mod bisect;
 pub mod candidates;
 mod duration;
+pub mod glob;
 pub mod lock;
 pub mod mirror;
 pub mod observation;

@@ -6,6 +6,7 @@ use oci::limits::TAG_MAX_BYTES;
 use oci::{Platform, Reference, RegistryReference, Tag};
 
 use crate::candidates::{Candidate, Candidates};
+use crate::glob;
 use crate::project::{Image, Places, Prerelease, ProjectError};
 use crate::requirement::{Requirement, RequirementError};
 use crate::scheme::Scheme;
@@ -176,24 +177,31 @@ pub fn with_commas(range: &str) -> String {
     range.split("||").map(alternative).collect::<Vec<_>>().join(" || ")
 }
 
-/// A pattern for tags or repositories: `*` stands for any letters, `?` for one.
+/// A pattern for tags or repositories, of which `*` and `?` are known alone: `*` stands for any letters, also for the `/` between the parts
+/// of a repository's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glob(String);
+pub struct Glob(glob::Glob);
 
 impl Glob {
     /// Reads a pattern; `None` where no tag can match it.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'*' | b'?');
-        // As many stars as letters would still be a pattern.
-        let is_short = text.len() <= 2 * TAG_MAX_BYTES;
-        (!text.is_empty() && is_short && text.bytes().all(is_allowed)).then(|| Self(text.to_owned()))
+        Self::of_parts([text], text)
     }
 
     /// Reads a pattern for repositories, as in `registry.example/shop/*`; `None` where none can match it.
     pub fn of_repositories(text: &str) -> Option<Self> {
-        let parts: Vec<&str> = text.split(['/', ':']).collect();
+        Self::of_parts(text.split(['/', ':']), text)
+    }
+
+    fn of_parts<'a>(parts: impl IntoIterator<Item = &'a str>, text: &str) -> Option<Self> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'*' | b'?');
+        // As many stars as letters would still be a pattern.
         let is_short = text.len() <= 2 * TAG_MAX_BYTES;
-        (is_short && parts.into_iter().all(|part| Self::parse(part).is_some())).then(|| Self(text.to_owned()))
+        let is_name = |part: &str| !part.is_empty() && part.bytes().all(is_allowed);
+        if !is_short || !parts.into_iter().all(is_name) {
+            return None;
+        }
+        glob::Glob::parse(text).ok().map(Self)
     }
 
     /// Returns the pattern as it is written.
@@ -202,29 +210,7 @@ impl Glob {
     }
 
     /// Tells whether all of a tag, or of a repository, matches.
-    pub fn matches(&self, tag: &str) -> bool {
-        let (pattern, tag) = (self.0.as_bytes(), tag.as_bytes());
-        let (mut at, mut place) = (0, 0);
-        // Where the last star stands, and how far it reaches: only that one is tried again.
-        let mut star: Option<(usize, usize)> = None;
-        while place < tag.len() {
-            match pattern.get(at) {
-                Some(b'*') => {
-                    star = Some((at, place));
-                    at += 1;
-                }
-                Some(letter) if *letter == b'?' || *letter == tag[place] => {
-                    at += 1;
-                    place += 1;
-                }
-                _ => {
-                    let Some((before, reach)) = star else { return false };
-                    star = Some((before, reach + 1));
-                    at = before + 1;
-                    place = reach + 1;
-                }
-            }
-        }
-        pattern[at..].iter().all(|letter| *letter == b'*')
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.matches(text)
     }
 }

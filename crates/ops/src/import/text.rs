@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use oci::{RegistryReference, Tag};
+use resolve::glob::escaped;
 use resolve::project::quoted;
 use targets::Kind;
 
 use super::gather::FoundFile;
 use super::images::ProposedImage;
 use crate::rewrite::canonical_host;
-use crate::rewrite::glob::escaped;
 
 /// Returns the `[[targets]]` for files: one for each kind, and one of its own for each file of which references do not show
 /// which of several images of one repository they are.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use resolve::project::Target;
 
-use super::glob::{Glob, Reached};
+use super::glob::{PathGlob, Reached};
 use crate::error::OpsError;
 use crate::project::OpenProject;
 
@@ -61,7 +61,7 @@ fn walk(open: &OpenProject) -> Result<Walk<'_>, OpsError> {
     let mut patterns = Vec::new();
     for (number, target) in open.project.targets.iter().enumerate() {
         for text in &target.paths {
-            let glob = Glob::parse(text).map_err(|why| at(open, target, text, why))?;
+            let glob = PathGlob::parse(text).map_err(|why| at(open, target, text, why))?;
             patterns.push(Pattern { target: number, directory: &target.directory, text, glob, taken: false });
         }
     }
@@ -96,7 +96,7 @@ struct Pattern<'a> {
     /// What it is relative to, from the project's directory.
     directory: &'a str,
     text: &'a str,
-    glob: Glob,
+    glob: PathGlob,
     /// Whether there is a file that it takes.
     taken: bool,
 }
@@ -140,7 +140,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn each<R>(&self, reached: &[Reached], each: impl Fn(&Glob, &Reached) -> R) -> Vec<R> {
+    fn each<R>(&self, reached: &[Reached], each: impl Fn(&PathGlob, &Reached) -> R) -> Vec<R> {
         self.patterns.iter().zip(reached).map(|(pattern, reached)| each(&pattern.glob, reached)).collect()
     }
 

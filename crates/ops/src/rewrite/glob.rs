@@ -2,22 +2,15 @@
 
 use std::iter;
 
+use resolve::glob::Glob;
+
 /// Most bytes of a pattern.
 const PATTERN_MAX_BYTES: usize = 1024;
 
-/// A pattern of paths, with `/` between its steps.
-///
-/// | in a pattern | stands for |
-/// |---|---|
-/// | `**` as a step | any number of directories, none included |
-/// | `*` | any characters of one name |
-/// | `?` | one character of a name |
-/// | `[abc]`, `[a-c]`, `[!abc]` | one character of these, or none of these |
-///
-/// A wildcard at the beginning of a step takes no name that begins with a dot, as in a shell. What has a meaning here stands
-/// for itself in brackets: `[*]`.
+/// A pattern of paths, with `/` between its steps: each is a [`Glob`] of one name, or `**`, which stands for any number of directories,
+/// none included. A wildcard at the beginning of a step takes no name that begins with a dot, as in a shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Glob {
+pub(crate) struct PathGlob {
     steps: Vec<Step>,
 }
 
@@ -25,21 +18,13 @@ pub(crate) struct Glob {
 enum Step {
     /// Any number of directories.
     Directories,
-    Name(Vec<Part>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Character(char),
-    Any,
-    One,
-    OneOf { ranges: Vec<(char, char)>, inverted: bool },
+    Name(Glob),
 }
 
 /// How far names have led into a pattern: the steps that may come next, in their order.
 pub(crate) type Reached = Vec<usize>;
 
-impl Glob {
+impl PathGlob {
     /// Reads a pattern.
     ///
     /// # Errors
@@ -60,7 +45,7 @@ impl Glob {
                 // Two of them say no more than one.
                 "**" if steps.last() == Some(&Step::Directories) => {}
                 "**" => steps.push(Step::Directories),
-                name => steps.push(Step::Name(parts(name)?)),
+                name => steps.push(Step::Name(Glob::parse(name)?)),
             }
         }
         match steps.last() {
@@ -74,13 +59,7 @@ impl Glob {
     pub(crate) fn literal(&self) -> Option<String> {
         let name = |step: &Step| match step {
             Step::Directories => None,
-            Step::Name(parts) => parts
-                .iter()
-                .map(|part| match part {
-                    Part::Character(character) => Some(*character),
-                    _ => part.single(),
-                })
-                .collect::<Option<String>>(),
+            Step::Name(name) => name.literal(),
         };
         Some(self.steps.iter().map(name).collect::<Option<Vec<_>>>()?.join("/"))
     }
@@ -95,7 +74,7 @@ impl Glob {
         let next = reached.iter().filter_map(|at| match self.steps.get(*at) {
             // It may stand for this directory and for more.
             Some(Step::Directories) if !name.starts_with('.') => Some(*at),
-            Some(Step::Name(parts)) if at + 1 < self.steps.len() && matches(parts, name) => Some(at + 1),
+            Some(Step::Name(glob)) if at + 1 < self.steps.len() && matches(glob, name) => Some(at + 1),
             _ => None,
         });
         self.skipped(next)
@@ -105,7 +84,7 @@ impl Glob {
     pub(crate) fn takes(&self, reached: &[usize], name: &str) -> bool {
         reached.iter().any(|at| {
             let is_last = at + 1 == self.steps.len();
-            is_last && matches!(self.steps.get(*at), Some(Step::Name(parts)) if matches(parts, name))
+            is_last && matches!(self.steps.get(*at), Some(Step::Name(glob)) if matches(glob, name))
         })
     }
 
@@ -124,119 +103,19 @@ impl Glob {
     }
 }
 
-impl Part {
-    fn single(&self) -> Option<char> {
-        match self {
-            Self::OneOf { ranges, inverted: false } => match ranges[..] {
-                [(first, last)] if first == last => Some(first),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    fn takes(&self, character: char) -> bool {
-        match self {
-            Self::Character(own) => *own == character,
-            Self::Any | Self::One => true,
-            Self::OneOf { ranges, inverted } => {
-                ranges.iter().any(|(first, last)| (*first..=*last).contains(&character)) != *inverted
-            }
-        }
-    }
-}
-
-/// Returns a pattern that stands for this path alone.
-pub(crate) fn escaped(path: &str) -> String {
-    let mut escaped = String::with_capacity(path.len());
-    for character in path.chars() {
-        match character {
-            '*' | '?' | '[' | '{' => escaped.extend(['[', character, ']']),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
-
-fn parts(name: &str) -> Result<Vec<Part>, &'static str> {
-    let mut parts = Vec::new();
-    let mut rest = name.chars();
-    while let Some(character) = rest.next() {
-        parts.push(match character {
-            // Two of them say no more than one.
-            '*' if parts.last() == Some(&Part::Any) => continue,
-            '*' => Part::Any,
-            '?' => Part::One,
-            '{' => return Err("has a `{`; alternatives are patterns of their own"),
-            '\\' => return Err("has a `\\`; write `/` between names, and brackets around what stands for itself"),
-            '[' => one_of(&mut rest)?,
-            character => Part::Character(character),
-        });
-    }
-    Ok(parts)
-}
-
-/// Reads what stands between brackets, of which the first has been read.
-fn one_of(rest: &mut std::str::Chars<'_>) -> Result<Part, &'static str> {
-    const OPEN: &str = "has a `[` without its `]`";
-    let inverted = rest.as_str().starts_with('!');
-    if inverted {
-        rest.next();
-    }
-    let mut ranges = Vec::new();
-    loop {
-        match rest.next().ok_or(OPEN)? {
-            // In the first place it stands for itself.
-            ']' if !ranges.is_empty() => return Ok(Part::OneOf { ranges, inverted }),
-            first => {
-                let mut ahead = rest.clone();
-                let last = match (ahead.next(), ahead.next()) {
-                    (Some('-'), Some(last)) if last != ']' => {
-                        *rest = ahead;
-                        last
-                    }
-                    _ => first,
-                };
-                ranges.push((first, last));
-            }
-        }
-    }
-}
-
-/// Tells whether a name is as the parts say. Goes back to the last `*` alone, so the work is bounded by both lengths' product.
-fn matches(parts: &[Part], name: &str) -> bool {
-    let is_hidden = name.starts_with('.');
-    if is_hidden && !matches!(parts.first(), Some(Part::Character('.'))) {
-        return false;
-    }
-    let name: Vec<char> = name.chars().collect();
-    let (mut part, mut at) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while at < name.len() {
-        match parts.get(part) {
-            Some(Part::Any) => {
-                star = Some((part, at));
-                part += 1;
-            }
-            Some(one) if one.takes(name[at]) => (part, at) = (part + 1, at + 1),
-            _ => match &mut star {
-                Some((any, from)) => {
-                    *from += 1;
-                    (part, at) = (*any + 1, *from);
-                }
-                None => return false,
-            },
-        }
-    }
-    parts[part..].iter().all(|part| *part == Part::Any)
+/// Tells whether a name matches. Those that begin with a dot are hidden from wildcards.
+fn matches(glob: &Glob, name: &str) -> bool {
+    (!name.starts_with('.') || glob.begins_with('.')) && glob.matches(name)
 }
 
 #[cfg(test)]
 mod tests {
+    use resolve::glob::escaped;
+
     use super::*;
 
     fn takes(pattern: &str, path: &str) -> bool {
-        let glob = Glob::parse(pattern).unwrap_or_else(|why| panic!("{pattern} {why}"));
+        let glob = PathGlob::parse(pattern).unwrap_or_else(|why| panic!("{pattern} {why}"));
         let mut reached = glob.start();
         let (directories, name) = path.rsplit_once('/').unwrap_or(("", path));
         for directory in directories.split('/').filter(|name| !name.is_empty()) {
@@ -283,19 +162,19 @@ mod tests {
     #[test]
     fn patterns_that_leave_the_project_or_make_no_sense_are_refused() {
         for pattern in ["", "/etc/passwd", "../a", "a/../b", "a//b", "a/**", "a/", "{a,b}", "[a", "a\\b", ".", "[]"] {
-            assert!(Glob::parse(pattern).is_err(), "{pattern}");
+            assert!(PathGlob::parse(pattern).is_err(), "{pattern}");
         }
-        assert!(Glob::parse(&"a".repeat(1025)).is_err());
+        assert!(PathGlob::parse(&"a".repeat(1025)).is_err());
     }
 
     #[test]
     fn a_path_that_is_escaped_stands_for_itself() {
         for path in ["a/b.yaml", "we[i]rd/*?{x}", "-", "a]b"] {
-            let glob = Glob::parse(&escaped(path)).unwrap();
+            let glob = PathGlob::parse(&escaped(path)).unwrap();
             assert_eq!(glob.literal().as_deref(), Some(path));
             assert!(takes(&escaped(path), path), "{path}");
         }
-        assert_eq!(Glob::parse("a/*").unwrap().literal(), None);
+        assert_eq!(PathGlob::parse("a/*").unwrap().literal(), None);
     }
 
     #[test]

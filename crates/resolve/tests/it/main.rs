@@ -3,6 +3,7 @@
 
 mod bisect;
 mod candidates;
+mod glob;
 mod lock;
 mod mirroring;
 mod observation;
