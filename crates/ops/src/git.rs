@@ -13,6 +13,9 @@ use crate::error::OpsError;
 const HISTORY_MAX_BYTES: usize = 32 << 20;
 /// Most bytes of an answer of one line.
 const LINE_MAX_BYTES: usize = 4096;
+/// What git is told before its command: a directory that looks like a bare repository may have come with a project as ordinary files, and
+/// its configuration may name programs to run.
+const GUARD: [&str; 2] = ["-c", "safe.bareRepository=explicit"];
 /// Most characters of a commit's first line that are shown.
 const SUBJECT_MAX_CHARACTERS: usize = 80;
 
@@ -84,6 +87,7 @@ impl Git {
     async fn run(&self, arguments: &[&str], limit: usize) -> Result<Result<String, String>, OpsError> {
         let failed = |source| OpsError::File { action: "cannot run", path: "git".into(), source };
         let child = Command::new("git")
+            .args(GUARD)
             .args(arguments)
             .current_dir(&self.directory)
             .stdin(Stdio::null())

@@ -1,4 +1,5 @@
-//! Projects that came from anywhere, with links and pipes in them: nothing outside of their directories is written.
+//! Projects that came from anywhere, with links, pipes and git repositories in them: nothing outside of their directories is written, no
+//! program of theirs is run.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -123,4 +124,42 @@ fn a_pipe_in_the_place_of_a_file_keeps_nobody_waiting() {
     pipe("Supercargo.lock");
     refused(&["verify"]);
     refused(&["lock"]);
+}
+
+#[test]
+fn a_repository_among_the_files_of_a_project_says_nothing_to_git() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("cloned")).unwrap();
+    desk.write("cloned/Supercargo.toml", "[project]\nname = \"a\"\n\n[images]\n");
+    desk.write("cloned/Supercargo.lock", "lock-version = 1\n");
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=test", "-c", "user.email=test@registry.example", "-c", "commit.gpgsign=false"]);
+        command.args(["--git-dir=.", "--work-tree=."]).args(arguments).current_dir(desk.path("cloned"));
+        let output = command.env("GIT_CONFIG_NOSYSTEM", "1").env("HOME", desk.path("home")).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // All that makes a repository lies where files of a clone do, and an object has to be fetched by a program that it names.
+    git(&["init", "-q"]);
+    git(&["add", "-f", "Supercargo.lock"]);
+    git(&["commit", "-q", "-m", "lock"]);
+    let object = git(&["rev-parse", "HEAD:Supercargo.lock"]);
+    let (directory, name) = object.trim().split_at(2);
+    fs::remove_file(desk.path("cloned/objects").join(directory).join(name)).unwrap();
+    let here = desk.path("cloned");
+    let program = format!("touch {}; git-upload-pack", desk.path("was-run").display());
+    for (key, value) in [
+        ("core.repositoryformatversion", "1"),
+        ("core.worktree", "."),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", here.to_str().unwrap()),
+        ("remote.origin.uploadpack", &program),
+    ] {
+        git(&["config", "--file", "config", key, value]);
+    }
+    let said = desk.fails(&["-C", "cloned", "diff", "HEAD~0"], 9);
+    assert!(!desk.path("was-run").exists(), "{said}");
+    assert!(said.contains("cannot use bare repository"), "{said}");
 }
