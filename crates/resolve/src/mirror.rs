@@ -204,11 +204,6 @@ impl Glob {
         glob::Glob::parse(text).ok().map(Self)
     }
 
-    /// Returns the pattern as it is written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Tells whether all of a tag, or of a repository, matches.
     pub fn matches(&self, text: &str) -> bool {
         self.0.matches(text)

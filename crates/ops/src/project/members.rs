@@ -123,7 +123,7 @@ impl Search<'_> {
             for above in reached {
                 let below = |name: &str| if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
                 if let Some(name) = pattern.name(depth) {
-                    next.push(below(name));
+                    next.push(below(&name));
                     continue;
                 }
                 let directory = self.root.join(&above);

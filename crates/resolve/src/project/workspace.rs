@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::document::{Table, Text};
 use super::error::ProjectError;
 use super::{FILE_MAX_BYTES, read};
-use crate::mirror::Glob;
+use crate::glob::Glob;
 
 /// Most members of a workspace.
 pub const MEMBERS_MAX: usize = 256;
@@ -99,9 +99,7 @@ impl Directories {
     /// Tells whether a directory of this name may stand at a depth, from 0.
     pub fn takes(&self, depth: usize, name: &str) -> bool {
         let Some(glob) = self.names.get(depth) else { return false };
-        // What a name can be is what a pattern can name.
-        let is_plain = Glob::parse(name).is_some() && !name.contains(['*', '?']);
-        is_plain && glob.matches(name) && (!name.starts_with('.') || glob.as_str().starts_with('.'))
+        is_plain(name) && glob.matches(name) && (!name.starts_with('.') || glob.begins_with('.'))
     }
 
     /// Tells whether a directory, given from the root's, is one of them.
@@ -110,8 +108,8 @@ impl Directories {
     }
 
     /// Returns the name that a directory at a depth has, from 0, where it can be no other.
-    pub fn name(&self, depth: usize) -> Option<&str> {
-        self.names.get(depth).map(Glob::as_str).filter(|name| !name.contains(['*', '?']))
+    pub fn name(&self, depth: usize) -> Option<String> {
+        self.names.get(depth).and_then(Glob::literal)
     }
 
     fn reach(&self, directory: &str) -> Option<Reach> {
@@ -138,7 +136,8 @@ impl Directories {
                 name if name.contains("**") => {
                     return Err(wrong("has a `**`; a pattern says how deep its directories are"));
                 }
-                name => Glob::parse(name).ok_or_else(|| wrong("is no pattern of directories"))?,
+                name if !is_plain(&name.replace(['*', '?'], "x")) => return Err(wrong("is no pattern of directories")),
+                name => Glob::parse(name).map_err(wrong)?,
             };
             names.push(glob);
         }
@@ -147,6 +146,11 @@ impl Directories {
         }
         Ok(Self { text: bare.to_owned(), names, place: text.place.clone() })
     }
+}
+
+/// Tells whether a directory may have this name: letters, digits, `.`, `-` and `_`.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 pub(super) fn workspace(table: &Table<'_>) -> Result<Workspace, ProjectError> {
