@@ -79,7 +79,7 @@ impl Candidates {
             precise: Vec::new(),
             tracks: tracks(&repository),
         };
-        let template = image.template.clone().or_else(|| implied_template(image));
+        let template = template_of(image);
         candidates.versions = match &template {
             Some(template) => tags().filter_map(|tag| by_template(image, template, tag, &repository)).collect(),
             None => by_track(image.variant.as_deref(), &repository),
@@ -125,6 +125,11 @@ impl Candidates {
             is_same
         });
     }
+}
+
+/// Returns how the tags of an image are made, where the project says it; else the repository shows it.
+pub(crate) fn template_of(image: &Image) -> Option<Template> {
+    image.template.clone().or_else(|| implied_template(image))
 }
 
 /// A scheme without a template says how the version alone is written.

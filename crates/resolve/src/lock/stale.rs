@@ -6,11 +6,12 @@ use std::fmt;
 use oci::{Platform, Tag};
 
 use super::{Lock, LockedImage, LockedKind};
+use crate::candidates::template_of;
 use crate::project::{Image, Needed, Project};
 use crate::requirement::Requirement;
 use crate::scheme::Scheme;
-use crate::tag::same_variant;
-use crate::template::VERSION_AXIS;
+use crate::tag::{PLAIN_TRACKS, Repository, same_variant};
+use crate::template::{Template, VERSION_AXIS};
 use crate::value::Value;
 
 /// Why a lock is no answer to what a project asks.
@@ -116,10 +117,9 @@ fn refusal(project: &Project, image: &Image, locked: &LockedImage) -> Result<Val
     if locked.repository != image.repository {
         return Err(format!("is locked in {}, and is wanted in {}", locked.repository, image.repository));
     }
-    let version = locked
-        .version_for(image)
+    let Read { version, is_floating } = read(image, locked)
         .ok_or_else(|| format!("is locked as {}, which is no longer how its tags are read", locked.tag))?;
-    if !image.version.matches(&version) {
+    if !image.version.matches(&version) || (is_floating && image.version != Requirement::any()) {
         return Err(format!("is locked at {version}, and {} is wanted", image.version));
     }
     for platform in project.platforms_of(image) {
@@ -130,29 +130,65 @@ fn refusal(project: &Project, image: &Image, locked: &LockedImage) -> Result<Val
     Ok(version)
 }
 
+/// A locked entry as the tags of an image are read.
+struct Read {
+    version: Value,
+    /// Whether it is there for a tag that moves, which is no version: who wants one does not want it.
+    is_floating: bool,
+}
+
+/// Reads the version of a locked entry as the tags of an image are read; `None` where no lock of the image could hold it.
 pub(super) fn locked_version(image: &Image, locked: &LockedImage) -> Option<Value> {
-    if let Some(template) = &image.template {
-        let read = |tag: &Tag| {
-            let mut axes = template.read(tag.as_str(), |axis| image.scheme_of(axis))?;
-            let version = axes.remove(VERSION_AXIS);
-            let is_wanted = axes
-                .iter()
-                .all(|(name, value)| image.axes.get(name).is_none_or(|axis| axis.requirement.matches(value)));
-            if is_wanted { version.or_else(|| Scheme::Opaque.read(tag.as_str())) } else { None }
-        };
-        // A tag that moves is locked as the exact version that it named, with itself among the aliases.
-        let has_moving_tag = !template.axes().any(|axis| axis == VERSION_AXIS);
-        let moving = || locked.aliases.iter().filter(|_| has_moving_tag).find_map(&read);
-        return read(&locked.tag).or_else(moving);
+    read(image, locked).map(|read| read.version)
+}
+
+fn read(image: &Image, locked: &LockedImage) -> Option<Read> {
+    match template_of(image) {
+        Some(template) => by_template(image, &template, locked),
+        None => by_track(image, locked),
     }
-    let fits = match &image.variant {
-        Some(variant) => same_variant(&locked.track, variant) || image.scheme != Scheme::default(),
-        None => locked.track.is_empty() || image.scheme != Scheme::default(),
+}
+
+fn by_template(image: &Image, template: &Template, locked: &LockedImage) -> Option<Read> {
+    let read = |tag: &Tag| {
+        let mut axes = template.read(tag.as_str(), |axis| image.scheme_of(axis))?;
+        let version = axes.remove(VERSION_AXIS);
+        let is_wanted =
+            axes.iter().all(|(name, value)| image.axes.get(name).is_none_or(|axis| axis.requirement.matches(value)));
+        if is_wanted { version.or_else(|| Scheme::Opaque.read(tag.as_str())) } else { None }
     };
-    if locked.floating {
-        return fits.then(|| Scheme::Opaque.read(&locked.version))?;
+    let own = read(&locked.tag).map(|version| Read { version, is_floating: locked.floating });
+    if template.axes().any(|axis| axis == VERSION_AXIS) {
+        // A tag that moves is no version, whatever it looks like.
+        return own.filter(|own| !own.is_floating);
     }
-    image.scheme.read(&locked.version).filter(|_| fits)
+    // A tag that moves is locked as the exact version that it named, with itself among the aliases.
+    own.or_else(|| Some(Read { version: locked.aliases.iter().find_map(read)?, is_floating: true }))
+}
+
+fn by_track(image: &Image, locked: &LockedImage) -> Option<Read> {
+    // Where nothing has a version this tag is what there is.
+    let is_latest = |tag: &Tag| image.variant.is_none() && *tag == Tag::latest();
+    if locked.floating {
+        let version = is_latest(&locked.tag).then(|| Scheme::Opaque.read(&locked.version))??;
+        return Some(Read { version, is_floating: true });
+    }
+    let fits = |track: &str| match &image.variant {
+        Some(variant) => same_variant(track, variant),
+        None => PLAIN_TRACKS.contains(&track),
+    };
+    if !locked.track.is_empty() {
+        let version = image.scheme.read(&locked.version).filter(|_| fits(&locked.track))?;
+        return Some(Read { version, is_floating: false });
+    }
+    // Either the version is all there is to the tag, or the project said how its tags were made when it was locked.
+    let repository = Repository::read([locked.tag.clone()]);
+    let reading = repository.reading(&locked.tag).filter(|reading| fits(&reading.track));
+    if let Some(version) = reading.and_then(|reading| reading.version.as_ref()) {
+        return Some(Read { version: Value::from(version), is_floating: false });
+    }
+    let version = locked.aliases.iter().any(is_latest).then(|| image.scheme.read(&locked.version))??;
+    Some(Read { version, is_floating: true })
 }
 
 fn has_platform(locked: &LockedImage, wanted: &Platform) -> bool {

@@ -12,6 +12,7 @@ mod requirement;
 mod resolution;
 mod schema;
 mod solve;
+mod staleness;
 mod tags;
 mod template;
 mod workspace;
