@@ -41,7 +41,10 @@ pub async fn candidates(
     let versions = resolved.resolution.candidates(name).map(|found| &found.versions[..]).unwrap_or_default();
     let rows = outcome.standings(name).into_iter().rev().filter_map(|(id, standing)| {
         let candidate = versions.get(id.0 as usize)?;
-        let (code, reason) = told(&resolved, problem, name, &standing);
+        let (code, mut reason) = told(&resolved, problem, name, &standing);
+        if let (Standing::Chosen, Some(other)) = (&standing, outcome.superseded_by(&open.project, name)) {
+            reason = format!("{reason}, superseded by {other}");
+        }
         Some(CandidateRow {
             version: candidate.version.to_string(),
             tag: candidate.tag.to_string(),

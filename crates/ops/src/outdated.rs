@@ -167,7 +167,8 @@ fn freshness(
             format!("supported until {day}")
         });
     }
-    if let Some(other) = &facts.superseded_by {
+    let successor = || update.outcome.successor(&open.project, name);
+    if let Some(other) = facts.superseded_by.clone().or_else(successor) {
         freshness.notes.push(format!("superseded by {other}"));
         freshness.reasons.push(ReasonKind::Superseded.code());
     }

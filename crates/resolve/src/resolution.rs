@@ -14,6 +14,8 @@
 mod declared;
 mod outcome;
 mod problem;
+mod provided;
+mod superseded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -85,10 +87,14 @@ pub struct Facts {
     pub end_of_life: Option<i64>,
     /// What takes its place.
     pub superseded_by: Option<String>,
+    /// The repository whose place its own takes, as its publisher says.
+    pub supersedes: Option<RegistryReference>,
     /// What it needs of others: a repository and the text of a requirement.
     pub requires: Vec<(RegistryReference, String)>,
     /// What of others it does not go with, in the same form.
     pub conflicts: Vec<(RegistryReference, String)>,
+    /// What it stands in for, in the same form: `=VERSION`, or `*` for its own version.
+    pub provides: Vec<(RegistryReference, String)>,
     /// Why a rule of the project does not accept it.
     pub unaccepted: Option<String>,
     /// What of all that cannot be read, each in a sentence.

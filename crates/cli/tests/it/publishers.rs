@@ -208,3 +208,68 @@ fn inspect_shows_what_the_publisher_says() {
     let version = document["identity"].as_array().unwrap().iter().find(|fact| fact["name"] == "version").unwrap();
     assert_eq!(version["evidence"], "artifact");
 }
+
+#[test]
+fn an_image_that_another_one_of_the_project_takes_the_place_of_is_superseded() {
+    let (desk, server) = shop();
+    desk.ok(&["lock"]);
+    describe(&desk, &server, "1.58.0", &json!({ "supersedes": server.at("shop/db") }));
+    let superseded = format!("superseded by {} 1.58.0", server.at("shop/query"));
+    let db = |document: &serde_json::Value| document["images"][0].clone();
+    let outdated = db(&desk.json(&["outdated"]));
+    assert_eq!((&outdated["name"], &outdated["notes"]), (&json!("db"), &json!([superseded])));
+    assert_eq!(outdated["reasons"], json!(["superseded"]));
+    assert_eq!(desk.run(&["outdated", "--exit-code"]).code, 1);
+    let candidates = desk.json(&["candidates", "db"]);
+    assert_eq!(candidates["candidates"][0]["reason"], format!("highest, {superseded}"));
+    assert_eq!(desk.json(&["candidates", "query"])["candidates"][0]["reason"], "highest");
+    let updated = desk.run(&["update"]);
+    assert!(updated.stderr.contains(&format!("warning: `db` 5.0.0 is {superseded}")), "{}", updated.stderr);
+    // What its own publisher says comes first.
+    desk.ok(&["mark", &server.at("shop/db:5.0.0"), "--superseded-by", "registry.example/store:2"]);
+    assert_eq!(db(&desk.json(&["outdated"]))["notes"], json!(["superseded by registry.example/store:2"]));
+    let shown = desk.json(&["inspect", &server.at("shop/query:1.58.0")]);
+    assert_eq!(shown["package"]["supersedes"], server.at("shop/db"));
+}
+
+#[test]
+fn versions_that_do_not_go_with_each_other_are_refused_with_a_reason() {
+    let (desk, server) = shop();
+    describe(&desk, &server, "1.58.0", &json!({ "conflicts": [{ "repository": server.at("shop/db") }] }));
+    let said = desk.fails(&["lock"], 3);
+    assert!(said.contains("   = query excludes all 3 versions of db\n"), "{said}");
+    // Where some are left, they are taken.
+    let (desk, server) = shop();
+    let conflict = json!({ "repository": server.at("shop/db"), "requirement": ">=4.1.7" });
+    describe(&desk, &server, "1.58.0", &json!({ "conflicts": [conflict] }));
+    desk.ok(&["lock"]);
+    assert_eq!(versions(&desk), ["4.1.6", "1.58.0"]);
+}
+
+#[test]
+fn an_image_that_provides_what_another_one_needs_is_taken_for_it() {
+    let said = |provides: serde_json::Value| {
+        let (desk, server) = shop();
+        let sql = "registry.example/sql";
+        describe(&desk, &server, "1.58.0", &json!({ "requires": [{ "repository": sql, "requirement": "^5" }] }));
+        let mut package = json!({ "schema": "supercargo.package.v1" });
+        package["provides"] = json!([provides]);
+        desk.write("package.json", &package.to_string());
+        desk.ok(&["attach", &server.at("shop/db:5.0.0"), "--type", TYPE, "package.json"]);
+        desk.run(&["lock"]).stderr
+    };
+    let warning = "warning: `query` 1.58.0 needs registry.example/sql ^5, ";
+    let own = said(json!({ "repository": "registry.example/sql" }));
+    assert!(!own.contains("warning"), "{own}");
+    let stated = said(json!({ "repository": "registry.example/sql", "requirement": "=5.7.1" }));
+    assert!(!stated.contains("warning"), "{stated}");
+    let other = said(json!({ "repository": "registry.example/sql", "requirement": "=4.0" }));
+    assert!(other.contains(&format!("{warning}and `db` stands in for 4.0 of it\n")), "{other}");
+    for none in [
+        json!({ "repository": "registry.example/sql", "requirement": "^5" }),
+        json!({ "repository": "registry.example/nosql" }),
+    ] {
+        let none = said(none);
+        assert!(none.contains(&format!("{warning}which is not part of the project\n")), "{none}");
+    }
+}

@@ -104,6 +104,8 @@ fn state(package: &Package, platforms: &[Platform], facts: &mut Facts) {
     };
     facts.requires = edges(&package.requires);
     facts.conflicts = edges(&package.conflicts);
+    facts.provides = edges(&package.provides);
+    facts.supersedes.clone_from(&package.supersedes);
     let created = package.created.map(Timestamp::seconds).filter(|seconds| *seconds >= CREATED_MIN);
     facts.created = created.map(|seconds| (seconds, TimeSource::Referrer));
 }

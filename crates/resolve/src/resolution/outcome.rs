@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::declared::{Declared, declared};
 use super::problem::Built;
+use super::provided::{Provided, provided};
 use super::{Facts, Question, Resolution};
 use crate::candidates::Candidate;
 use crate::project::{Image, Needed};
@@ -106,16 +107,16 @@ impl Outcome {
             warn(name, "has no solution, and the others are locked without it".to_owned());
         }
         for (name, chosen) in &self.chosen {
-            let Some(facts) = &chosen.facts else { continue };
             let version = &chosen.candidate.version;
+            if let Some(other) = self.superseded_by(&resolution.project, name) {
+                warn(name, format!("{version} is superseded by {other}"));
+            }
+            let Some(facts) = &chosen.facts else { continue };
             if facts.yanked.is_some() {
                 warn(name, format!("{version} was withdrawn"));
             }
             if facts.end_of_life.is_some_and(|end| end <= resolution.options.moment()) {
                 warn(name, format!("{version} is no longer supported"));
-            }
-            if let Some(other) = &facts.superseded_by {
-                warn(name, format!("{version} is superseded by {other}"));
             }
             for what in &facts.unreadable {
                 warn(name, format!("{version}: {what}"));
@@ -126,7 +127,18 @@ impl Outcome {
                 match images.next() {
                     None => {
                         let what = format!("{repository} {requirement}");
-                        warn(name, format!("{version} needs {what}, which is not part of the project"));
+                        match provided(&resolution.project, &self.chosen, name, repository, requirement) {
+                            Provided::AsNeeded => {}
+                            Provided::Otherwise(other, found) => {
+                                warn(
+                                    name,
+                                    format!("{version} needs {what}, and `{other}` stands in for {found} of it"),
+                                );
+                            }
+                            Provided::ByNone => {
+                                warn(name, format!("{version} needs {what}, which is not part of the project"));
+                            }
+                        }
                     }
                     Some(image) if is_unread(image) || images.any(is_unread) => {
                         warn(name, format!("{version} needs {repository} `{requirement}`, which cannot be read"));

@@ -74,7 +74,9 @@ impl Built {
                 if declared.is_conflict { declared.allows(&it.version) } else { is_wanted(&declared.requirement, it) }
             };
             if let Some((other, allowed)) = self.allowed(resolution, &declared.other, allows) {
-                self.require(resolution, package, place, other, allowed, &Arc::from(declared.why()));
+                // What excludes another image does not need it.
+                let effect = if declared.is_conflict { Effect::Limits } else { Effect::Demands };
+                self.require(resolution, (package, place), other, (allowed, effect), &Arc::from(declared.why()));
             }
         }
     }
@@ -233,7 +235,7 @@ impl Built {
                 };
                 for (place, candidate) in candidates.iter().enumerate() {
                     if of_versions.matches(&candidate.version) {
-                        self.require(resolution, from, place, package, allowed.clone(), &why);
+                        self.require(resolution, (from, place), package, (allowed.clone(), Effect::Demands), &why);
                     }
                 }
             }
@@ -253,7 +255,8 @@ impl Built {
                         end += 1;
                     }
                     if of_versions.matches(&candidate.version) {
-                        self.require(resolution, from, place, package, CandidateSet::between(at, end), &why);
+                        let same = CandidateSet::between(at, end);
+                        self.require(resolution, (from, place), package, (same, Effect::Demands), &why);
                     }
                 }
             }
@@ -276,16 +279,15 @@ impl Built {
     fn require(
         &mut self,
         resolution: &Resolution,
-        from: PackageId,
-        place: usize,
+        (from, place): (PackageId, usize),
         package: PackageId,
-        allowed: CandidateSet,
+        (allowed, effect): (CandidateSet, Effect),
         why: &Arc<str>,
     ) {
         // An optional image may be left out, also by those that would need it.
         let is_optional =
             self.names.get(package.0 as usize).is_some_and(|name| resolution.project.images[name].optional);
-        let effect = if is_optional { Effect::Limits } else { Effect::Demands };
+        let effect = if is_optional { Effect::Limits } else { effect };
         if let Some(candidate) =
             self.problem.packages.get_mut(from.0 as usize).and_then(|package| package.candidates.get_mut(place))
         {

@@ -19,6 +19,8 @@ struct Counts {
     unsolvable: usize,
     /// The proof needs more than one conclusion.
     in_steps: usize,
+    /// The proof rests on a candidate that excludes others of something that it does not need, as a conflict does.
+    excluding: usize,
     empty: usize,
     all_highest: usize,
     /// Something better was given up for what is chosen of another package.
@@ -48,6 +50,7 @@ fn the_choice_is_the_best_one_and_every_explanation_is_a_proof() {
                 assert!(lines.iter().any(|line| line.root.is_some()), "{seed}: {lines:#?}");
                 assert_eq!(solve(&problem).unwrap_err(), SolveError::NoSolution(explanation.clone()), "{seed}");
                 counts.unsolvable += 1;
+                counts.excluding += usize::from(explanation.nodes.iter().any(is_exclusion));
                 counts.in_steps += usize::from(explanation.nodes.iter().filter(|it| is_conclusion(it)).count() > 1);
             }
             (found, best) => panic!("{seed}: found {found:?}, but the best is {best:?} of {problem:#?}"),
@@ -55,10 +58,14 @@ fn the_choice_is_the_best_one_and_every_explanation_is_a_proof() {
     }
     println!("{counts:?}");
     assert!(counts.unsolvable >= 1_000, "{counts:?}");
-    assert!(counts.in_steps >= 100, "{counts:?}");
+    assert!(counts.in_steps >= 100 && counts.excluding >= 100, "{counts:?}");
     let solvable = usize::try_from(PROBLEMS).unwrap() - counts.unsolvable - counts.empty;
     assert!(solvable - counts.all_highest >= 1_000, "{counts:?}");
     assert!(counts.forced >= 1_000 && counts.indirect >= 1_000 && counts.preferred >= 1_000, "{counts:?}");
+}
+
+fn is_exclusion(node: &resolve::solve::Node) -> bool {
+    matches!(node.because, resolve::solve::Because::Requires { effect: resolve::solve::Effect::Limits, .. })
 }
 
 fn is_conclusion(node: &resolve::solve::Node) -> bool {
