@@ -7,7 +7,7 @@
 //! |---|---|
 //! | which tags were there | those of a list that was read within the day before the date; without one, those that are there now or were seen by then |
 //! | what did a tag name | what was seen last by then; without that, what it names now |
-//! | was a version made by then | it is if it was seen by then; else what its annotation, its configuration or the log say |
+//! | was a version made by then | it is if it was seen by then; else what its package descriptor, its annotation, its configuration or the log say |
 //! | which marks and artifacts were there | those that do not say that they were made later |
 
 use std::collections::BTreeSet;
