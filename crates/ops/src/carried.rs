@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use oci::{Annotations, Descriptor, Digest, MediaType, RegistryReference, Selector, Tag, View, annotation};
 use resolve::lock::{self, Lock};
+use resolve::project::Project;
 use store::{MemoryStore, Store};
 use transfer::{RootRequest, Route};
 
@@ -85,6 +86,31 @@ pub(crate) async fn route(
     let selector = Selector { tag: None, digest: Some(*artifact.manifest.digest()) };
     let roots = vec![RootRequest { selector, tag: Some(tag()?), ..RootRequest::default() }];
     Ok(Route { source, destination, roots, source_tags: Some(Vec::new()), urls: None })
+}
+
+/// Returns a lock with what the lock of a place has beyond it: images of the project that were left out this time and are still there
+/// under their names. What somebody brought before is not forgotten.
+///
+/// # Errors
+/// What the store brings.
+pub(crate) async fn with_former(lock: &Lock, project: &Project, place: &dyn Store) -> Result<Lock, OpsError> {
+    let mut all = lock.clone();
+    let former = match read(place).await {
+        Ok(former) => former,
+        // It is about to be replaced.
+        Err(OpsError::Integrity { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    for (name, image) in former.into_iter().flat_map(|former| former.lock.images) {
+        let is_of_project = project.images.get(&name).is_some_and(|wanted| wanted.repository == image.repository);
+        let (Ok(tag), true, false) = (name.parse::<Tag>(), is_of_project, lock.images.contains_key(&name)) else {
+            continue;
+        };
+        if place.resolve(&tag).await?.is_some_and(|found| found.digest == image.digest) {
+            all.images.insert(name, image);
+        }
+    }
+    Ok(all)
 }
 
 /// Returns what a place holds of a repository, by the lock that lies there: the tags that were locked, and those that named the

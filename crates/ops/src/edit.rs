@@ -162,19 +162,18 @@ async fn relock(context: &Context, changed: &OpenProject, options: &LockRequest)
     Ok(report)
 }
 
-/// Raises what is wanted of images to the newest there is.
+/// Raises what is wanted of the named images, or of all, to the newest there is.
 ///
 /// # Errors
 /// As [`lock`].
 pub async fn update_breaking(
     context: &Context,
     open: &OpenProject,
-    names: &[String],
+    names: Option<&[String]>,
     options: &ResolutionOptions,
     dry_run: bool,
 ) -> Result<EditReport, OpsError> {
-    let all: Vec<String> = open.project.images.keys().cloned().collect();
-    let names = if names.is_empty() { all } else { names.to_vec() };
+    let names = names.map_or_else(|| open.project.images.keys().cloned().collect(), <[String]>::to_vec);
     let unbounded = ResolutionOptions { unbounded: names.iter().cloned().collect(), ..options.clone() };
     let found = lock(context, open, &LockRequest { options: unbounded, dry_run: true }).await?;
     let mut raised: BTreeMap<usize, Vec<(&String, String)>> = BTreeMap::new();

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use oci::{RegistryReference, Selector};
+use resolve::lock::{Lock, LockedImage};
+use resolve::project::Groups;
 use targets::Kind;
 use targets::import::{Entry, compose, docker_lock, imgpkg};
 
 use crate::error::OpsError;
 use crate::lock::{stale, stale_error};
-use crate::project::OpenProject;
+use crate::project::{OpenProject, Scope};
 use crate::rewrite::{TargetReference, target_references};
 
 /// A list of another tool.
@@ -34,21 +36,27 @@ pub struct ExportReport {
     pub left_out: Vec<String>,
 }
 
-/// Makes a list of the locked images, and writes it to a path of the user's if one is named.
+/// Makes a list of the locked images that are wanted by their groups, and writes it to a path of the user's if one is named.
 ///
 /// # Errors
-/// [`OpsError::Stale`] when the lock is no answer to the project, those of [`rewrite`](crate::rewrite::rewrite) where the list is about
+/// [`OpsError::Stale`] when the lock is no answer to the project, [`OpsError::NotFound`] for a group without images, those of [`rewrite`](crate::rewrite::rewrite) where the list is about
 /// files, [`OpsError::Usage`] when no file names an image or services contradict each other, and what the file system brings.
-pub fn export(open: &OpenProject, format: ExportFormat, output: Option<&Path>) -> Result<ExportReport, OpsError> {
+pub fn export(
+    open: &OpenProject,
+    groups: &Groups,
+    format: ExportFormat,
+    output: Option<&Path>,
+) -> Result<ExportReport, OpsError> {
     let reasons = stale(open);
     if !reasons.is_empty() || open.lock_text.is_none() {
         return Err(stale_error(open, &reasons));
     }
+    let wanted = open.narrowed(groups, Scope::Workspace)?.lock;
     let mut left_out = Vec::new();
     let entries = match format {
-        ExportFormat::Imgpkg => locked(open),
-        ExportFormat::DockerLock => in_files(open, docker_lock_entry, &mut left_out)?,
-        ExportFormat::Compose => services(in_files(open, compose_entry, &mut left_out)?)?,
+        ExportFormat::Imgpkg => locked(&wanted),
+        ExportFormat::DockerLock => in_files(open, &wanted, docker_lock_entry, &mut left_out)?,
+        ExportFormat::Compose => services(in_files(open, &wanted, compose_entry, &mut left_out)?)?,
     };
     let text = match format {
         ExportFormat::Imgpkg => imgpkg::write(&entries),
@@ -62,8 +70,8 @@ pub fn export(open: &OpenProject, format: ExportFormat, output: Option<&Path>) -
 }
 
 /// Returns the locked images, named as kbld names what it resolved: with the tag, for which imgpkg has no place in a reference.
-fn locked(open: &OpenProject) -> Vec<Entry> {
-    let entry = |locked: &resolve::lock::LockedImage| {
+fn locked(wanted: &Lock) -> Vec<Entry> {
+    let entry = |locked: &LockedImage| {
         let with = |selector| RegistryReference { selector, ..locked.repository.clone() };
         Entry {
             name: with(Selector { tag: Some(locked.tag.clone()), digest: None }).to_string(),
@@ -71,17 +79,22 @@ fn locked(open: &OpenProject) -> Vec<Entry> {
             annotations: BTreeMap::new(),
         }
     };
-    open.lock.images.values().map(entry).collect()
+    wanted.images.values().map(entry).collect()
 }
 
-/// Returns an entry for every reference in the project's targets that has a place in the list.
+/// Returns an entry for every reference in the project's targets that is of a wanted image and has a place in the list.
 fn in_files(
     open: &OpenProject,
+    wanted: &Lock,
     entry: fn(&TargetReference) -> Option<Entry>,
     left_out: &mut Vec<String>,
 ) -> Result<Vec<Entry>, OpsError> {
     let mut entries = Vec::new();
-    for reference in target_references(open)? {
+    let is_wanted = |reference: &TargetReference| {
+        wanted.images.values().any(|locked| Some(locked.digest) == reference.locked.selector.digest)
+    };
+    // Which image a reference is of is decided among all.
+    for reference in target_references(open)?.into_iter().filter(is_wanted) {
         match entry(&reference) {
             Some(entry) => entries.push(entry),
             None => left_out.push(format!("{}: {}", reference.file, reference.path)),

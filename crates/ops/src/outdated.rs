@@ -2,7 +2,7 @@
 
 pub mod bases;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::date::SECONDS_A_DAY;
@@ -62,13 +62,14 @@ impl Freshness {
     }
 }
 
-/// Compares what is locked with what there is.
+/// Compares what is locked of the wanted images with what there is. What an update would take is decided among all.
 ///
 /// # Errors
 /// [`OpsError::Unsolved`] when an update has no solution, and what the registries bring.
 pub async fn outdated(
     context: &Context,
     open: &OpenProject,
+    wanted: &BTreeSet<&str>,
     options: &ResolutionOptions,
 ) -> Result<OutdatedReport, OpsError> {
     let stores = stores(context, open).await?;
@@ -78,7 +79,7 @@ pub async fn outdated(
         let tags = tags(open, &stores).await?;
         resolve_among(context, open, options, stores.clone(), &tags).await
     };
-    let locked = stream::iter(&open.lock.images)
+    let locked = stream::iter(open.lock.images.iter().filter(|(name, _)| wanted.contains(name.as_str())))
         .map(|(name, locked)| {
             // What is locked of another repository says nothing about this one.
             let is_same = open.project.images.get(name).is_some_and(|image| image.repository == locked.repository);
@@ -98,7 +99,7 @@ pub async fn outdated(
         .try_collect::<BTreeMap<&str, (Option<Digest>, Facts)>>();
     let (update, locked) = futures_util::future::join(update, locked).await;
     let (update, mut found) = (update?, locked?);
-    let images = open.project.images.keys().map(|name| {
+    let images = open.project.images.keys().filter(|name| wanted.contains(name.as_str())).map(|name| {
         let now_there = found.remove(name.as_str());
         freshness(open, &update, name, now_there, now)
     });

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use resolve::lock::{self, Lock, LockError};
 use resolve::project::Groups;
-use resolve::project::{self, EditError, Member, Project, ProjectError, ProjectFile, Sources};
+use resolve::project::{self, EditError, Member, Project, ProjectError, ProjectFile, Sources, flat};
 
 use crate::error::{OpsError, Told};
 use crate::inside;
@@ -108,20 +108,42 @@ impl OpenProject {
         Ok(open)
     }
 
-    /// Returns the project as if it had the wanted images alone. What is made of it is not for the project's own files.
+    /// Returns the names of the images that are wanted by their groups, with what those need by the project.
+    ///
+    /// # Errors
+    /// [`OpsError::NotFound`] for a group without images.
+    pub fn wanted(&self, groups: &Groups, scope: Scope) -> Result<BTreeSet<&str>, OpsError> {
+        let member = self.member().filter(|_| scope == Scope::Here);
+        self.project.images_of(groups, member).map_err(|group| OpsError::NotFound {
+            location: self.file.display().to_string(),
+            name: format!("group `{}`", group.escape_debug()),
+        })
+    }
+
+    /// Returns the project as if the wanted images alone were locked. What is made of it is not for the project's own files.
     ///
     /// # Errors
     /// [`OpsError::NotFound`] for a group without images.
     pub fn narrowed(&self, groups: &Groups, scope: Scope) -> Result<Self, OpsError> {
-        let unknown = |group: String| OpsError::NotFound {
-            location: self.file.display().to_string(),
-            name: format!("group `{}`", group.escape_debug()),
-        };
-        let member = self.member().filter(|_| scope == Scope::Here);
-        let wanted = self.project.images_of(groups, member).map_err(unknown)?;
+        let wanted = self.wanted(groups, scope)?;
         let mut lock = (*self.lock).clone();
         lock.images.retain(|name, _| wanted.contains(name.as_str()));
         Ok(Self { lock: Arc::new(lock), ..self.clone() })
+    }
+
+    /// Returns the project of the wanted images alone, as if there had never been others: its text and its lock speak of no other.
+    ///
+    /// # Errors
+    /// As [`OpenProject::narrowed`]; [`OpsError::Project`] when others cannot be taken out of the text.
+    pub fn alone(&self, groups: &Groups) -> Result<Self, OpsError> {
+        let (narrowed, wanted) = (self.narrowed(groups, Scope::Workspace)?, self.wanted(groups, Scope::Workspace)?);
+        let flat = flat(&self.sources).map_err(|error| told(&self.file, &self.sources, &error))?;
+        let whole = Self { sources: Arc::new(Sources::new(flat)), member: None, ..narrowed };
+        let part = whole.change(0, |file| {
+            file.retain(&wanted);
+            Ok(())
+        })?;
+        Ok(Self { lock_text: part.lock_text.as_ref().map(|_| part.lock.text()), ..part })
     }
 
     /// Returns the member of the workspace in whose directory the project was looked for.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{Descriptor, Digest, Reference, Selector, Tag};
+use resolve::project::Groups;
 use store::{Referrers, Store};
 use transfer::{CopyOptions, Progress, RootRequest, Route};
 
@@ -65,6 +66,20 @@ pub struct PublishedImage {
     pub tag: Option<Tag>,
     /// What it is.
     pub digest: Digest,
+}
+
+/// Returns the project that is published: all of it, or what some groups make of it.
+///
+/// # Errors
+/// [`OpsError::Stale`] when the lock is no answer to the project, [`OpsError::NotFound`] for a group without images.
+pub fn part(open: OpenProject, groups: Option<&Groups>) -> Result<OpenProject, OpsError> {
+    let Some(groups) = groups else { return Ok(open) };
+    // A lock that lacks what is left out would be taken to be up to date.
+    let reasons = stale(&open);
+    if open.lock_text.is_none() || !reasons.is_empty() {
+        return Err(stale_error(&open, &reasons));
+    }
+    open.alone(groups)
 }
 
 /// Publishes the application of a project. Images are copied first and proven, then index and artifact are put; the application's

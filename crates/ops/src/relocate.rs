@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use oci::{Descriptor, Digest, Platform, Reference, Selector, Tag};
 use resolve::lock::{Lock, LockedImage};
+use resolve::project::Project;
 use store::Store;
 use transfer::{CopyOptions, CopyReport, Progress, RootRequest, Route};
 
@@ -101,7 +102,7 @@ pub async fn relocate(
     }
     if request.platforms.is_empty() {
         let baseline = request.since.as_ref().map(delta::digest);
-        routes.carry(&open.lock, baseline.as_ref()).await?;
+        routes.carry(&open.lock, Some(&open.project), baseline.as_ref()).await?;
     }
     Ok(Relocation { copy: routes.run(progress).await?, mapping })
 }
@@ -194,7 +195,7 @@ pub(crate) async fn load(
         routes.add(name, locked, Arc::clone(&source), None, Vec::new()).await?;
     }
     // What has arrived is whole.
-    routes.carry(&carried.lock, None).await?;
+    routes.carry(&carried.lock, None, None).await?;
     routes.run(progress).await
 }
 
@@ -296,14 +297,24 @@ impl<'a> Routes<'a> {
         Ok(Arc::clone(wrapped))
     }
 
-    /// Lets the lock lie beside the images, where it can.
-    async fn carry(&mut self, lock: &Lock, baseline: Option<&Digest>) -> Result<(), OpsError> {
+    /// Lets the lock lie beside the images, where it can. In a layout that has images of the project beyond those of the lock it goes
+    /// on to speak of them.
+    async fn carry(
+        &mut self,
+        lock: &Lock,
+        project: Option<&Project>,
+        baseline: Option<&Digest>,
+    ) -> Result<(), OpsError> {
         let Destination::Exactly(place @ (Reference::Layout { .. } | Reference::Archive { .. })) = self.destination
         else {
             return Ok(());
         };
         let destination = self.open(place).await?;
-        let route: Route = carried::route(lock, baseline, destination).await?;
+        let all = match project.filter(|_| matches!(place, Reference::Layout { .. })) {
+            Some(project) => carried::with_former(lock, project, &*destination).await?,
+            None => lock.clone(),
+        };
+        let route: Route = carried::route(&all, baseline, destination).await?;
         self.itinerary.routes.push(route);
         Ok(())
     }

@@ -63,6 +63,25 @@ pub(crate) async fn vendored(open: &OpenProject) -> Result<Option<Vendored>, Ops
     Ok(carried.map(|carried| Vendored { store, carried }))
 }
 
+/// Returns the names of the images that a directory does not hold as they are locked.
+///
+/// # Errors
+/// What the directory brings.
+pub async fn lacking(open: &OpenProject, directory: &Path) -> Result<Vec<String>, OpsError> {
+    let store = LayoutStore::open(directory)?;
+    let mut lacking = Vec::new();
+    for (name, locked) in &open.lock.images {
+        let found = match name.parse::<Tag>() {
+            Ok(tag) => store.resolve(&tag).await?,
+            Err(_) => None,
+        };
+        if found.is_none_or(|found| found.digest != locked.digest) {
+            lacking.push(name.clone());
+        }
+    }
+    Ok(lacking)
+}
+
 /// Opens a repository that a project names: its mirrors, then itself.
 ///
 /// # Errors

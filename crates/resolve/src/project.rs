@@ -38,7 +38,7 @@ pub use error::ProjectError;
 pub(crate) use error::excerpt;
 use error::shifted;
 pub use flat::flat;
-pub use groups::Groups;
+pub use groups::{Groups, Included};
 pub use schema::json_schema;
 pub use sources::{Source, Sources};
 pub use text::quoted;

@@ -10,7 +10,7 @@ use ops::copy::{CopyRequest, read_list};
 use ops::{Destination, OpsError};
 
 use super::copying::{self, CopySwitches};
-use super::groups::{self, GroupArguments, ScopeArguments};
+use super::groups::{self, GroupArguments, ScopeArguments, Usually};
 use super::reference;
 use crate::session::Session;
 
@@ -65,7 +65,7 @@ impl CopyArguments {
                 return Err(OpsError::usage("a project is copied as it is locked: by digest", help).into());
             }
             let destination = destination.parse::<Destination>()?;
-            let (groups, scope) = (self.groups.groups(), self.scope.scope());
+            let (groups, scope) = (self.groups.groups(Usually::Ungrouped), self.scope.scope());
             return copying::run_project("copy", session, &self.switches, &groups, scope, destination, None).await;
         }
         groups::refuse_without_project(&self.groups, self.scope)?;

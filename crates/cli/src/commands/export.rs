@@ -8,6 +8,7 @@ use ops::export::ExportFormat;
 use ops::project::OpenProject;
 use serde::Serialize;
 
+use super::groups::{GroupArguments, Usually};
 use crate::arguments::Format;
 use crate::printer::{self, Document, Text, count, warn};
 use crate::session::Session;
@@ -26,6 +27,9 @@ pub(crate) struct ExportArguments {
     /// The file to write [default: the standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    #[command(flatten)]
+    groups: GroupArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -46,7 +50,7 @@ impl ExportArguments {
             Tool::DockerLock => ExportFormat::DockerLock,
             Tool::Compose => ExportFormat::Compose,
         };
-        let report = ops::export::export(&open, format, self.output.as_deref())?;
+        let report = ops::export::export(&open, &self.groups.groups(Usually::All), format, self.output.as_deref())?;
         for left_out in &report.left_out {
             warn(&format!("{left_out} has no place in this list"));
         }

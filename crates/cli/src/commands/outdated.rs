@@ -6,10 +6,11 @@ use anyhow::Result;
 use clap::Args;
 use oci::Digest;
 use ops::outdated::{Freshness, OutdatedReport};
-use ops::project::OpenProject;
+use ops::project::{OpenProject, Scope};
 use ops::resolve::resolution::Update;
 use serde::Serialize;
 
+use super::groups::{GroupArguments, Usually};
 use super::locking::{ChoiceArguments, short};
 use crate::exit::AnswerIsNo;
 use crate::printer::{Document, Table, Text, count, warn};
@@ -37,6 +38,9 @@ pub(crate) struct OutdatedArguments {
 
     #[command(flatten)]
     choice: ChoiceArguments,
+
+    #[command(flatten)]
+    groups: GroupArguments,
 }
 
 impl OutdatedArguments {
@@ -44,13 +48,14 @@ impl OutdatedArguments {
         let open = OpenProject::read(&session.settings.project)?;
         let options = self.choice.options(session, Update::All)?;
         let context = &session.context;
-        let OutdatedReport { images, warnings } = ops::outdated::outdated(context, &open, &options).await?;
+        let wanted = open.wanted(&self.groups.groups(Usually::All), Scope::Workspace)?;
+        let OutdatedReport { images, warnings } = ops::outdated::outdated(context, &open, &wanted, &options).await?;
         for warning in &warnings {
             warn(warning);
         }
         let mut document = OutdatedDocument { images: images.iter().map(FreshnessShape::of).collect(), bases: None };
         if self.bases {
-            let report = ops::outdated::bases::bases(context, &open, options.now).await?;
+            let report = ops::outdated::bases::bases(context, &self.groups.narrow(&open)?, options.now).await?;
             report.warnings.iter().for_each(|warning| warn(warning));
             document.bases = Some(bases::shapes(&report));
         }

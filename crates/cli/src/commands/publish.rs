@@ -9,6 +9,7 @@ use ops::{CopyOptions, OpsError};
 use serde::Serialize;
 
 use super::describe::{Pointer, pinned};
+use super::groups::GroupArguments;
 use super::reference;
 use crate::printer::{ByteSize, Document, Table, Text, count};
 use crate::session::Session;
@@ -19,6 +20,8 @@ use crate::session::Session;
 /// within a registry, copied otherwise. The index lists them; project and lock are an artifact about it, so `install` gives
 /// them to others. The same lock gives the same digests, and publishing it again moves nothing. Without a tag the application
 /// gets its version as its tag, or `latest`.
+///
+/// With --group, --no-group or --only-group it is an application of some images: project and lock speak of no others.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct PublishArguments {
@@ -33,11 +36,15 @@ pub(crate) struct PublishArguments {
     /// Say what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    groups: GroupArguments,
 }
 
 const EXAMPLES: &str = "Examples:
   supercargo publish registry.example/shop:1.0
-  supercargo publish oci-archive:shop.tar.zst:1.0";
+  supercargo publish oci-archive:shop.tar.zst:1.0
+  supercargo publish registry.example/shop:1.0 --no-group dev";
 
 impl PublishArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
@@ -48,7 +55,7 @@ impl PublishArguments {
             )
             .into());
         }
-        let open = OpenProject::read(&session.settings.project)?;
+        let open = ops::publish::part(OpenProject::read(&session.settings.project)?, self.groups.given().as_ref())?;
         let request = PublishRequest {
             destination: reference(&self.destination)?,
             options: CopyOptions { recheck: self.recheck, jobs: session.settings.jobs, ..CopyOptions::default() },

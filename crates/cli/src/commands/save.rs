@@ -8,7 +8,7 @@ use ops::OpsError;
 use ops::diff::LockSource;
 
 use super::copying::{self, CopySwitches};
-use super::groups::{self, GroupArguments, ScopeArguments};
+use super::groups::{self, GroupArguments, ScopeArguments, Usually};
 use super::reference;
 use crate::session::Session;
 
@@ -65,7 +65,7 @@ impl SaveArguments {
             return Err(OpsError::usage("--since goes with whole images: narrowed ones are new content", None).into());
         }
         let destination = ops::archive::new_archive(self.file)?;
-        let (groups, scope) = (self.groups.groups(), self.scope.scope());
+        let (groups, scope) = (self.groups.groups(Usually::Ungrouped), self.scope.scope());
         copying::run_project("save", session, &self.switches, &groups, scope, destination, since).await
     }
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use clap::Args;
 use oci::Digest;
+use ops::OpsError;
 use ops::resolve::lock::LockedImage;
-use ops::resolve::project::Groups;
 use serde::Serialize;
 
-use super::groups::ScopeArguments;
+use super::groups::{GroupArguments, ScopeArguments, Usually};
 use super::locking::{self, short};
 use crate::printer::{Document, Text, count};
 use crate::session::Session;
@@ -36,6 +36,9 @@ pub(crate) struct TreeArguments {
     bases: bool,
 
     #[command(flatten)]
+    groups: GroupArguments,
+
+    #[command(flatten)]
     scope: ScopeArguments,
 }
 
@@ -45,7 +48,11 @@ impl TreeArguments {
         if let Some(name) = &self.invert {
             ops::tree::why(&open, name)?;
         }
-        let open = open.narrowed(&Groups::All, self.scope.scope())?;
+        let open = open.narrowed(&self.groups.groups(Usually::All), self.scope.scope())?;
+        if let Some(name) = self.invert.as_ref().filter(|name| !open.lock.images.contains_key(*name)) {
+            let message = format!("`{}` is not among the images of these groups, or of this member", name.escape_debug());
+            return Err(OpsError::usage(message, format!("supercargo tree --invert {name}")).into());
+        }
         let needs = ops::tree::needs(&open);
         let members = &open.project.members;
         let images = open.lock.images.iter().map(|(name, image)| {

@@ -4,15 +4,16 @@ use anyhow::Result;
 use clap::Args;
 use ops::OpsError;
 use ops::lock::LockRequest;
-use ops::project::OpenProject;
+use ops::project::{OpenProject, Scope};
 use ops::resolve::resolution::Update;
 
+use super::groups::GroupArguments;
 use super::locking::{self, ChoiceArguments};
 use crate::session::Session;
 
 /// Move images to the newest versions that the project wants
 ///
-/// Without names all of them. With names these, and of the others only what they need.
+/// Without names all of them. With names these, and of the others only what they need; --group names the images of a group.
 ///
 /// Example: supercargo update query --precise 1.76.0
 #[derive(Args, Debug)]
@@ -35,13 +36,17 @@ pub(crate) struct UpdateArguments {
 
     #[command(flatten)]
     choice: ChoiceArguments,
+
+    #[command(flatten)]
+    groups: GroupArguments,
 }
 
 impl UpdateArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        self.groups.refuse_beside(&self.names)?;
         let open = OpenProject::read(&session.settings.project)?;
-        let update =
-            if self.names.is_empty() { Update::All } else { Update::Names(self.names.iter().cloned().collect()) };
+        let names = self.names(&open)?;
+        let update = names.as_ref().map_or(Update::All, |names| Update::Names(names.iter().cloned().collect()));
         let mut options = self.choice.options(session, update)?;
         match (&self.precise, &self.names[..]) {
             (None, _) => {}
@@ -54,10 +59,18 @@ impl UpdateArguments {
             }
         }
         let report = if self.breaking {
-            ops::edit::update_breaking(&session.context, &open, &self.names, &options, self.dry_run).await?.lock
+            ops::edit::update_breaking(&session.context, &open, names.as_deref(), &options, self.dry_run).await?.lock
         } else {
             ops::lock::lock(&session.context, &open, &LockRequest { options, dry_run: self.dry_run }).await?
         };
         locking::print(session, "update", &report, self.dry_run)
+    }
+
+    /// Returns the images that are named, one by one or by their groups; `None` where none are.
+    fn names(&self, open: &OpenProject) -> Result<Option<Vec<String>>, OpsError> {
+        if let Some(groups) = self.groups.as_names() {
+            return Ok(Some(open.wanted(&groups, Scope::Workspace)?.into_iter().map(str::to_owned).collect()));
+        }
+        Ok(Some(self.names.clone()).filter(|names| !names.is_empty()))
     }
 }

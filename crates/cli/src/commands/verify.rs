@@ -6,6 +6,7 @@ use oci::Digest;
 use ops::verify::{Depth, Finding, VerifiedImage, VerifyRequest, damage_error};
 use serde::Serialize;
 
+use super::groups::GroupArguments;
 use super::locking;
 use crate::exit::AnswerIsNo;
 use crate::printer::{ByteSize, Document, Text, count};
@@ -31,11 +32,15 @@ pub(crate) struct VerifyArguments {
     /// Read every byte
     #[arg(long)]
     deep: bool,
+
+    #[command(flatten)]
+    groups: GroupArguments,
 }
 
 impl VerifyArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let open = locking::current(session, false).await?;
+        self.groups.refuse_beside(&self.names)?;
+        let open = self.groups.narrow(&locking::current(session, false).await?)?;
         let request = VerifyRequest {
             names: self.names,
             at: self.at.map(|place| place.parse()).transpose()?,

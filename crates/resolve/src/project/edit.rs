@@ -1,5 +1,7 @@
 //! Changes to a project's file that keep everything else as it is: comments, order, blanks.
 
+use std::collections::BTreeSet;
+
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::keys::TAKEN;
@@ -158,6 +160,41 @@ impl ProjectFile {
         let images = self.document.get_mut("images").and_then(Item::as_table_like_mut).ok_or_else(missing)?;
         images.remove(name);
         Ok(())
+    }
+
+    /// Takes out all images but some, and what the file says of them: edges that begin at them and places of targets that hold them.
+    /// What is left makes no sense where one of those that stay needs one that goes.
+    pub fn retain(&mut self, wanted: &BTreeSet<&str>) {
+        let is_other = |item: Option<&Item>| item.and_then(Item::as_str).is_some_and(|name| !wanted.contains(name));
+        match self.document.get_mut("edges") {
+            Some(Item::ArrayOfTables(edges)) => edges.retain(|edge| !is_other(edge.get("if"))),
+            Some(Item::Value(Value::Array(edges))) => {
+                let is_other = |name: Option<&Value>| is_other(name.cloned().map(Item::Value).as_ref());
+                edges.retain(|edge| !is_other(edge.as_inline_table().and_then(|edge| edge.get("if"))));
+            }
+            _ => {}
+        }
+        let remove = |table: &mut dyn TableLike, is_other: &dyn Fn(&str, &Item) -> bool| {
+            let others = table.iter().filter(|(key, item)| is_other(key, item)).map(|(key, _)| key.to_owned());
+            for key in others.collect::<Vec<_>>() {
+                table.remove(&key);
+            }
+        };
+        let clear = |target: &mut dyn TableLike| {
+            if let Some(map) = target.get_mut("map").and_then(Item::as_table_like_mut) {
+                remove(map, &|_, image| is_other(Some(image)));
+            }
+        };
+        match self.document.get_mut("targets") {
+            Some(Item::ArrayOfTables(targets)) => targets.iter_mut().for_each(|target| clear(target)),
+            Some(Item::Value(Value::Array(targets))) => {
+                targets.iter_mut().filter_map(Value::as_inline_table_mut).for_each(|target| clear(target));
+            }
+            _ => {}
+        }
+        if let Some(images) = self.document.get_mut("images").and_then(Item::as_table_like_mut) {
+            remove(images, &|name, _| !wanted.contains(name));
+        }
     }
 
     /// Says that an image stays as it is locked, or no longer.

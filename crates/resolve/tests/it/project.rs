@@ -248,6 +248,27 @@ fn deep_or_huge_input_is_an_error() {
 }
 
 #[test]
+fn a_part_of_a_project_speaks_of_nothing_else() {
+    let images = "[images]\n# kept\nweb = { repo = \"h.example/web\" } # as it is\ntest = { repo = \"h.example/test\", follows = \"probe\" }\n\
+        probe = { repo = \"h.example/probe\", follows = \"web\" }\n";
+    let tables = "\n[[edges]]\nif = \"test\"\nrequires = { web = \"^1\" }\n\n[[targets]]\nkind = \"helm-values\"\npaths = [\"v.yaml\"]\nmap = { \"a\" = \"web\", \"b\" = \"test\" }\n";
+    let inline = "edges = [{ if = \"test\", requires = { web = \"^1\" } }, { if = \"probe\", requires = { web = \"^1\" } }]\n\
+        targets = [{ kind = \"helm-values\", paths = [\"v.yaml\"], map = { \"a\" = \"web\", \"b\" = \"test\" } }]\n";
+    for text in [format!("{images}{tables}"), format!("{inline}{images}")] {
+        assert_eq!(Project::parse(&text).unwrap().images.len(), 3);
+        let mut file = ProjectFile::parse(&text).unwrap();
+        file.retain(&["web"].into());
+        let part = Project::parse(&file.text()).unwrap();
+        assert!(part.images.keys().eq(["web"]) && part.edges.is_empty(), "{}", file.text());
+        assert!(part.targets[0].map.values().eq(["web"]), "{}", file.text());
+        assert!(file.text().contains("# kept\nweb = { repo = \"h.example/web\" } # as it is\n"), "{}", file.text());
+    }
+    let mut file = ProjectFile::parse(images).unwrap();
+    file.retain(&["probe"].into());
+    assert!(Project::parse(&file.text()).is_err(), "it follows what is gone");
+}
+
+#[test]
 fn a_file_keeps_its_line_ends() {
     for text in [
         "\r\n",

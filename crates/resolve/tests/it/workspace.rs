@@ -188,7 +188,7 @@ fn the_images_of_all_members_are_counted_together() {
 #[test]
 fn a_member_has_its_images_and_what_they_follow_and_need() {
     let project = Project::join(&whole()).unwrap();
-    let of = |member: usize| project.images_of(&Groups::All, project.members.get(member)).unwrap();
+    let of = |member: usize| project.images_of(&Groups::all(), project.members.get(member)).unwrap();
     assert_eq!(of(0).into_iter().collect::<Vec<_>>(), ["api", "base"]);
     assert_eq!(of(1).into_iter().collect::<Vec<_>>(), ["api", "base", "proxy", "web"]);
     assert_eq!(of(2).len(), 4, "no member: all");
