@@ -186,7 +186,7 @@ fn after_help() -> String {
         ("9", "not found"),
         ("10", "local file system"),
         ("70", "internal error"),
-        ("130", "interrupted; by another signal, 128 and its number"),
+        ("130", "interrupted"),
     ];
     for (code, meaning) in codes {
         text.extend([format!("  {code:<4} {meaning}\n")]);

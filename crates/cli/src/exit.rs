@@ -30,14 +30,8 @@ pub(crate) enum Exit {
     FileSystem = 10,
     /// A bug.
     Internal = 70,
-    /// Ended by SIGHUP: what it was started from is gone.
-    HungUp = 129,
-    /// Interrupted, by SIGINT.
+    /// Interrupted, by whichever signal.
     Interrupted = 130,
-    /// Ended by SIGQUIT.
-    Quit = 131,
-    /// Ended by SIGTERM.
-    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {
@@ -49,7 +43,7 @@ impl From<Exit> for ExitCode {
 /// The user, or the system on its behalf, ended the program.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
-pub(crate) struct Interrupted(pub(crate) Exit);
+pub(crate) struct Interrupted;
 
 /// Nobody reads the output any more. That is how pipes end, not a failure.
 #[derive(Debug, thiserror::Error)]
@@ -94,8 +88,8 @@ impl Unread {
 /// Decides how the program ends after an error.
 pub(crate) fn of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
-        if let Some(Interrupted(exit)) = cause.downcast_ref::<Interrupted>() {
-            return *exit;
+        if cause.is::<Interrupted>() {
+            return Exit::Interrupted;
         }
         if cause.is::<OutputClosed>() {
             return Exit::Done;
@@ -166,10 +160,7 @@ mod tests {
             (Exit::NotFound, 9),
             (Exit::FileSystem, 10),
             (Exit::Internal, 70),
-            (Exit::HungUp, 129),
             (Exit::Interrupted, 130),
-            (Exit::Quit, 131),
-            (Exit::Terminated, 143),
         ];
         for (exit, number) in all {
             assert_eq!(exit as u8, number, "{exit:?}");

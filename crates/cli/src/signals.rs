@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::exit::{Exit, Interrupted};
+use crate::exit::Interrupted;
 
 /// Where Linux tells which signals a process ignores.
 const STATUS_FILE: &str = "/proc/self/status";
@@ -15,18 +15,13 @@ const STATUS_FILE: &str = "/proc/self/status";
 /// One that was ignored when the program began stays ignored: so do `nohup` and shells protect what runs in the background.
 pub(crate) async fn interrupted() -> Interrupted {
     let ignored = ignored();
-    let kinds = [
-        (SignalKind::hangup(), Exit::HungUp),
-        (SignalKind::interrupt(), Exit::Interrupted),
-        (SignalKind::terminate(), Exit::Terminated),
-        (SignalKind::quit(), Exit::Quit),
-    ];
-    let heard = kinds.into_iter().filter(|(kind, _)| !has(ignored, kind.as_raw_value()));
+    let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()];
+    let heard = kinds.into_iter().filter(|kind| !has(ignored, kind.as_raw_value()));
     // One that cannot be caught ends the program without our doing.
-    let mut heard: Vec<(Signal, Exit)> = heard.filter_map(|(kind, exit)| Some((signal(kind).ok()?, exit))).collect();
+    let mut heard: Vec<Signal> = heard.filter_map(|kind| signal(kind).ok()).collect();
     poll_fn(|context| {
-        let exit = heard.iter_mut().find_map(|(signal, exit)| signal.poll_recv(context).is_ready().then_some(*exit));
-        exit.map_or(Poll::Pending, |exit| Poll::Ready(Interrupted(exit)))
+        let is_asked = heard.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if is_asked { Poll::Ready(Interrupted) } else { Poll::Pending }
     })
     .await
 }

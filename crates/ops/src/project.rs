@@ -97,7 +97,8 @@ impl OpenProject {
         let member = project.members.iter().position(is_own);
         let lock_file = lock_file(&file);
         // Before there is a project, what is called its lock is something else.
-        let lock_text = if is_planned && is_alone { None } else { read_regular_text(&lock_file, lock::FILE_MAX_BYTES)? };
+        let lock_text =
+            if is_planned && is_alone { None } else { read_regular_text(&lock_file, lock::FILE_MAX_BYTES)? };
         let lock = match &lock_text {
             Some(text) => Lock::parse(text).map_err(|error| told_of_lock(&lock_file, text, &error))?,
             None => Lock::default(),

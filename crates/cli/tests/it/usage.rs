@@ -241,7 +241,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       9    not found
       10   local file system
       70   internal error
-      130  interrupted; by another signal, 128 and its number
+      130  interrupted
     "#);
 }
 
