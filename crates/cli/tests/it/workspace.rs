@@ -241,6 +241,29 @@ fn the_targets_of_all_members_are_rewritten_and_put_back() {
     assert_eq!(read(&desk, "apps/front/compose.yaml"), compose("web"));
 }
 
+#[test]
+fn the_files_of_a_member_get_what_it_has_asked_for_of_a_repository() {
+    let (desk, server) = workspace();
+    publish(&desk, &server, "cache", &[release("2026-03-01", &["2.0.0"])]);
+    let compose = |version: &str| format!("services:\n  one:\n    image: {}:{version}\n", server.at("cache"));
+    for (directory, name, version) in [("apps/back", "old", "^1"), ("apps/front", "new", "^2")] {
+        let image = format!("[images]\n{name} = {{ repo = \"up/cache\", version = \"{version}\" }}\n");
+        let target = "\n[[targets]]\nkind = \"compose\"\npaths = [\"compose.yaml\"]\nwrite = \"tag\"\n";
+        desk.write(&format!("{directory}/Supercargo.toml"), &(image + target));
+        desk.write(&format!("{directory}/compose.yaml"), &compose("1.0.0"));
+    }
+    desk.ok(&["lock"]);
+    desk.ok(&["rewrite"]);
+    assert_eq!(read(&desk, "apps/back/compose.yaml"), compose("1.1.0"));
+    assert_eq!(read(&desk, "apps/front/compose.yaml"), compose("2.0.0"));
+    // A member without such an image may name any of the workspace.
+    let back = read(&desk, "apps/back/Supercargo.toml").replace("old", "api").replace("cache", "api");
+    desk.write("apps/back/Supercargo.toml", &back);
+    desk.ok(&["lock"]);
+    desk.ok(&["rewrite"]);
+    assert_eq!(read(&desk, "apps/back/compose.yaml"), compose("2.0.0"));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_target_of_a_member_stays_in_its_directory() {

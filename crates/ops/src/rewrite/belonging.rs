@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oci::{Host, RegistryReference, RepositoryName, Selector, Tag};
 use resolve::lock::LockedImage;
-use resolve::project::{Image, Target};
+use resolve::project::{Image, Member, Target};
 use resolve::template::VERSION_AXIS;
 use resolve::{Repository, Value};
 use targets::{Form, Place};
@@ -54,15 +54,20 @@ impl<'a> Images<'a> {
     }
 }
 
-/// What a target's map says: of places, and of repositories that hold what images of the project are.
+/// What a target says of the images that its files name.
 #[derive(Debug)]
 pub(crate) struct Relocations<'a> {
+    /// The map, of places.
     places: &'a BTreeMap<String, String>,
+    /// The map, of repositories that hold what images of the project are.
     repositories: BTreeMap<(String, String), Vec<&'a str>>,
+    /// The images of the member whose target it is; none for one of the root.
+    own: BTreeSet<&'a str>,
 }
 
 impl<'a> Relocations<'a> {
-    pub(crate) fn of(target: &'a Target) -> Self {
+    pub(crate) fn of(target: &'a Target, members: &'a [Member]) -> Self {
+        let member = members.iter().find(|member| member.directory == target.directory);
         let mut repositories: BTreeMap<_, Vec<&str>> = BTreeMap::new();
         for (written, name) in &target.map {
             if let Some((host, repository)) = repository_of(written) {
@@ -70,7 +75,7 @@ impl<'a> Relocations<'a> {
                 repositories.entry(key).or_default().push(name);
             }
         }
-        Self { places: &target.map, repositories }
+        Self { places: &target.map, repositories, own: member.into_iter().flat_map(Member::images).collect() }
     }
 
     /// Returns the image that the map names for a place: by its path, by that of the mapping in which it is split, or by the
@@ -82,6 +87,12 @@ impl<'a> Relocations<'a> {
         let keys = [Some(path), parent, argument];
         keys.into_iter().flatten().find_map(|key| self.places.get(key)).map(String::as_str)
     }
+
+    /// Returns the images of the member, or all where none is its own: what its files name is what it has asked for.
+    fn nearest<'c>(&self, all: &[Candidate<'c>]) -> Vec<Candidate<'c>> {
+        let own: Vec<_> = all.iter().filter(|one| self.own.contains(one.name)).copied().collect();
+        if own.is_empty() { all.to_vec() } else { own }
+    }
 }
 
 /// What speaks for an image, the strongest first. One digest may have tags of several variants, so each is asked.
@@ -89,8 +100,8 @@ const FITS: [fn(&Candidate<'_>, &RegistryReference, &Repository) -> bool; 3] =
     [is_locked_as, is_variant_of, is_version_of];
 
 /// Tells to which image of a project the reference at a place belongs: the one that the target's map names for the place or for
-/// its repository, else the one of the same repository. Of several with the same repository it is the one that is locked as the
-/// reference says, or else the one whose variant and whose versions its tag is of.
+/// its repository, else the one of the same repository. Of several with the same repository those of the target's own member come first;
+/// of these it is the one that is locked as the reference says, or else the one whose variant and whose versions its tag is of.
 pub(crate) fn belonging<'a>(
     images: &Images<'a>,
     relocations: &Relocations<'a>,
@@ -107,7 +118,7 @@ pub(crate) fn belonging<'a>(
     let relocated = relocations.repositories.get(&(host.to_owned(), repository.to_owned()));
     let candidates = match relocated {
         Some(names) => names.iter().filter_map(|name| images.by_name.get(name)).copied().collect(),
-        None => images.by_repository.get(&(host, repository)).cloned().unwrap_or_default(),
+        None => images.by_repository.get(&(host, repository)).map_or_else(Vec::new, |all| relocations.nearest(all)),
     };
     match fitting(candidates, reference)[..] {
         [] => Belonging::Stranger,

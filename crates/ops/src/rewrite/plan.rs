@@ -71,7 +71,7 @@ pub(crate) fn plan(open: &OpenProject) -> Result<Plan, OpsError> {
     }
 }
 
-fn manner<'a>(open: &OpenProject, target: &'a Target) -> Result<Manner<'a>, OpsError> {
+fn manner<'a>(open: &'a OpenProject, target: &'a Target) -> Result<Manner<'a>, OpsError> {
     let wrong = |message: String| OpsError::Project(open.told_at(message, &target.place, "this target"));
     // Both were checked when the project was read.
     let kind = Kind::parse(&target.kind).ok_or_else(|| wrong(format!("`{}` is no kind of file", target.kind)))?;
@@ -88,7 +88,7 @@ fn manner<'a>(open: &OpenProject, target: &'a Target) -> Result<Manner<'a>, OpsE
     // A key may also be a repository or an argument; as a path it then leads nowhere.
     options.paths.extend(target.map.keys().filter_map(|key| key.parse::<Pattern>().ok()));
     let file = open.path_of(open.sources.locate(&target.place).0);
-    Ok(Manner { relocations: Relocations::of(target), file, kind, options, write })
+    Ok(Manner { relocations: Relocations::of(target, &open.project.members), file, kind, options, write })
 }
 
 impl Plan {
