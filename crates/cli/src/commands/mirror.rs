@@ -119,6 +119,9 @@ async fn round(session: &Session, list: &MirrorList, request: &MirrorRequest) ->
     session.keep_observations();
     let report = report?;
     session.print(&MirrorDocument::new(&report, request.dry_run))?;
+    if request.delete && !list.unread.is_empty() {
+        session.printer.note("nothing is deleted as long as an entry of the list cannot be read");
+    }
     if !request.delete && !report.deletions.is_empty() {
         let tags = count(report.deletions.len(), "tag");
         session.printer.note(&format!("no rule wants {tags} of the mirror any more; --delete takes such tags away"));

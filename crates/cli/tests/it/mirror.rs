@@ -330,6 +330,31 @@ fn an_entry_of_another_tools_list_that_cannot_be_read_is_left_out_and_named() {
 }
 
 #[test]
+fn nothing_is_deleted_for_a_list_that_cannot_be_read_whole() {
+    let (desk, server) = sources();
+    let host = server.host();
+    let list = |first: &str| {
+        let step = |version: &str, source: &str| {
+            format!("  - {{source: '{source}:{version}', target: 'oci:web:{version}', type: image}}\n")
+        };
+        let web = format!("{host}/team/web");
+        format!("version: 1\nsync:\n{}{}", step("1.57.0", first), step("1.58.0", &web))
+    };
+    desk.write("regsync.yml", &list(&format!("{host}/team/web")));
+    desk.ok(&["mirror", "regsync.yml"]);
+    desk.write("regsync.yml", &list("{{env \"X\"}}/web"));
+    let outcome = desk.run(&["mirror", "regsync.yml", "--delete"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert_eq!(desk.ok(&["tags", "oci:web"]), "1.57.0\n1.58.0\n");
+    let said = "note: nothing is deleted as long as an entry of the list cannot be read\n";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+    // It is still the mirror's.
+    desk.write("regsync.yml", &list(&format!("{host}/team/web")).replace("1.57.0", "1.58.0"));
+    desk.ok(&["mirror", "regsync.yml", "--delete"]);
+    assert_eq!(desk.ok(&["tags", "oci:web"]), "1.58.0\n");
+}
+
+#[test]
 fn a_list_that_makes_no_sense_is_shown_with_its_place() {
     let desk = Desk::new();
     let said = |text: &str| {

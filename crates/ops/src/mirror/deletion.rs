@@ -24,7 +24,8 @@ pub struct Deletion {
     pub deleted: bool,
 }
 
-/// Finds what is not wanted, and deletes it if that was asked for. Destinations of which a rule `failed` are left alone.
+/// Finds what is not wanted, and deletes it if that was asked for. Destinations of which a rule `failed` are left alone, and all are where an
+/// entry of the list cannot be read: nobody knows what it wants.
 ///
 /// # Errors
 /// What the destinations bring, unless the others are to go on: then the failures are returned.
@@ -37,6 +38,9 @@ pub(super) async fn unwanted(
     request: &MirrorRequest,
 ) -> Result<(Vec<Deletion>, Vec<OpsError>), OpsError> {
     let (mut deletions, mut failures) = (Vec::new(), Vec::new());
+    if !list.unread.is_empty() {
+        return Ok((deletions, failures));
+    }
     // A destination is called what the list calls it, where it still does.
     let listed: BTreeMap<String, &Reference> =
         list.rules.iter().map(|rule| (place::key(&rule.destination), &rule.destination)).collect();
