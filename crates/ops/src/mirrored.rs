@@ -5,6 +5,9 @@
 //! | what a digest names | the first that has it, the mirrors before the repository; what has another digest is passed over |
 //! | tags, and what they name | likewise, of the mirrors that are asked for tags |
 //! | what is attached to an image | the repository: a copy without a signature must not make an image unsigned. Only where the repository does not answer its mirrors are asked, and [`Reach`] says that it is known from them alone |
+//!
+//! A registry that did not answer once is passed over where another place may answer. Where none is left it is asked again: it may have
+//! failed for one repository alone.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,9 +67,22 @@ impl Mirrored {
 
     /// Waits for the answer of a place, unless its registry is known not to answer.
     async fn asked<T>(&self, place: &Place, answer: BoxFuture<'_, Result<T, StoreError>>) -> Result<T, StoreError> {
-        if let Some(silence) = self.reach.silence(&place.host, place.store.location()) {
-            return Err(silence);
+        match self.silence(place) {
+            Some(silence) => Err(silence),
+            None => self.waited_for(place, answer).await,
         }
+    }
+
+    fn silence(&self, place: &Place) -> Option<StoreError> {
+        self.reach.silence(&place.host, place.store.location())
+    }
+
+    /// Waits for the answer of a place, whatever is known of its registry.
+    async fn waited_for<T>(
+        &self,
+        place: &Place,
+        answer: BoxFuture<'_, Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let answer = answer.await;
         if let Err(failure) = &answer {
             self.reach.note(&place.host, failure);
@@ -86,7 +102,7 @@ impl Mirrored {
                 return Ok(Some(found));
             }
         }
-        self.asked(&self.origin, ask(&*self.origin.store)).await
+        self.waited_for(&self.origin, ask(&*self.origin.store)).await
     }
 
     fn of_digests(&self) -> impl Iterator<Item = &Place> + Send {
@@ -164,7 +180,11 @@ impl Store for Mirrored {
         if !tag.is_attachment() {
             return self.first(self.of_tags(), |store| store.resolve(tag)).await;
         }
-        let failure = match self.asked(&self.origin, self.origin.store.resolve(tag)).await {
+        let own = self.origin.store.resolve(tag);
+        if self.of_tags().next().is_none() {
+            return self.waited_for(&self.origin, own).await;
+        }
+        let failure = match self.asked(&self.origin, own).await {
             Err(failure) => failure,
             found => return found,
         };
@@ -183,7 +203,7 @@ impl Store for Mirrored {
                 return Ok(Some(found.descriptor()));
             }
         }
-        self.asked(&self.origin, self.origin.store.stat_manifest(digest)).await
+        self.waited_for(&self.origin, self.origin.store.stat_manifest(digest)).await
     }
 
     async fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, StoreError> {
@@ -208,9 +228,11 @@ impl Store for Mirrored {
             }
             None
         };
+        let was_silent = self.silence(&self.origin).is_some();
         let own = self.asked(&self.origin, self.origin.store.tags());
         let (listed, own) = futures_util::future::join(listed, own).await;
         match (listed, own) {
+            (None, _) if was_silent => self.waited_for(&self.origin, self.origin.store.tags()).await,
             (None, own) => own,
             // Tags attach things too: which of those there are the repository itself says.
             (Some(listed), Ok(own)) => {
@@ -225,7 +247,11 @@ impl Store for Mirrored {
     }
 
     async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers, StoreError> {
-        let failure = match self.asked(&self.origin, self.origin.store.referrers(subject, artifact_type)).await {
+        let own = self.origin.store.referrers(subject, artifact_type);
+        if self.of_everything().next().is_none() {
+            return self.waited_for(&self.origin, own).await;
+        }
+        let failure = match self.asked(&self.origin, own).await {
             Err(failure) => failure,
             listed => return listed,
         };
@@ -252,7 +278,7 @@ impl Store for Mirrored {
         if offset == 0 {
             self.blobs().given_by.remove(&digest);
         }
-        self.asked(&self.origin, self.origin.store.open_blob(descriptor, offset)).await
+        self.waited_for(&self.origin, self.origin.store.open_blob(descriptor, offset)).await
     }
 
     fn distrust(&self, digest: &Digest) -> bool {
@@ -285,5 +311,42 @@ impl Store for Mirrored {
 
     async fn delete_blob(&self, _digest: &Digest) -> Result<bool, StoreError> {
         self.read_only()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::MemoryStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_registry_that_has_failed_is_asked_again_where_no_mirror_answers() {
+        let place = |host: &str, by| {
+            let store = Arc::new(MemoryStore::new(host));
+            (Place { host: host.parse().unwrap(), by, store: store.clone() }, store)
+        };
+        let index = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+        let manifest = Manifest::parse(index.as_slice().into(), None, None).unwrap();
+        let tag: Tag = "1.0".parse().unwrap();
+        for by in [MirrorUse::DigestOnly, MirrorUse::TagOnly, MirrorUse::All] {
+            let (mirror, _) = place("mirror.example", by);
+            let (origin, held) = place("registry.example", MirrorUse::All);
+            held.put_manifest(&manifest).await.unwrap();
+            held.tag(&tag, &manifest).await.unwrap();
+            let reach = Arc::new(Reach::default());
+            let failure = StoreError::Unreachable {
+                location: "registry.example/other".to_owned(),
+                reason: "it answered 500".to_owned(),
+                source: None,
+            };
+            reach.note(&origin.host, &failure);
+            let mirrored = Mirrored::new(vec![mirror], origin, reach);
+            let digest = *manifest.digest();
+            assert_eq!(mirrored.tags().await.unwrap(), std::slice::from_ref(&tag), "{by:?}");
+            assert_eq!(mirrored.resolve(&tag).await.unwrap().unwrap().digest, digest, "{by:?}");
+            assert!(mirrored.manifest(&digest).await.unwrap().is_some(), "{by:?}");
+            assert!(mirrored.stat_manifest(&digest).await.unwrap().is_some(), "{by:?}");
+        }
     }
 }

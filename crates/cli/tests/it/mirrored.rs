@@ -180,6 +180,19 @@ fn what_a_silent_registry_would_know_is_unknown() {
 }
 
 #[test]
+fn what_no_mirror_may_say_is_not_taken_for_nothing() {
+    let (desk, origin, mirror) = (Desk::new(), Watched::new(Server::new()), Server::new());
+    publish_two(&desk, &origin.server);
+    desk.ok(&["copy", "--all-tags", &origin.server.at("shop/web"), &mirror.at("shop/web"), "-q"]);
+    let by = format!("{{ host = \"{}\", by = \"digest-only\" }}", mirror.host());
+    let (desk, _) = lock(&project(&origin.host(), &by, ""));
+    let throttled = Fault::Answer(Answer::error(429, "TOOMANYREQUESTS", "later").header("Retry-After", "0"));
+    origin.proxy.set_rules([Rule::new(Matcher::any().path_contains("/referrers/"), throttled)]);
+    let said = desk.fails(&["copy", "oci:out"], 4);
+    assert!(said.contains("could not be reached: it answered 429") && !said.contains("warning: "), "{said}");
+}
+
+#[test]
 fn a_silent_registry_is_not_asked_for_each_repository() {
     let (desk, origin, mirror) = (Desk::new(), Watched::new(Server::new()), Server::new());
     let mut images = String::new();
