@@ -74,7 +74,8 @@ pub async fn add(
         }
         propose(&Repository::read(tags), tag.as_ref(), &mut addition);
     }
-    if let Some(file) = open.file_of(&name).filter(|file| *file != open.own_file()) {
+    let is_taken = open.member().is_some_and(|member| member.takes.contains(&name));
+    if let Some(file) = open.file_of(&name).filter(|file| *file != open.own_file() && !is_taken) {
         return Err(OpsError::usage(
             format!("{} declares an image `{name}` already", open.path_of(file).display()),
             match file {

@@ -102,6 +102,9 @@ fn an_image_is_added_to_the_file_of_its_member() {
     assert!(said.contains("apps/back/Supercargo.toml declares an image `cache` already"), "{said}");
     let said = fails_in(&desk, "apps/back", &["add", "up/base@^1"], 2);
     assert!(said.contains("help: write `base = { workspace = true }` in Supercargo.toml\n"), "{said}");
+    // Which it has been told already.
+    let said = fails_in(&desk, "apps/front", &["add", "up/base@^1"], 2);
+    assert_eq!(said, "error: there is an image `base` already\nhelp: supercargo add REPO --as base-2\n");
 }
 
 #[test]
