@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::Error;
 use oci::{Digest, Host, Reference, ReferenceError};
+use ops::resolve::project::FILE_NAME;
 use ops::shell::quote;
 use ops::{OpsError, StoreError, TransferError};
 
@@ -124,6 +125,10 @@ fn of_reference(error: &ReferenceError, typed: &[OsString]) -> String {
 
 /// The tags of a repository tell what could have been meant; when those were asked for, the registry itself can be.
 fn tags_of(location: &str, typed: &[OsString]) -> Option<String> {
+    if location.parse::<Reference>().is_err() {
+        // A file of the project says what there is; of other places the message says all.
+        return location.ends_with(FILE_NAME).then(|| format!("cat {}", quote(location)));
+    }
     let asked = typed.iter().any(|word| word == "tags");
     match (host_of(location), location.split_once('/')) {
         (Some(host), Some((_, repository))) if asked => {

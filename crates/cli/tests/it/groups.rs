@@ -47,7 +47,12 @@ fn images_of_groups_are_locked_and_moved_where_they_are_named() {
 fn a_group_without_images_is_an_error() {
     let (desk, server) = project();
     let said = desk.fails(&["copy", "oci:kept", "--group", "test"], 9);
-    assert!(said.contains("error: Supercargo.toml has no group `test`"), "{said}");
+    insta::assert_snapshot!(said, @r"
+    error: Supercargo.toml has no group `test`
+    help: cat Supercargo.toml
+    ");
+    let said = desk.fails(&["diff", "other.lock"], 9);
+    assert!(!said.contains("help: supercargo tags"), "{said}");
     let said = desk.fails(&["copy", &server.at("web:1.0.0"), "oci:kept", "--group", "dev"], 2);
     assert!(said.contains("--group"), "{said}");
 }
