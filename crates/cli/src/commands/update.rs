@@ -17,6 +17,7 @@ use crate::session::Session;
 ///
 /// Example: supercargo update query --precise 1.76.0
 #[derive(Args, Debug)]
+#[command(mut_arg("groups", |groups| groups.help("Move the images of this group; may be given several times")))]
 pub(crate) struct UpdateArguments {
     /// The images, as the project calls them
     #[arg(value_name = "NAME")]

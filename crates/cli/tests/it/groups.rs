@@ -130,6 +130,11 @@ fn an_update_of_a_group_leaves_every_other_entry_as_it_is() {
     assert!(after[1].contains("1.1.0") && after[2].contains("1.1.0"), "{after:?}");
     assert_eq!(update(&["--group", "dev"]), [""; 0]);
     assert_eq!(update(&["--all-groups"]), ["web"]);
+    let help = desk.ok(&["update", "-h"]);
+    assert!(
+        help.contains("Move the images of this group") && !help.contains("beside those that are in none"),
+        "{help}"
+    );
     desk.fails(&["update", "web", "--group", "dev"], 2);
     desk.fails(&["update", "--group", "dev", "--precise", "1.0.0"], 2);
 }
