@@ -50,10 +50,9 @@ impl TreeArguments {
         }
         let open = open.narrowed(&self.groups.groups(Usually::All), self.scope.scope())?;
         if let Some(name) = self.invert.as_ref().filter(|name| !open.lock.images.contains_key(*name)) {
-            let (of, wider) =
-                if self.groups.are_given() { ("these groups", "") } else { ("this member", "--workspace ") };
-            let message = format!("`{}` is not among the images of {of}", name.escape_debug());
-            return Err(OpsError::usage(message, format!("supercargo tree {wider}--invert {name}")).into());
+            let member = if open.member().is_some() { ", or of this member" } else { "" };
+            let message = format!("`{}` is not among the images of these groups{member}", name.escape_debug());
+            return Err(OpsError::usage(message, format!("supercargo tree --invert {name}")).into());
         }
         let needs = ops::tree::needs(&open);
         let members = &open.project.members;
