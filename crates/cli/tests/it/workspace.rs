@@ -259,6 +259,14 @@ fn the_files_of_a_member_get_what_it_has_asked_for_of_a_repository() {
     desk.ok(&["rewrite"]);
     assert_eq!(read(&desk, "apps/back/compose.yaml"), compose("1.1.0"));
     assert_eq!(read(&desk, "apps/front/compose.yaml"), compose("2.0.0"));
+    // Also where the root has them rewritten.
+    let root = read(&desk, "Supercargo.toml");
+    let target = "\n[[targets]]\nkind = \"compose\"\npaths = [\"**/compose.yaml\"]\nwrite = \"tag\"\n";
+    desk.write("Supercargo.toml", &(root.clone() + target));
+    desk.write("apps/front/compose.yaml", &compose("1.0.0"));
+    desk.ok(&["rewrite"]);
+    assert_eq!(read(&desk, "apps/front/compose.yaml"), compose("2.0.0"));
+    desk.write("Supercargo.toml", &root);
     // A member without such an image may name any of the workspace.
     let back = read(&desk, "apps/back/Supercargo.toml").replace("old", "api").replace("cache", "api");
     desk.write("apps/back/Supercargo.toml", &back);

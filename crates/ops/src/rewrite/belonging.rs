@@ -54,20 +54,15 @@ impl<'a> Images<'a> {
     }
 }
 
-/// What a target says of the images that its files name.
+/// What a target's map says: of places, and of repositories that hold what images of the project are.
 #[derive(Debug)]
 pub(crate) struct Relocations<'a> {
-    /// The map, of places.
     places: &'a BTreeMap<String, String>,
-    /// The map, of repositories that hold what images of the project are.
     repositories: BTreeMap<(String, String), Vec<&'a str>>,
-    /// The images of the member whose target it is; none for one of the root.
-    own: BTreeSet<&'a str>,
 }
 
 impl<'a> Relocations<'a> {
-    pub(crate) fn of(target: &'a Target, members: &'a [Member]) -> Self {
-        let member = members.iter().find(|member| member.directory == target.directory);
+    pub(crate) fn of(target: &'a Target) -> Self {
         let mut repositories: BTreeMap<_, Vec<&str>> = BTreeMap::new();
         for (written, name) in &target.map {
             if let Some((host, repository)) = repository_of(written) {
@@ -75,7 +70,7 @@ impl<'a> Relocations<'a> {
                 repositories.entry(key).or_default().push(name);
             }
         }
-        Self { places: &target.map, repositories, own: member.into_iter().flat_map(Member::images).collect() }
+        Self { places: &target.map, repositories }
     }
 
     /// Returns the image that the map names for a place: by its path, by that of the mapping in which it is split, or by the
@@ -87,12 +82,6 @@ impl<'a> Relocations<'a> {
         let keys = [Some(path), parent, argument];
         keys.into_iter().flatten().find_map(|key| self.places.get(key)).map(String::as_str)
     }
-
-    /// Returns the images of the member, or all where none is its own: what its files name is what it has asked for.
-    fn nearest<'c>(&self, all: &[Candidate<'c>]) -> Vec<Candidate<'c>> {
-        let own: Vec<_> = all.iter().filter(|one| self.own.contains(one.name)).copied().collect();
-        if own.is_empty() { all.to_vec() } else { own }
-    }
 }
 
 /// What speaks for an image, the strongest first. One digest may have tags of several variants, so each is asked.
@@ -100,11 +89,13 @@ const FITS: [fn(&Candidate<'_>, &RegistryReference, &Repository) -> bool; 3] =
     [is_locked_as, is_variant_of, is_version_of];
 
 /// Tells to which image of a project the reference at a place belongs: the one that the target's map names for the place or for
-/// its repository, else the one of the same repository. Of several with the same repository those of the target's own member come first;
-/// of these it is the one that is locked as the reference says, or else the one whose variant and whose versions its tag is of.
+/// its repository, else the one of the same repository. Of several with the same repository those of the `owner`, the member in whose
+/// directory the file lies, come first; of these it is the one that is locked as the reference says, or else the one whose variant and
+/// whose versions its tag is of.
 pub(crate) fn belonging<'a>(
     images: &Images<'a>,
     relocations: &Relocations<'a>,
+    owner: Option<&Member>,
     place: &Place,
     reference: &RegistryReference,
 ) -> Belonging<'a> {
@@ -118,7 +109,7 @@ pub(crate) fn belonging<'a>(
     let relocated = relocations.repositories.get(&(host.to_owned(), repository.to_owned()));
     let candidates = match relocated {
         Some(names) => names.iter().filter_map(|name| images.by_name.get(name)).copied().collect(),
-        None => images.by_repository.get(&(host, repository)).map_or_else(Vec::new, |all| relocations.nearest(all)),
+        None => images.by_repository.get(&(host, repository)).map_or_else(Vec::new, |all| nearest(all, owner)),
     };
     match fitting(candidates, reference)[..] {
         [] => Belonging::Stranger,
@@ -126,6 +117,13 @@ pub(crate) fn belonging<'a>(
         [Candidate { name, locked, .. }] => Belonging::Of(name, locked_reference(reference, locked)),
         ref several => Belonging::Ambiguous(several.iter().map(|candidate| candidate.name).collect()),
     }
+}
+
+/// Returns the images of the owner, or all where none is: what a member's files name is what it has asked for.
+fn nearest<'a>(all: &[Candidate<'a>], owner: Option<&Member>) -> Vec<Candidate<'a>> {
+    let is_own = |name: &str| owner.is_some_and(|owner| owner.declares.contains(name) || owner.takes.contains(name));
+    let own: Vec<_> = all.iter().filter(|one| is_own(one.name)).copied().collect();
+    if own.is_empty() { all.to_vec() } else { own }
 }
 
 /// Returns the candidates among which the reference does not decide, each locked image once.

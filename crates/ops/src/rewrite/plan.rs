@@ -1,9 +1,9 @@
 //! What a rewrite would change, decided for all files before the first is touched.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oci::text::printable;
-use resolve::project::Target;
+use resolve::project::{Member, Target};
 use targets::{Content, Kind, Options, Pattern, Place, Write};
 
 use super::belonging::{Belonging, Images, Relocations, belonging};
@@ -71,7 +71,7 @@ pub(crate) fn plan(open: &OpenProject) -> Result<Plan, OpsError> {
     }
 }
 
-fn manner<'a>(open: &'a OpenProject, target: &'a Target) -> Result<Manner<'a>, OpsError> {
+fn manner<'a>(open: &OpenProject, target: &'a Target) -> Result<Manner<'a>, OpsError> {
     let wrong = |message: String| OpsError::Project(open.told_at(message, &target.place, "this target"));
     // Both were checked when the project was read.
     let kind = Kind::parse(&target.kind).ok_or_else(|| wrong(format!("`{}` is no kind of file", target.kind)))?;
@@ -88,7 +88,13 @@ fn manner<'a>(open: &'a OpenProject, target: &'a Target) -> Result<Manner<'a>, O
     // A key may also be a repository or an argument; as a path it then leads nowhere.
     options.paths.extend(target.map.keys().filter_map(|key| key.parse::<Pattern>().ok()));
     let file = open.path_of(open.sources.locate(&target.place).0);
-    Ok(Manner { relocations: Relocations::of(target, &open.project.members), file, kind, options, write })
+    Ok(Manner { relocations: Relocations::of(target), file, kind, options, write })
+}
+
+/// Returns the member in whose directory a file lies.
+fn owner<'a>(open: &'a OpenProject, file: &str) -> Option<&'a Member> {
+    let members = open.project.members.iter().filter(|member| Path::new(file).starts_with(&member.directory));
+    members.max_by_key(|member| member.directory.len())
 }
 
 impl Plan {
@@ -154,7 +160,7 @@ impl Plan {
                 return None;
             }
         };
-        let (name, locked) = match belonging(images, &manner.relocations, place, &image.reference) {
+        let (name, locked) = match belonging(images, &manner.relocations, owner(open, file), place, &image.reference) {
             Belonging::Of(name, locked) => (name, locked),
             Belonging::Stranger => {
                 self.strangers += 1;
