@@ -14,7 +14,7 @@ use store::{MemoryStore, Store};
 use transfer::{RootRequest, Route};
 
 use crate::artifact::{Content, assemble};
-use crate::error::OpsError;
+use crate::error::{ErrorKind, OpsError};
 use crate::found::read_blob;
 use crate::reading::Places;
 
@@ -98,7 +98,7 @@ pub(crate) async fn with_former(lock: &Lock, project: &Project, place: &dyn Stor
     let former = match read(place).await {
         Ok(former) => former,
         // It is about to be replaced.
-        Err(OpsError::Integrity { .. }) => None,
+        Err(error) if error.kind() == ErrorKind::Integrity => None,
         Err(error) => return Err(error),
     };
     for (name, image) in former.into_iter().flat_map(|former| former.lock.images) {

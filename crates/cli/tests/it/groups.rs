@@ -175,6 +175,21 @@ fn vendoring_a_group_keeps_what_was_vendored_before() {
 }
 
 #[test]
+fn a_damaged_lock_in_a_layout_is_replaced() {
+    let (desk, _server) = project();
+    desk.ok(&["copy", "oci:kept"]);
+    let blobs = std::fs::read_dir(desk.path("kept/blobs/sha256")).unwrap().map(|entry| entry.unwrap().path());
+    let is_lock = |path: &std::path::PathBuf| std::fs::read(path).unwrap().starts_with(b"# ");
+    let lock = blobs.filter(is_lock).collect::<Vec<_>>();
+    assert_eq!(lock.len(), 1);
+    let damaged = std::fs::read_to_string(&lock[0]).unwrap().replace("web", "wed");
+    std::fs::remove_file(&lock[0]).unwrap();
+    std::fs::write(&lock[0], damaged).unwrap();
+    desk.ok(&["copy", "oci:kept", "--all-groups"]);
+    desk.ok(&["verify", "--at", "oci:kept"]);
+}
+
+#[test]
 fn an_export_lists_the_images_of_groups() {
     let (desk, server) = project();
     let compose = ["web", "fixtures"].map(|name| format!("  {name}:\n    image: {}:1.0.0\n", server.at(name)));
