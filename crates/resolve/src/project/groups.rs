@@ -1,8 +1,8 @@
 //! Which images of a project are wanted, by their groups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Image, Member, Project};
+use super::{Edge, Image, Member, Project};
 
 /// Which images are wanted, by their groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,14 +77,18 @@ impl Project {
             None => self.images.keys().map(String::as_str).collect(),
         };
         pending.retain(|name| self.images.get(*name).is_some_and(|image| groups.want(image)));
+        let mut edges: BTreeMap<&str, Vec<&Edge>> = BTreeMap::new();
+        for edge in &self.edges {
+            edges.entry(&edge.image).or_default().push(edge);
+        }
         let mut found = BTreeSet::new();
         while let Some(name) = pending.pop() {
             if !found.insert(name) {
                 continue;
             }
             pending.extend(self.images.get(name).and_then(|image| image.follows.as_deref()));
-            let edges = self.edges.iter().filter(|edge| edge.image == name);
-            pending.extend(edges.flat_map(|edge| edge.requires.keys().map(String::as_str)));
+            let needs = edges.get(name).into_iter().flatten().flat_map(|edge| edge.requires.keys());
+            pending.extend(needs.map(String::as_str));
         }
         Ok(found)
     }
