@@ -184,6 +184,13 @@ fn version(segment: &str) -> Option<(Version, Form)> {
         return None;
     }
     let mut version = Version::release(numbers(digits)?);
+    // However it is written, what is shown as a date is one: `020241107`, and `20241107p2`.
+    let shown = version.numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(".");
+    if let Some((dated, length)) = date(&shown)
+        && length == shown.len()
+    {
+        version.numbers = dated.numbers;
+    }
     let form = if version.numbers.len() > 1 { Form::Dotted } else { Form::Integer };
     if glued.is_empty() {
         return Some((version, form));
