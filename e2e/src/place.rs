@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use client::{Client, ClientOptions, Credential, Credentials, Secret};
 use oci::{RepositoryName, Tag};
-use registry::{Access, MemoryRepositories, Registry, RegistryOptions, RunningRegistry};
+use registry::{Access, Registry, RegistryOptions, RunningRegistry};
 use store::{LayoutStore, Store};
 use tempfile::TempDir;
 use testkit::application::Application;
@@ -101,7 +101,7 @@ impl Place {
                 password: Secret::new(credentials.password.clone()),
             }),
         };
-        let registry = Registry::new(Arc::new(MemoryRepositories::default()), options);
+        let registry = Registry::in_memory(options);
         let running = RunningRegistry::start(([127, 0, 0, 1], 0).into(), registry).await.unwrap();
         Self::new(Kind::Ours, Some(Server::Ours(running)), credential)
     }

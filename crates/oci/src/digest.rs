@@ -5,16 +5,17 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
+use sha2::digest::common::hazmat::SerializableState as _;
 
 /// A digest algorithm that supercargo reads, keeps and serves. New content is named by [`Algorithm::Sha256`] unless asked otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
     /// SHA-256, the one every tool understands.
-    Sha256,
+    Sha256 = 0,
     /// SHA-512.
-    Sha512,
+    Sha512 = 1,
     /// BLAKE3 with 256 bits of output (registered on image-spec main).
-    Blake3,
+    Blake3 = 2,
 }
 
 impl Algorithm {
@@ -95,6 +96,34 @@ impl Hasher {
         }
     }
 
+    /// Returns the algorithm.
+    pub const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Sha256(_) => Algorithm::Sha256,
+            Self::Sha512(_) => Algorithm::Sha512,
+            Self::Blake3(_) => Algorithm::Blake3,
+        }
+    }
+
+    /// Returns the state of the computation, from which [`Hasher::resume`] goes on, in another process too; `None` for an
+    /// algorithm whose state cannot be written down.
+    pub fn state(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Sha256(state) => Some(state.serialize().to_vec()),
+            Self::Sha512(state) => Some(state.serialize().to_vec()),
+            Self::Blake3(_) => None,
+        }
+    }
+
+    /// Returns the computation of which [`Hasher::state`] gave the state; `None` when it is no state of this algorithm.
+    pub fn resume(algorithm: Algorithm, state: &[u8]) -> Option<Self> {
+        match algorithm {
+            Algorithm::Sha256 => sha2::Sha256::deserialize(state.try_into().ok()?).ok().map(Self::Sha256),
+            Algorithm::Sha512 => sha2::Sha512::deserialize(state.try_into().ok()?).ok().map(Self::Sha512),
+            Algorithm::Blake3 => None,
+        }
+    }
+
     /// Returns the digest of everything added.
     pub fn finish(self) -> Digest {
         match self {
@@ -107,12 +136,7 @@ impl Hasher {
 
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let algorithm = match self {
-            Self::Sha256(_) => Algorithm::Sha256,
-            Self::Sha512(_) => Algorithm::Sha512,
-            Self::Blake3(_) => Algorithm::Blake3,
-        };
-        write!(f, "Hasher({algorithm})")
+        write!(f, "Hasher({})", self.algorithm())
     }
 }
 
@@ -153,6 +177,21 @@ impl Digest {
     /// Returns the hash value in lower case hexadecimal, the part after the colon.
     pub fn encoded(&self) -> String {
         hex::encode(self.value())
+    }
+
+    /// Returns the digest as bytes, in the order of the digests: the number of the algorithm, and the hash value.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1 + self.value().len());
+        bytes.push(self.algorithm as u8);
+        bytes.extend_from_slice(self.value());
+        bytes
+    }
+
+    /// Returns the digest of which [`Digest::to_bytes`] made bytes; `None` for other bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (number, value) = bytes.split_first()?;
+        let algorithm = *Algorithm::ALL.get(usize::from(*number))?;
+        (value.len() == algorithm.value_bytes()).then(|| Self::from_value(algorithm, value))
     }
 
     /// Returns the algorithm and the first twelve digits, for people.

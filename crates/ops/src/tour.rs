@@ -9,11 +9,10 @@ mod scene;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use graph::{Difference, Graph, WalkOptions};
 use oci::{Digest, Reference, Selector};
-use registry::{MemoryRepositories, Registry, RegistryOptions, RunningRegistry};
+use registry::{Registry, RegistryOptions, RunningRegistry};
 use transfer::RootRequest;
 
 use crate::context::Context;
@@ -53,7 +52,7 @@ impl Stage {
 }
 
 async fn start(port: u16) -> Result<RunningRegistry, OpsError> {
-    let registry = || Registry::new(Arc::new(MemoryRepositories::default()), RegistryOptions::default());
+    let registry = || Registry::in_memory(RegistryOptions::default());
     let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let started = match RunningRegistry::start(address(port), registry()).await {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => RunningRegistry::start(address(0), registry()).await,

@@ -1,16 +1,14 @@
 //! What a handler knows of its request.
 
-use std::sync::Arc;
-
 use axum::http::{HeaderMap, HeaderName};
 use oci::{Digest, RepositoryName};
-use store::Store;
 
 use crate::access::Grant;
 use crate::error::{ApiError, Code};
 use crate::query::Query;
 use crate::registry::Shared;
 use crate::route::UploadId;
+use crate::storage::Storage;
 
 pub(crate) struct Context<'r> {
     pub(crate) shared: &'r Shared,
@@ -21,20 +19,17 @@ pub(crate) struct Context<'r> {
 }
 
 impl Context<'_> {
-    /// Returns the repository if there is one.
-    pub(crate) async fn repository_if_any(&self) -> Result<Option<Arc<dyn Store>>, ApiError> {
-        Ok(self.shared.repositories.open(&self.name, false).await?)
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.shared.storage
     }
 
-    /// Returns the repository; 404 if there is none.
-    pub(crate) async fn repository(&self) -> Result<Arc<dyn Store>, ApiError> {
-        self.repository_if_any().await?.ok_or_else(|| ApiError::name_unknown(&self.name))
-    }
-
-    /// Returns the repository, made if there is none yet.
-    pub(crate) async fn repository_or_new(&self) -> Result<Arc<dyn Store>, ApiError> {
-        let made = self.shared.repositories.open(&self.name, true).await?;
-        made.ok_or_else(|| ApiError::name_unknown(&self.name))
+    /// Returns what a caller is told who asks for something that is not there: `unknown`, or that there is no such repository.
+    pub(crate) async fn absent(&self, unknown: ApiError) -> ApiError {
+        match self.storage().has_repository(&self.name).await {
+            Ok(true) => unknown,
+            Ok(false) => ApiError::name_unknown(&self.name),
+            Err(error) => error.into(),
+        }
     }
 
     /// Returns the value of a header if it is there and text.

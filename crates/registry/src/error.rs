@@ -12,6 +12,7 @@ use store::StoreError;
 
 use crate::query::QueryError;
 use crate::route::RouteError;
+use crate::storage::{Refused, StorageError};
 
 /// Most missing descriptors that one answer names.
 const MISSING_MAX: usize = 100;
@@ -22,6 +23,7 @@ pub(crate) enum Code {
     BlobUnknown,
     BlobUploadInvalid,
     BlobUploadUnknown,
+    Denied,
     DigestInvalid,
     ManifestBlobUnknown,
     ManifestInvalid,
@@ -41,6 +43,7 @@ impl Code {
             Self::BlobUnknown => "BLOB_UNKNOWN",
             Self::BlobUploadInvalid => "BLOB_UPLOAD_INVALID",
             Self::BlobUploadUnknown => "BLOB_UPLOAD_UNKNOWN",
+            Self::Denied => "DENIED",
             Self::DigestInvalid => "DIGEST_INVALID",
             Self::ManifestBlobUnknown => "MANIFEST_BLOB_UNKNOWN",
             Self::ManifestInvalid => "MANIFEST_INVALID",
@@ -154,6 +157,11 @@ impl ApiError {
         }
     }
 
+    /// What was there was not as the request demands (RFC 9110 section 13).
+    pub(crate) fn condition() -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, Code::Denied, "what is there is not what the request expects")
+    }
+
     pub(crate) fn method(allowed: &'static str) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported, "this is not done here")
             .header(axum::http::header::ALLOW, HeaderValue::from_static(allowed))
@@ -187,6 +195,26 @@ impl From<StoreError> for ApiError {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported, "this repository cannot do that")
             }
             error => Self::internal(error),
+        }
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Missing(missing) => Self::missing_content(&missing),
+            Refused::Size { digest, stated, found } => {
+                let message = "the manifest names content with another size than it has";
+                let detail = json!({ "digest": digest, "stated": stated, "found": found });
+                Self::bad_request(Code::ManifestInvalid, message).detail(detail)
+            }
+            Refused::Condition => Self::condition(),
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The server: the distribution-spec's pull, push, tag, delete and referrers routes over any [`store::Store`].
+//! The server: the distribution-spec's pull, push, tag, delete and referrers routes over a database of metadata and
+//! a store of blobs.
 //!
 //! ```text
-//!   RunningRegistry ─▶ Registry ─▶ access ─▶ routes/ ─▶ Repositories ─▶ Store
+//!   RunningRegistry ─▶ Registry ─▶ access ─▶ routes/ ─▶ Storage ─▶ database, blobs
 //!     (a socket)       (a function)   │         └─▶ upload (files and hashes of what is on its way in)
 //!                                     └─ one place decides who may do what
 //! ```
@@ -11,10 +12,11 @@
 //! | [`route`], [`query`], [`range`] | paths, queries and ranges as values; no I/O |
 //! | [`Registry`] | request in, response out |
 //! | [`RunningRegistry`] | the same on a socket |
-//! | [`Repositories`] | where the repositories are: [`MemoryRepositories`], [`DirectoryRepositories`], or your own |
+//! | [`Storage`] | what is kept: metadata in SQLite, blobs in files, or both in memory |
 //! | [`RegistryOptions`] | what is served and to whom |
 
 mod access;
+mod conditions;
 mod context;
 mod error;
 mod incoming;
@@ -24,13 +26,13 @@ mod page;
 pub mod query;
 pub mod range;
 mod registry;
-mod repositories;
 pub mod route;
 mod routes;
 mod serve;
+mod storage;
 mod upload;
 
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
-pub use repositories::{DirectoryRepositories, MemoryRepositories, Repositories};
 pub use serve::RunningRegistry;
+pub use storage::{BlobFiles, BlobMemory, BlobStorage, BlobWriter, Clock, Storage, StorageError};

@@ -16,22 +16,22 @@ use crate::error::ApiError;
 use crate::incoming::Incoming;
 use crate::options::RegistryOptions;
 use crate::query::Query;
-use crate::repositories::Repositories;
-use crate::route::{ManifestName, Resource, Route, RouteError};
+use crate::route::{Resource, Route, RouteError};
 use crate::routes::{blobs, json, manifests, referrers, tags, uploads};
+use crate::storage::Storage;
 use crate::upload::Uploads;
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
-/// A registry over [`Repositories`]: the routes of the distribution-spec (main, which contains 1.1).
+/// A registry over a [`Storage`]: the routes of the distribution-spec (main, which contains 1.1).
 ///
-/// Cloning gives another handle to the same registry. Uploads under way live in it, so they end with the last handle.
+/// Cloning gives another handle to the same registry.
 #[derive(Clone)]
 pub struct Registry(Arc<Shared>);
 
 /// What all requests share.
 pub(crate) struct Shared {
-    pub(crate) repositories: Arc<dyn Repositories>,
+    pub(crate) storage: Storage,
     pub(crate) options: RegistryOptions,
     pub(crate) uploads: Uploads,
     gate: Gate,
@@ -39,17 +39,21 @@ pub(crate) struct Shared {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the repositories: those in memory would show all that is in them.
         f.debug_struct("Registry").field("options", &self.0.options).finish_non_exhaustive()
     }
 }
 
 impl Registry {
-    /// Returns a registry that keeps everything in `repositories`.
-    pub fn new(repositories: Arc<dyn Repositories>, options: RegistryOptions) -> Self {
-        let uploads = Uploads::new(&options, repositories.upload_directory());
+    /// Returns a registry that keeps everything in `storage`.
+    pub fn new(storage: Storage, options: RegistryOptions) -> Self {
+        let uploads = Uploads::new(&options, storage.clone());
         let gate = Gate::new(options.access.clone());
-        Self(Arc::new(Shared { repositories, options, uploads, gate }))
+        Self(Arc::new(Shared { storage, options, uploads, gate }))
+    }
+
+    /// Returns a registry that keeps everything in memory.
+    pub fn in_memory(options: RegistryOptions) -> Self {
+        Self::new(Storage::in_memory(), options)
     }
 
     /// Returns the registry as a router. It cannot be nested: the specification fixes the path `/v2/`.
@@ -64,9 +68,7 @@ impl Registry {
         let (parts, body) = request.into_parts();
         let mut body = Incoming::new(body, &parts.headers, self.0.options.idle_timeout);
         let mut response = self.answer(&parts, &mut body).await.unwrap_or_else(|error| {
-            if let (Some(cause), Some(hook)) = (&error.cause, &self.0.options.on_failure) {
-                hook.call(cause.as_ref());
-            }
+            self.report(&error);
             error.into_response()
         });
         body.drain();
@@ -78,8 +80,17 @@ impl Registry {
     }
 
     /// Throws away uploads that lay untouched for too long. That also happens whenever an upload is begun.
-    pub fn expire_uploads(&self) {
-        self.0.uploads.expire();
+    pub async fn expire_uploads(&self) {
+        if let Err(error) = self.0.uploads.expire_noted().await {
+            self.report(&error);
+        }
+    }
+
+    /// Tells the operator what the caller is not told.
+    fn report(&self, error: &ApiError) {
+        if let (Some(cause), Some(hook)) = (&error.cause, &self.0.options.on_failure) {
+            hook.call(cause.as_ref());
+        }
     }
 
     async fn answer(&self, parts: &Parts, body: &mut Incoming) -> Result<Response, ApiError> {
@@ -154,11 +165,9 @@ async fn dispatch(
             _ => Err(ApiError::method("GET, PATCH, PUT, DELETE")),
         },
         Resource::Manifest(name) => match (method, name) {
-            (&Method::GET, name) => manifests::get(context, &name).await,
-            (&Method::HEAD, name) => manifests::head(context, &name).await,
+            (&Method::GET | &Method::HEAD, name) => manifests::get(context, &name).await,
             (&Method::PUT, name) => manifests::put(context, name, body).await,
-            (&Method::DELETE, ManifestName::Tag(tag)) if deletes => manifests::delete_tag(context, &tag).await,
-            (&Method::DELETE, ManifestName::Digest(digest)) if deletes => manifests::delete(context, &digest).await,
+            (&Method::DELETE, name) if deletes => manifests::delete(context, &name).await,
             _ => Err(ApiError::method(if deletes { "GET, HEAD, PUT, DELETE" } else { "GET, HEAD, PUT" })),
         },
         Resource::Tags if read => tags::list(context).await,

@@ -90,7 +90,10 @@ async fn accept(listener: TcpListener, registry: Registry, mut stopped: oneshot:
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
-            _ = expiry.tick() => registry.expire_uploads(),
+            _ = expiry.tick() => {
+                let registry = registry.clone();
+                connections.spawn(async move { registry.expire_uploads().await });
+            }
         }
     }
     drop(listener);

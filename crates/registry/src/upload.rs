@@ -1,31 +1,28 @@
 //! Uploads under way.
 //!
-//! Bytes go to a temporary file and through the hash as they arrive, so that the closing PUT, for which clients wait a
+//! Bytes go to where blobs are kept and through the hash as they arrive, so that the closing PUT, for which clients wait a
 //! bounded time, has little left to do. Each piece is written at a stated position and refused when the upload is no longer
 //! there; so a request that lost its connection, and whose bytes may still be on their way, cannot spoil what the client's
-//! next request writes.
+//! next request writes. How far an upload has come is noted after every request, so that it can go on after a restart.
 
+mod progress;
 mod receive;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use oci::{Algorithm, Digest, Hasher, RepositoryName};
-use store::body::CHUNK_BYTES;
-use store::{BlobBody, BlobSource, StoreError};
+use oci::{Algorithm, Digest, RepositoryName};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::error::ApiError;
 use crate::options::RegistryOptions;
 use crate::route::UploadId;
+use crate::storage::{Session, Storage, StorageError, StoredBlob};
 
+use progress::Progress;
 pub(crate) use receive::receive;
 
 /// Seconds after which a client may try again when there are too many uploads.
@@ -33,8 +30,9 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// The uploads of a registry.
 pub(crate) struct Uploads {
+    /// Those that this process has seen.
     under_way: Mutex<HashMap<UploadId, Arc<Upload>>>,
-    directory: Option<PathBuf>,
+    storage: Storage,
     most: usize,
     lifetime: Duration,
     blob_max_bytes: u64,
@@ -44,19 +42,11 @@ pub(crate) struct Uploads {
 pub(crate) struct Upload {
     pub(crate) id: UploadId,
     repository: RepositoryName,
-    directory: Option<PathBuf>,
+    storage: Storage,
     blob_max_bytes: u64,
     touched: Mutex<Instant>,
-    /// Held while a piece is written, on a thread that may block.
+    /// Held while a piece is written, by a task of its own.
     progress: tokio::sync::Mutex<Progress>,
-}
-
-struct Progress {
-    /// Made with the first byte.
-    file: Option<File>,
-    hasher: Hasher,
-    received: u64,
-    closed: bool,
 }
 
 /// Why an upload did not go on.
@@ -79,79 +69,101 @@ impl From<ApiError> for UploadError {
     }
 }
 
-impl From<std::io::Error> for UploadError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Other(ApiError::internal(error))
+impl From<StorageError> for UploadError {
+    fn from(error: StorageError) -> Self {
+        Self::Other(error.into())
     }
 }
 
 impl Uploads {
-    pub(crate) fn new(options: &RegistryOptions, directory: Option<PathBuf>) -> Self {
+    pub(crate) fn new(options: &RegistryOptions, storage: Storage) -> Self {
         Self {
             under_way: Mutex::default(),
-            directory,
+            storage,
             most: options.uploads_max,
             lifetime: options.upload_lifetime,
             blob_max_bytes: options.blob_max_bytes,
         }
     }
 
-    /// Begins an upload to a repository.
-    pub(crate) fn begin(&self, repository: RepositoryName, algorithm: Algorithm) -> Result<Arc<Upload>, ApiError> {
-        self.expire();
+    /// Begins an upload to a repository that ends with the request, as a rule.
+    pub(crate) async fn begin(
+        &self,
+        repository: RepositoryName,
+        algorithm: Algorithm,
+    ) -> Result<Arc<Upload>, ApiError> {
+        self.expire().await?;
+        let upload = self.upload(UploadId::random(), repository, Progress::new(algorithm));
         let mut under_way = self.lock();
         if under_way.len() >= self.most {
             return Err(ApiError::too_many("too many uploads are under way", RETRY_AFTER_SECONDS));
         }
-        let progress = Progress { file: None, hasher: algorithm.hasher(), received: 0, closed: false };
-        let upload = Arc::new(Upload {
-            id: UploadId::random(),
-            repository,
-            directory: self.directory.clone(),
-            blob_max_bytes: self.blob_max_bytes,
-            touched: Mutex::new(Instant::now()),
-            progress: tokio::sync::Mutex::new(progress),
-        });
         under_way.insert(upload.id, Arc::clone(&upload));
         Ok(upload)
     }
 
     /// Returns an upload to a repository.
-    pub(crate) fn get(&self, repository: &RepositoryName, id: UploadId) -> Result<Arc<Upload>, ApiError> {
+    pub(crate) async fn get(&self, repository: &RepositoryName, id: UploadId) -> Result<Arc<Upload>, ApiError> {
         let found = self.lock().get(&id).filter(|upload| upload.repository == *repository).cloned();
-        found.inspect(|upload| upload.touch()).ok_or_else(ApiError::upload_unknown)
+        if let Some(upload) = found {
+            upload.touch();
+            return Ok(upload);
+        }
+        // It was begun by another process, perhaps by this one's predecessor.
+        let session = self.storage.session(repository, id).await?.ok_or_else(ApiError::upload_unknown)?;
+        let progress = Progress::resume(&self.storage, session).await?.ok_or_else(ApiError::upload_unknown)?;
+        let upload = self.upload(id, repository.clone(), progress);
+        // Two requests may have come here at once: one of the two it is.
+        Ok(Arc::clone(self.lock().entry(id).or_insert(upload)))
     }
 
-    /// Forgets an upload. Its file goes with the last request that uses it.
-    pub(crate) fn remove(&self, id: UploadId) {
+    /// Forgets an upload and what was received of it.
+    pub(crate) async fn remove(&self, id: UploadId) -> Result<(), ApiError> {
         self.lock().remove(&id);
-    }
-
-    /// Returns a guard that forgets an upload when it is dropped.
-    pub(crate) const fn remove_on_drop(&self, id: UploadId) -> RemoveOnDrop<'_> {
-        RemoveOnDrop { uploads: self, id }
+        self.storage.forget_session(id).await?;
+        self.storage.blobs().discard(&id.to_string()).await?;
+        Ok(())
     }
 
     /// Forgets the uploads that lay untouched for too long.
-    pub(crate) fn expire(&self) {
+    pub(crate) async fn expire(&self) -> Result<(), ApiError> {
         let now = Instant::now();
-        self.lock().retain(|_, upload| now.duration_since(upload.last_touched()) < self.lifetime);
+        let mut expired = Vec::new();
+        self.lock().retain(|id, upload| {
+            let stays = now.duration_since(upload.last_touched()) < self.lifetime;
+            expired.extend((!stays).then_some(*id));
+            stays
+        });
+        for id in expired {
+            self.remove(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the uploads of earlier processes that lay untouched for too long.
+    pub(crate) async fn expire_noted(&self) -> Result<(), ApiError> {
+        self.expire().await?;
+        for id in self.storage.expired_sessions(self.lifetime).await? {
+            if !self.lock().contains_key(&id) {
+                self.remove(id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn upload(&self, id: UploadId, repository: RepositoryName, progress: Progress) -> Arc<Upload> {
+        Arc::new(Upload {
+            id,
+            repository,
+            storage: self.storage.clone(),
+            blob_max_bytes: self.blob_max_bytes,
+            touched: Mutex::new(Instant::now()),
+            progress: tokio::sync::Mutex::new(progress),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Arc<Upload>>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Forgets an upload when it is dropped: one that no other request can take further.
-pub(crate) struct RemoveOnDrop<'u> {
-    uploads: &'u Uploads,
-    id: UploadId,
-}
-
-impl Drop for RemoveOnDrop<'_> {
-    fn drop(&mut self) {
-        self.uploads.remove(self.id);
     }
 }
 
@@ -175,49 +187,48 @@ impl Upload {
         }
     }
 
+    /// Notes how far the upload has come, for the time after a restart.
+    pub(crate) async fn save(&self) -> Result<(), UploadError> {
+        let progress = self.progress.lock().await;
+        if progress.closed {
+            return Err(UploadError::Closed);
+        }
+        let session = Session {
+            id: self.id,
+            repository: self.repository.clone(),
+            algorithm: progress.hasher.algorithm(),
+            received: progress.received,
+            hasher: Some(progress.hasher.clone()),
+        };
+        Ok(self.storage.save_session(session).await?)
+    }
+
     /// Begins to write a piece at `position`, which must be where the upload ends. The piece is written whether or not
     /// anybody waits for that.
     fn append(self: Arc<Self>, position: u64, piece: Bytes) -> JoinHandle<Result<(), UploadError>> {
-        tokio::task::spawn_blocking(move || {
-            let mut progress = self.progress.blocking_lock();
+        tokio::spawn(async move {
+            let mut progress = self.progress.lock().await;
             self.touch();
             let received = progress.at(position)? + piece.len() as u64;
             if received > self.blob_max_bytes {
                 return Err(ApiError::too_large(self.blob_max_bytes).into());
             }
-            let file = match &progress.file {
-                Some(file) => file,
-                None => progress.file.insert(match &self.directory {
-                    Some(directory) => tempfile::tempfile_in(directory)?,
-                    None => tempfile::tempfile()?,
-                }),
-            };
-            file.write_all_at(&piece, position)?;
-            progress.hasher.update(&piece);
-            progress.received = received;
-            Ok(())
+            progress.append(self.storage.blobs().as_ref(), self.id, piece).await
         })
     }
 
-    /// Ends the upload, which must end at `position`, and checks that what was received is `digest`. Afterwards the upload
-    /// is closed, unless it was out of order.
-    pub(crate) async fn finish(self: Arc<Self>, position: u64, digest: Digest) -> Result<Received, UploadError> {
-        let finish = move || {
-            let mut progress = self.progress.blocking_lock();
+    /// Ends the upload, which must end at `position`, and gives what was received, which must be `digest`, to the repository.
+    /// Afterwards the upload is closed, unless it was out of order.
+    pub(crate) async fn finish(self: Arc<Self>, position: u64, digest: Digest) -> Result<(), UploadError> {
+        // A client that goes away must not leave it half done.
+        let finished = tokio::spawn(async move {
+            let mut progress = self.progress.lock().await;
             let size = progress.at(position)?;
-            progress.closed = true;
-            let file = progress.file.take();
-            let hasher = std::mem::replace(&mut progress.hasher, Algorithm::Sha256.hasher());
-            let mut found = hasher.finish();
-            if found.algorithm() != digest.algorithm() {
-                found = hash(file.as_ref(), size, digest.algorithm())?;
-            }
-            if found != digest {
-                return Err(ApiError::wrong_digest(&digest, &found).into());
-            }
-            Ok(Received { file, size })
-        };
-        tokio::task::spawn_blocking(finish).await.map_err(std::io::Error::other)?
+            let place = progress.finish(self.storage.blobs().as_ref(), self.id, &digest).await?;
+            self.storage.add_blob(&self.repository, &digest, StoredBlob { size, place }).await?;
+            Ok(())
+        });
+        finished.await.map_err(|error| UploadError::Other(ApiError::internal(error)))?
     }
 
     fn touch(&self) {
@@ -226,52 +237,5 @@ impl Upload {
 
     fn last_touched(&self) -> Instant {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Progress {
-    /// Returns `position` if that is where the upload ends.
-    const fn at(&self, position: u64) -> Result<u64, UploadError> {
-        if self.closed {
-            Err(UploadError::Closed)
-        } else if self.received == position {
-            Ok(position)
-        } else {
-            Err(UploadError::OutOfOrder { received: self.received })
-        }
-    }
-}
-
-/// Hashes what was received once more, by an algorithm that was not known before.
-fn hash(file: Option<&File>, size: u64, algorithm: Algorithm) -> Result<Digest, std::io::Error> {
-    let mut hasher = algorithm.hasher();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut position = 0;
-    while let Some(file) = file.filter(|_| position < size) {
-        let wanted = usize::try_from(size - position).unwrap_or(usize::MAX).min(CHUNK_BYTES);
-        file.read_exact_at(&mut chunk[..wanted], position)?;
-        hasher.update(&chunk[..wanted]);
-        position += wanted as u64;
-    }
-    Ok(hasher.finish())
-}
-
-/// Content that has been received whole and checked.
-pub(crate) struct Received {
-    /// There is none when there were no bytes.
-    file: Option<File>,
-    pub(crate) size: u64,
-}
-
-#[async_trait]
-impl BlobSource for Received {
-    async fn open(&self, offset: u64) -> Result<BlobBody, StoreError> {
-        let Some(file) = &self.file else { return Ok(BlobBody::from_bytes(Bytes::new())) };
-        let file = file.try_clone().map_err(|source| StoreError::File {
-            action: "cannot open",
-            path: "the file of an upload".into(),
-            source,
-        })?;
-        Ok(BlobBody::from_file(file, offset, self.size.saturating_sub(offset)))
     }
 }

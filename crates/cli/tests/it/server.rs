@@ -1,11 +1,10 @@
 //! Registries in this process.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
-use ops::registry::{Access, Credentials, MemoryRepositories, Registry, RegistryOptions, RunningRegistry};
+use ops::registry::{Access, Credentials, Registry, RegistryOptions, RunningRegistry};
 use tokio::sync::oneshot;
 
 /// A registry on loopback, on a thread of its own, for as long as this value lives.
@@ -32,7 +31,7 @@ impl Server {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let registry = Registry::new(Arc::new(MemoryRepositories::default()), options);
+                let registry = Registry::in_memory(options);
                 let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 let running = RunningRegistry::start(anywhere, registry).await.unwrap();
                 started.send(running.addr()).unwrap();

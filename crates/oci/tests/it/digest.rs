@@ -1,4 +1,4 @@
-use oci::{Algorithm, Digest, DigestError};
+use oci::{Algorithm, Digest, DigestError, Hasher};
 use proptest::prelude::*;
 
 #[test]
@@ -107,4 +107,31 @@ proptest! {
         let _ = text.parse::<Digest>();
         let _ = text.parse::<Algorithm>();
     }
+}
+
+#[test]
+fn bytes_and_states_come_back() {
+    for algorithm in Algorithm::ALL {
+        let digest = algorithm.digest(b"content");
+        assert_eq!(Digest::from_bytes(&digest.to_bytes()), Some(digest));
+        assert_eq!(Digest::from_bytes(&digest.to_bytes()[1..]), None);
+
+        let mut hasher = algorithm.hasher();
+        hasher.update(b"con");
+        let Some(state) = hasher.state() else {
+            assert_eq!(algorithm, Algorithm::Blake3, "whose state cannot be written down");
+            continue;
+        };
+        let mut resumed = Hasher::resume(algorithm, &state).unwrap();
+        resumed.update(b"tent");
+        assert_eq!(resumed.finish(), digest);
+        assert!(Hasher::resume(algorithm, &state[1..]).is_none());
+    }
+    assert_eq!(Digest::from_bytes(&[]), None);
+    assert_eq!(Digest::from_bytes(&[3; 33]), None);
+    let mut digests = [Algorithm::Sha512.digest(b"a"), Algorithm::Sha256.digest(b"b"), Algorithm::Sha256.digest(b"a")];
+    digests.sort_unstable();
+    let mut bytes = digests.map(|digest| digest.to_bytes());
+    bytes.sort_unstable();
+    assert_eq!(bytes, digests.map(|digest| digest.to_bytes()), "in the same order");
 }

@@ -1,20 +1,25 @@
 //! Blobs: GET with ranges, HEAD, DELETE (distribution-spec end-2, end-10).
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE};
+use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use oci::{Descriptor, Digest, MediaType};
+use oci::Digest;
 
+use crate::conditions;
 use crate::context::Context;
 use crate::error::{ApiError, Code};
 use crate::outgoing;
 use crate::range::Requested;
 use crate::routes::{CONTENT_DIGEST, digest_value, empty};
+use crate::storage::StoredBlob;
 
 pub(crate) async fn get(context: &Context<'_>, digest: &Digest) -> Result<Response, ApiError> {
-    let store = context.repository().await?;
-    let size = store.stat_blob(digest).await?.ok_or_else(|| ApiError::blob_unknown(digest))?;
+    let blob = stored(context, digest).await?;
+    if let Some(unwanted) = conditions::unwanted(context.headers, digest)? {
+        return Ok(unwanted);
+    }
+    let size = blob.size;
     let (status, first, length) = match requested(context, size) {
         Requested::Whole => (StatusCode::OK, 0, size),
         Requested::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
@@ -25,9 +30,8 @@ pub(crate) async fn get(context: &Context<'_>, digest: &Digest) -> Result<Respon
             return Err(error.header(CONTENT_RANGE, range));
         }
     };
-    let descriptor = Descriptor::new(MediaType::OCTET_STREAM, *digest, size);
     // It may have been deleted since.
-    let rest = store.open_blob(&descriptor, first).await?.ok_or_else(|| ApiError::blob_unknown(digest))?;
+    let rest = context.storage().open_blob(&blob, first).await?.ok_or_else(|| ApiError::blob_unknown(digest))?;
     let mut response = found(digest, length)?;
     *response.status_mut() = status;
     if status == StatusCode::PARTIAL_CONTENT {
@@ -39,15 +43,26 @@ pub(crate) async fn get(context: &Context<'_>, digest: &Digest) -> Result<Respon
 }
 
 pub(crate) async fn head(context: &Context<'_>, digest: &Digest) -> Result<Response, ApiError> {
-    let size = context.repository().await?.stat_blob(digest).await?;
-    found(digest, size.ok_or_else(|| ApiError::blob_unknown(digest))?)
+    let blob = stored(context, digest).await?;
+    match conditions::unwanted(context.headers, digest)? {
+        Some(unwanted) => Ok(unwanted),
+        None => found(digest, blob.size),
+    }
+}
+
+async fn stored(context: &Context<'_>, digest: &Digest) -> Result<StoredBlob, ApiError> {
+    let blob = context.storage().blob(&context.name, digest).await?;
+    match blob {
+        Some(blob) => Ok(blob),
+        None => Err(context.absent(ApiError::blob_unknown(digest)).await),
+    }
 }
 
 pub(crate) async fn delete(context: &Context<'_>, digest: &Digest) -> Result<Response, ApiError> {
-    if context.repository().await?.delete_blob(digest).await? {
+    if context.storage().remove_blob(&context.name, digest).await? {
         Ok(empty(StatusCode::ACCEPTED))
     } else {
-        Err(ApiError::blob_unknown(digest))
+        Err(context.absent(ApiError::blob_unknown(digest)).await)
     }
 }
 
@@ -66,5 +81,6 @@ fn found(digest: &Digest, length: u64) -> Result<Response, ApiError> {
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CONTENT_DIGEST, digest_value(digest)?);
+    headers.insert(ETAG, conditions::entity_tag(digest)?);
     Ok(response)
 }

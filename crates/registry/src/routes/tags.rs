@@ -11,9 +11,9 @@ use crate::routes::json;
 pub(crate) async fn list(context: &Context<'_>) -> Result<Response, ApiError> {
     let size = page::size(&context.query, context.shared.options.tags_page)?;
     let last = context.query.get("last").unwrap_or_default();
-    let mut tags = context.repository().await?.tags().await?;
-    tags.retain(|tag| tag.as_str() > last);
-    tags.sort_unstable();
+    // One more than fits shows whether there is another page.
+    let tags = context.storage().tags(&context.name, last, size + 1).await?;
+    let mut tags = tags.ok_or_else(|| ApiError::name_unknown(&context.name))?;
     let more = tags.len() > size;
     tags.truncate(size);
 

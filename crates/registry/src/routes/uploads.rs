@@ -1,10 +1,11 @@
 //! Uploads of blobs (distribution-spec end-4, end-5, end-6, end-11, end-13, end-14).
 
+use std::sync::Arc;
+
 use axum::http::header::{CONTENT_RANGE, LOCATION, RANGE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use oci::{Algorithm, Descriptor, Digest, DigestError, MediaType, NameError};
-use store::Meter;
+use oci::{Algorithm, Digest, DigestError, NameError};
 
 use crate::context::Context;
 use crate::error::{ApiError, Code};
@@ -13,7 +14,7 @@ use crate::range::ContentRange;
 use crate::route::UploadId;
 use crate::routes::mount::mount;
 use crate::routes::{created, empty};
-use crate::upload::{Received, UploadError, receive};
+use crate::upload::{UploadError, receive};
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
@@ -29,12 +30,7 @@ pub(crate) async fn begin(context: &Context<'_>, body: &mut Incoming) -> Result<
     } else if let Some(digest) = context.digest_parameter("digest")?
         && options.single_post
     {
-        let upload = context.shared.uploads.begin(context.name.clone(), digest.algorithm())?;
-        let _guard = context.shared.uploads.remove_on_drop(upload.id);
-        let failed = |error| failure(context, upload.id, error);
-        let end = receive(&upload, body, 0, None).await.map_err(failed)?;
-        let received = upload.clone().finish(end, digest).await.map_err(failed)?;
-        return store(context, &digest, received).await;
+        return whole(context, &digest, body).await;
     }
     let algorithm = match context.query.get("digest-algorithm") {
         None => Algorithm::Sha256,
@@ -42,24 +38,41 @@ pub(crate) async fn begin(context: &Context<'_>, body: &mut Incoming) -> Result<
             name.parse().map_err(|error: DigestError| ApiError::bad_request(Code::DigestInvalid, error.to_string()))?
         }
     };
-    let upload = context.shared.uploads.begin(context.name.clone(), algorithm)?;
+    let upload = context.shared.uploads.begin(context.name.clone(), algorithm).await?;
+    upload.save().await.map_err(|error| failure(context, upload.id, error))?;
     under_way(context, StatusCode::ACCEPTED, upload.id, 0)
+}
+
+/// Takes a blob in one request. No other request can take it further.
+async fn whole(context: &Context<'_>, digest: &Digest, body: &mut Incoming) -> Result<Response, ApiError> {
+    let uploads = &context.shared.uploads;
+    let upload = uploads.begin(context.name.clone(), digest.algorithm()).await?;
+    let id = upload.id;
+    let received = async {
+        let end = receive(&upload, body, 0, None).await?;
+        Arc::clone(&upload).finish(end, *digest).await
+    };
+    let received = received.await.map_err(|error| failure(context, id, error));
+    uploads.remove(id).await?;
+    received.and_then(|()| created(&context.blob_path(digest), digest))
 }
 
 /// PATCH: takes a chunk (with `Content-Range`), or a stream of any length.
 pub(crate) async fn append(context: &Context<'_>, id: UploadId, body: &mut Incoming) -> Result<Response, ApiError> {
-    let upload = context.shared.uploads.get(&context.name, id)?;
+    let upload = context.shared.uploads.get(&context.name, id).await?;
     let failed = |error| failure(context, id, error);
     let chunk = chunk_position(context)?;
     let position = position(upload.received().await, chunk).map_err(failed)?;
-    let end = receive(&upload, body, position, chunk.map(|chunk| chunk.length)).await.map_err(failed)?;
-    under_way(context, StatusCode::ACCEPTED, id, end)
+    let received = receive(&upload, body, position, chunk.map(|chunk| chunk.length)).await;
+    // Also of a request that broke off, for what came of it is kept.
+    upload.save().await.map_err(failed)?;
+    under_way(context, StatusCode::ACCEPTED, id, received.map_err(failed)?)
 }
 
 /// PUT: takes the rest, if there is a body, and makes the whole a blob.
 pub(crate) async fn complete(context: &Context<'_>, id: UploadId, body: &mut Incoming) -> Result<Response, ApiError> {
     let uploads = &context.shared.uploads;
-    let upload = uploads.get(&context.name, id)?;
+    let upload = uploads.get(&context.name, id).await?;
     let failed = |error| failure(context, id, error);
     let digest = context
         .digest_parameter("digest")?
@@ -68,35 +81,29 @@ pub(crate) async fn complete(context: &Context<'_>, id: UploadId, body: &mut Inc
     let position = position(upload.received().await, chunk).map_err(failed)?;
     upload.expect(digest.algorithm()).await;
     let end = receive(&upload, body, position, chunk.map(|chunk| chunk.length)).await.map_err(failed)?;
-    let received = match upload.finish(end, digest).await {
-        Err(error @ UploadError::OutOfOrder { .. }) => return Err(failed(error)),
+    match upload.finish(end, digest).await {
+        Err(error @ UploadError::OutOfOrder { .. }) => Err(failed(error)),
         finished => {
-            uploads.remove(id);
-            finished.map_err(failed)?
+            uploads.remove(id).await?;
+            finished.map_err(failed)?;
+            created(&context.blob_path(&digest), &digest)
         }
-    };
-    store(context, &digest, received).await
+    }
 }
 
 /// GET: says how far the upload is.
 pub(crate) async fn status(context: &Context<'_>, id: UploadId) -> Result<Response, ApiError> {
-    let upload = context.shared.uploads.get(&context.name, id)?;
+    let upload = context.shared.uploads.get(&context.name, id).await?;
     let received = upload.received().await.map_err(|error| failure(context, id, error))?;
     under_way(context, StatusCode::NO_CONTENT, id, received)
 }
 
 /// DELETE: throws the upload away.
 pub(crate) async fn cancel(context: &Context<'_>, id: UploadId) -> Result<Response, ApiError> {
-    let upload = context.shared.uploads.get(&context.name, id)?;
-    context.shared.uploads.remove(id);
+    let upload = context.shared.uploads.get(&context.name, id).await?;
     upload.close().await;
+    context.shared.uploads.remove(id).await?;
     Ok(empty(StatusCode::NO_CONTENT))
-}
-
-async fn store(context: &Context<'_>, digest: &Digest, received: Received) -> Result<Response, ApiError> {
-    let descriptor = Descriptor::new(MediaType::OCTET_STREAM, *digest, received.size);
-    context.repository_or_new().await?.put_blob(&descriptor, &received, &Meter::default()).await?;
-    created(&context.blob_path(digest), digest)
 }
 
 fn chunk_position(context: &Context<'_>) -> Result<Option<ContentRange>, ApiError> {

@@ -83,7 +83,7 @@ impl Writer<'_> {
     /// Waits until everything is written and returns where the upload ends.
     async fn flush(&mut self) -> Result<u64, UploadError> {
         if let Some(writing) = self.writing.take() {
-            writing.await.map_err(std::io::Error::other)??;
+            writing.await.map_err(|error| UploadError::Other(ApiError::internal(error)))??;
         }
         Ok(self.position)
     }

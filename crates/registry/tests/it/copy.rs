@@ -5,14 +5,14 @@ use std::sync::Arc;
 use client::{Client, ClientOptions};
 use graph::Difference;
 use oci::{Selector, Tag};
-use registry::{MemoryRepositories, Registry, RegistryOptions, RunningRegistry};
+use registry::{Registry, RegistryOptions, RunningRegistry};
 use store::{LayoutStore, Store};
 use testkit::application::WholeGraph;
 use testkit::read::read_tags;
 use transfer::{CopyOptions, NoCache, RootRequest, Route, Silent};
 
 async fn running() -> RunningRegistry {
-    let registry = Registry::new(Arc::new(MemoryRepositories::default()), RegistryOptions::default());
+    let registry = Registry::in_memory(RegistryOptions::default());
     RunningRegistry::start(([127, 0, 0, 1], 0).into(), registry).await.unwrap()
 }
 

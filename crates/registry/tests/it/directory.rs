@@ -1,23 +1,43 @@
-//! Repositories in a directory.
+//! What is kept in a directory.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use oci::Digest;
-use registry::{DirectoryRepositories, RegistryOptions, Repositories};
+use registry::{Clock, RegistryOptions, Storage, StorageError};
 use serde_json::json;
-use store::{LayoutStore, Store as _};
 
 use crate::server::{MANIFEST, Server, digest, image};
 
-fn server(root: &Path) -> Server {
-    Server::over(Arc::new(DirectoryRepositories::new(root).unwrap()), RegistryOptions::default())
+async fn server(root: &Path) -> Server {
+    // The storage before has been dropped; its database closes a moment later.
+    for _ in 0..1000 {
+        match Storage::open(root, Clock::system()).await {
+            Err(StorageError::InUse(_)) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+            opened => return Server::over(opened.unwrap(), RegistryOptions::default()),
+        }
+    }
+    panic!("{} stays in use", root.display());
+}
+
+/// Returns the names of the files below a directory.
+fn files(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push(entry.file_name().into_string().unwrap());
+        }
+    }
+    found.sort();
+    found
 }
 
 #[tokio::test]
 async fn what_was_pushed_is_there_after_a_restart() {
     let root = tempfile::tempdir().unwrap();
-    let first = server(root.path());
+    let first = server(root.path()).await;
     let layer = vec![b'x'; 600_000];
     first.put_blob("team/app", b"{}").await;
     first.put_blob("team/app", &layer).await;
@@ -25,9 +45,9 @@ async fn what_was_pushed_is_there_after_a_restart() {
     first.put_manifest("team/app", "v1", MANIFEST, &document).await.expect(201);
     let subject = digest(&document);
     let artifact = first.put_artifact("team/app", &subject, "application/vnd.example", "").await;
+    drop(first);
 
-    // The first is still there, as it would be after a crash.
-    let second = server(root.path());
+    let second = server(root.path()).await;
     let reply = second.get("/v2/team/app/manifests/v1").await.expect(200);
     assert_eq!(reply.header("docker-content-digest"), subject.to_string());
     assert_eq!(reply.body, document.to_string());
@@ -39,68 +59,85 @@ async fn what_was_pushed_is_there_after_a_restart() {
     let listed = second.get(&format!("/v2/team/app/referrers/{subject}")).await.json();
     assert_eq!(listed["manifests"][0]["digest"], json!(artifact));
     second.get("/v2/team/tags/list").await.expect_error(404, "NAME_UNKNOWN");
-
-    // A layout like any other, with the artifact listed.
-    let layout = LayoutStore::open(root.path().join("team+app")).unwrap();
-    assert_eq!(layout.resolve(&"v1".parse().unwrap()).await.unwrap().unwrap().digest, subject);
-    let index = std::fs::read_to_string(root.path().join("team+app/index.json")).unwrap();
-    assert!(index.contains(&artifact.encoded()), "{index}");
-    assert_eq!(std::fs::read_dir(root.path().join(".uploads")).unwrap().count(), 0);
+    assert_eq!(files(&root.path().join("uploads")), [""; 0]);
 }
 
 #[tokio::test]
-async fn names_do_not_get_into_each_others_way() {
-    let root = tempfile::tempdir().unwrap();
-    let repositories = Arc::new(DirectoryRepositories::new(root.path()).unwrap());
-    let server = Server::over(repositories.clone(), RegistryOptions::default());
-    let longest = "a".repeat(255);
-    for name in ["a", "a/blobs", "a/blobs/sha256", "a-b", "a_b", &longest] {
-        server.put_image(name, "v1", name).await;
-    }
-    std::fs::create_dir(root.path().join("no-layout")).unwrap();
-    let names: Vec<String> = repositories.names().await.unwrap().iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["a", "a-b", "a/blobs", "a/blobs/sha256", "a_b", &longest]);
-    for name in names {
-        assert_eq!(
-            server.get(&format!("/v2/{name}/manifests/v1")).await.expect(200).json()["annotations"]["text"],
-            name
-        );
+async fn an_upload_goes_on_after_a_restart() {
+    for algorithm in ["sha256", "sha512", "blake3"] {
+        let root = tempfile::tempdir().unwrap();
+        let first = server(root.path()).await;
+        let begun = first.post(&format!("/v2/app/blobs/uploads/?digest-algorithm={algorithm}")).await.expect(202);
+        let location = begun.header("location").to_owned();
+        let untouched = first.begin("app").await;
+        first.call("PATCH", &location).body(vec![b'a'; 300_000]).send().await.expect(202);
+        drop(first);
+
+        let second = server(root.path()).await;
+        assert_eq!(second.get(&location).await.expect(204).header("range"), "0-299999");
+        assert_eq!(second.get(&untouched).await.expect(204).header("range"), "0-0");
+        second.get(&location.replace("/app/", "/other/")).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+        let chunk = second.call("PATCH", &location).header("content-range", "300000-300003");
+        chunk.body("tail").send().await.expect(202);
+        let whole = [vec![b'a'; 300_000], b"tail".to_vec()].concat();
+        let digest = algorithm.parse::<oci::Algorithm>().unwrap().digest(&whole);
+        second.call("PUT", &format!("{location}?digest={digest}")).send().await.expect(201);
+        assert_eq!(second.get(&format!("/v2/app/blobs/{digest}")).await.expect(200).body, whole);
+        second.get(&location).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+        second.delete(&untouched).await.expect(204);
+        assert_eq!(files(&root.path().join("uploads")), [""; 0]);
     }
 }
 
 #[tokio::test]
-async fn more_repositories_than_are_kept_open() {
+async fn one_process_at_a_time() {
     let root = tempfile::tempdir().unwrap();
-    let server = server(root.path());
-    let name = |i: usize| format!("repository{i}");
-    for i in 0..70 {
-        server.put_blob(&name(i), i.to_string().as_bytes()).await;
+    let _first = server(root.path()).await;
+    let refused = Storage::open(root.path(), Clock::system()).await.unwrap_err();
+    assert_eq!(refused.to_string(), format!("{} is served by another process", root.path().display()));
+}
+
+#[tokio::test]
+async fn what_a_newer_program_made_is_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    drop(server(root.path()).await);
+    let file = root.path().join("metadata.db");
+    let newer = "INSERT INTO schema_step (number) VALUES (1000)";
+    let done = std::process::Command::new("sqlite3").arg(&file).arg(newer).status();
+    let Ok(status) = done else { return };
+    assert!(status.success());
+    let refused = Storage::open(root.path(), Clock::system()).await.unwrap_err();
+    assert!(refused.to_string().contains("schema 1000"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_blob_that_is_there_is_kept_once() {
+    let root = tempfile::tempdir().unwrap();
+    let server = server(root.path()).await;
+    for name in ["one", "two", "one"] {
+        server.put_blob(name, b"the same").await;
     }
-    for i in (0..70).rev() {
-        let path = format!("/v2/{}/blobs/{}", name(i), Digest::sha256(i.to_string().as_bytes()));
-        assert_eq!(server.get(&path).await.expect(200).body, i.to_string());
-    }
-    let somewhere = Digest::sha256(b"69");
-    server.post(&format!("/v2/app/blobs/uploads/?mount={somewhere}")).await.expect(201);
+    let encoded = Digest::sha256(b"the same").encoded();
+    let kept = files(&root.path().join("blobs"));
+    assert!(kept.len() == 1 && kept[0].starts_with(&encoded), "{kept:?}");
 }
 
 #[tokio::test]
 async fn a_look_makes_nothing() {
     let root = tempfile::tempdir().unwrap();
-    let server = server(root.path());
+    let server = server(root.path()).await;
     server.get("/v2/app/tags/list").await.expect_error(404, "NAME_UNKNOWN");
     server.begin("app").await;
     let refused = server.put_manifest("app", "v1", MANIFEST, &image(&[], None, "")).await;
     refused.expect_error(400, "MANIFEST_BLOB_UNKNOWN");
     server.get("/v2/app/tags/list").await.expect_error(404, "NAME_UNKNOWN");
-    let entries: Vec<_> = std::fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(entries, [".uploads"]);
+    assert!(!root.path().join("blobs").exists());
 }
 
 #[tokio::test]
 async fn mounts_and_deletes() {
     let root = tempfile::tempdir().unwrap();
-    let server = server(root.path());
+    let server = server(root.path()).await;
     let blob = server.put_blob("base", b"content").await;
     server.post(&format!("/v2/app/blobs/uploads/?mount={blob}&from=base")).await.expect(201);
     server.delete(&format!("/v2/base/blobs/{blob}")).await.expect(202);

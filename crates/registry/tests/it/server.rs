@@ -1,14 +1,12 @@
 //! A registry in memory and requests to it, without a network.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 use oci::{Algorithm, Digest};
-use registry::{MemoryRepositories, Registry, RegistryOptions, Repositories};
+use registry::{Registry, RegistryOptions, Storage};
 use serde_json::{Value, json};
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -24,11 +22,11 @@ impl Default for Server {
 
 impl Server {
     pub(crate) fn with(options: RegistryOptions) -> Self {
-        Self::over(Arc::new(MemoryRepositories::default()), options)
+        Self::over(Storage::in_memory(), options)
     }
 
-    pub(crate) fn over(repositories: Arc<dyn Repositories>, options: RegistryOptions) -> Self {
-        Self(Registry::new(repositories, options))
+    pub(crate) fn over(storage: Storage, options: RegistryOptions) -> Self {
+        Self(Registry::new(storage, options))
     }
 
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {

@@ -1,14 +1,12 @@
 //! What only shows on a connection.
 
-use std::sync::Arc;
-
 use oci::Digest;
-use registry::{MemoryRepositories, Registry, RegistryOptions, RunningRegistry};
+use registry::{Registry, RegistryOptions, RunningRegistry};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 async fn start() -> RunningRegistry {
-    let registry = Registry::new(Arc::new(MemoryRepositories::default()), RegistryOptions::default());
+    let registry = Registry::in_memory(RegistryOptions::default());
     RunningRegistry::start("127.0.0.1:0".parse().unwrap(), registry).await.unwrap()
 }
 

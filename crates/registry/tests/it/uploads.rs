@@ -255,7 +255,7 @@ async fn abandoned_uploads_expire() {
     tokio::time::advance(lifetime / 2).await;
     server.get(&used).await.expect(204);
     tokio::time::advance(lifetime / 2).await;
-    server.0.expire_uploads();
+    server.0.expire_uploads().await;
     server.get(&abandoned).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     server.get(&used).await.expect(204);
 }

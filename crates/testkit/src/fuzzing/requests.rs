@@ -1,6 +1,5 @@
 //! What clients ask our registry.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode};
@@ -9,7 +8,7 @@ use oci::Digest;
 use registry::query::{Query, decode, encode};
 use registry::range::{ContentRange, Requested};
 use registry::route::{Resource, Route};
-use registry::{Access, Credentials, MemoryRepositories, Registry, RegistryOptions};
+use registry::{Access, Credentials, Registry, RegistryOptions};
 
 use super::pieces::pieces_named_by;
 use super::place::run;
@@ -68,7 +67,7 @@ pub fn registry(data: &[u8]) {
     };
     let options =
         RegistryOptions { access, blob_max_bytes: BLOB_MAX_BYTES, uploads_max: 8, ..RegistryOptions::default() };
-    let registry = Registry::new(Arc::new(MemoryRepositories::default()), options);
+    let registry = Registry::in_memory(options);
     run(async {
         let mut location = String::new();
         for piece in pieces_named_by(rest, |piece| split(piece).1) {

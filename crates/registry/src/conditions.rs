@@ -1,0 +1,72 @@
+//! Conditions on what is there (RFC 9110 section 13). The entity tag of content is its digest.
+
+use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use oci::Digest;
+
+use crate::error::ApiError;
+use crate::routes::empty;
+use crate::storage::Condition;
+
+/// Most entity tags that one header may name.
+const TAGS_MAX: usize = 100;
+
+/// What an `If-Match` or `If-None-Match` names.
+enum Named {
+    /// `*`
+    Anything,
+    /// Entity tags that are digests. Others name nothing that is here.
+    Digests(Vec<Digest>),
+}
+
+/// Returns the entity tag of content.
+pub(crate) fn entity_tag(digest: &Digest) -> Result<HeaderValue, ApiError> {
+    HeaderValue::try_from(format!("\"{digest}\"")).map_err(ApiError::internal)
+}
+
+/// Returns the answer to a request for content that it does not want to have (304), or that is not what it expects (412).
+pub(crate) fn unwanted(headers: &HeaderMap, digest: &Digest) -> Result<Option<Response>, ApiError> {
+    let names = |named: &Named| match named {
+        Named::Anything => true,
+        Named::Digests(digests) => digests.contains(digest),
+    };
+    if named(headers, IF_MATCH).is_some_and(|named| !names(&named)) {
+        return Err(ApiError::condition());
+    }
+    if named(headers, IF_NONE_MATCH).is_some_and(|named| names(&named)) {
+        let mut response = empty(StatusCode::NOT_MODIFIED);
+        response.headers_mut().insert(ETAG, entity_tag(digest)?);
+        return Ok(Some(response));
+    }
+    Ok(None)
+}
+
+/// Returns what a request that changes something expects to find.
+pub(crate) fn expected(headers: &HeaderMap) -> Condition {
+    match (named(headers, IF_MATCH), named(headers, IF_NONE_MATCH)) {
+        (Some(Named::Anything), _) => Condition::Something,
+        (Some(Named::Digests(digests)), _) => Condition::OneOf(digests),
+        (None, Some(Named::Anything)) => Condition::Nothing,
+        (None, Some(Named::Digests(digests))) => Condition::NoneOf(digests),
+        (None, None) => Condition::None,
+    }
+}
+
+fn named(headers: &HeaderMap, header: HeaderName) -> Option<Named> {
+    let mut found = None;
+    let mut digests = Vec::new();
+    for value in headers.get_all(header) {
+        let listed = value.to_str().unwrap_or_default().split(',').map(str::trim);
+        for entity_tag in listed.take(TAGS_MAX) {
+            if entity_tag == "*" {
+                return Some(Named::Anything);
+            }
+            found = Some(());
+            let entity_tag = entity_tag.strip_prefix("W/").unwrap_or(entity_tag);
+            let text = entity_tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            digests.extend(text.and_then(|text| text.parse::<Digest>().ok()));
+        }
+    }
+    found.map(|()| Named::Digests(digests))
+}

@@ -1,0 +1,118 @@
+//! What a registry keeps: metadata in a database, which alone says what is there, and blobs beside it.
+//!
+//! ```text
+//!   routes ─▶ Storage ─▶ Database (repositories, manifests, tags and their moves, which repository has which blob)
+//!                 └────▶ BlobStorage (bytes, each in a place that is never used again)
+//! ```
+
+mod blobs;
+mod clock;
+mod database;
+mod manifests;
+mod mounts;
+mod referrers;
+mod repositories;
+mod repository_blobs;
+mod sessions;
+mod tags;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use store::BlobBody;
+
+pub use blobs::{BlobFiles, BlobMemory, BlobStorage, BlobWriter};
+pub use clock::Clock;
+pub use database::StorageError;
+use database::{Database, Durability};
+pub(crate) use manifests::{Condition, PutManifest, Refused};
+pub(crate) use referrers::Referrer;
+pub(crate) use repository_blobs::StoredBlob;
+pub(crate) use sessions::Session;
+
+/// The steps of the schema of the metadata.
+const METADATA: &[&str] = &[include_str!("storage/schema/metadata-1.sql")];
+/// The steps of the schema of what is under way.
+const SESSIONS: &[&str] = &[include_str!("storage/schema/sessions-1.sql")];
+
+/// What a registry keeps. Cloning gives another handle to the same.
+#[derive(Clone, Debug)]
+pub struct Storage(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    metadata: Database,
+    /// What is under way: it survives the end of the process, and is worth nothing after a loss of power.
+    sessions: Database,
+    blobs: Arc<dyn BlobStorage>,
+    clock: Clock,
+    /// Held while the directory is served.
+    _lock: Option<File>,
+}
+
+impl Storage {
+    /// Returns a storage in memory, for tests and tours: what is in it ends with its last handle.
+    pub fn in_memory() -> Self {
+        Self::in_memory_with(Arc::new(BlobMemory::default()), Clock::system())
+    }
+
+    /// Returns a storage whose metadata is in memory, with blobs and a clock of the caller's.
+    pub fn in_memory_with(blobs: Arc<dyn BlobStorage>, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            metadata: Database::sqlite(None, METADATA, Durability::Process),
+            sessions: Database::sqlite(None, SESSIONS, Durability::Process),
+            blobs,
+            clock,
+            _lock: None,
+        }))
+    }
+
+    /// Opens the storage in a directory, which is made if it is not there: `metadata.db`, `sessions.db` and `blobs/`.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] when another process has it open, [`StorageError::Newer`] when a newer program has been at
+    /// work there, otherwise what the file system or the database brings.
+    pub async fn open(directory: &Path, clock: Clock) -> Result<Self, StorageError> {
+        let blobs = BlobFiles::open(directory)?;
+        let lock = lock(directory)?;
+        let metadata = Database::sqlite(Some(directory.join("metadata.db")), METADATA, Durability::Power);
+        metadata.open().await?;
+        let sessions = sessions::open(directory).await?;
+        Ok(Self(Arc::new(Inner { metadata, sessions, blobs: Arc::new(blobs), clock, _lock: Some(lock) })))
+    }
+
+    pub(crate) fn blobs(&self) -> &Arc<dyn BlobStorage> {
+        &self.0.blobs
+    }
+
+    /// Returns the bytes of a blob from `offset` on; `None` when they are gone.
+    pub(crate) async fn open_blob(&self, blob: &StoredBlob, offset: u64) -> Result<Option<BlobBody>, StorageError> {
+        self.0.blobs.open(&blob.place, offset, blob.size.saturating_sub(offset)).await
+    }
+
+    /// Returns the time in milliseconds since 1970.
+    fn now(&self) -> i64 {
+        self.0.clock.now()
+    }
+
+    fn metadata(&self) -> &Database {
+        &self.0.metadata
+    }
+
+    fn sessions(&self) -> &Database {
+        &self.0.sessions
+    }
+}
+
+/// Takes the directory for this process.
+fn lock(directory: &Path) -> Result<File, StorageError> {
+    let path = directory.join("lock");
+    let open = || File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let file = open().map_err(StorageError::file("cannot open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StorageError::InUse(directory.to_owned())),
+        Err(std::fs::TryLockError::Error(error)) => Err(StorageError::file("cannot lock", &path)(error)),
+    }
+}

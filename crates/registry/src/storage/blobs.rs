@@ -1,0 +1,49 @@
+//! Where the bytes of blobs are.
+
+mod files;
+mod memory;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use oci::Digest;
+use store::BlobBody;
+
+pub use files::BlobFiles;
+pub use memory::BlobMemory;
+
+use super::StorageError;
+
+/// The bytes of blobs, each in a place of its own. A place is given out once and never again, so that whoever comes late to
+/// remove one cannot remove what another has put since.
+#[async_trait]
+pub trait BlobStorage: Send + Sync + std::fmt::Debug {
+    /// Begins to write bytes that nobody can read before they are committed. `name` is unique, and has letters and digits.
+    async fn begin(&self, name: &str) -> Result<Box<dyn BlobWriter>, StorageError>;
+
+    /// Goes on with what was begun as `name`, by this process or another, and of which `written` bytes are wanted. Returns
+    /// `None` when there is less than that.
+    async fn resume(&self, name: &str, written: u64) -> Result<Option<Box<dyn BlobWriter>>, StorageError>;
+
+    /// Removes what was begun as `name`; what is not there is no error.
+    async fn discard(&self, name: &str) -> Result<(), StorageError>;
+
+    /// Returns `length` bytes from `offset` on of what is in a place, or `None` when nothing is.
+    async fn open(&self, place: &str, offset: u64, length: u64) -> Result<Option<BlobBody>, StorageError>;
+
+    /// Gives up a place; one in which nothing is is no error.
+    async fn remove(&self, place: &str) -> Result<(), StorageError>;
+}
+
+/// Bytes on their way in.
+#[async_trait]
+pub trait BlobWriter: Send + Sync + std::fmt::Debug {
+    /// Writes bytes behind those that have been written. When it fails, or is dropped, nothing is certain about the bytes
+    /// behind.
+    async fn write(&mut self, position: u64, piece: Bytes) -> Result<(), StorageError>;
+
+    /// Returns the first `length` bytes, which have been written.
+    async fn read(&mut self, length: u64) -> Result<BlobBody, StorageError>;
+
+    /// Makes the first `length` bytes durable, as the blob of this digest, and returns their place.
+    async fn commit(self: Box<Self>, digest: &Digest, length: u64) -> Result<String, StorageError>;
+}

@@ -1,0 +1,56 @@
+//! Why what a registry keeps could not be read or written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why what a registry keeps could not be read or written. None of these is the caller's fault.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The database refused.
+    #[error("the database refused")]
+    Database(#[source] Arc<sqlx::Error>),
+    /// The database was made by a newer program.
+    #[error("the database has schema {found}, this program knows {known}: a newer supercargo has been at work here")]
+    Newer {
+        /// The schema of the database.
+        found: i64,
+        /// The newest schema this program knows.
+        known: i64,
+    },
+    /// The database ended while it was needed.
+    #[error("the database has ended")]
+    Ended,
+    /// Something in the database cannot be what was put there.
+    #[error("{0} in the database cannot be read")]
+    Damaged(&'static str),
+    /// A file could not be read or written.
+    #[error("{action} {}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// Another process serves the same directory.
+    #[error("{} is served by another process", .0.display())]
+    InUse(PathBuf),
+}
+
+impl StorageError {
+    /// Returns what makes an error of `action` on `path` out of the system's.
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { action, path, source: Arc::new(source) }
+    }
+}
+
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}

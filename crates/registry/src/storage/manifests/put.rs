@@ -1,0 +1,146 @@
+//! Putting a manifest.
+
+use async_trait::async_trait;
+use oci::{Digest, Manifest, RepositoryName, Tag};
+
+use super::{content, has};
+use crate::storage::database::{Connection, Operation, StorageError};
+use crate::storage::{repositories, tags};
+
+/// What must be true of what is there for it to be replaced (RFC 9110 section 13.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// Nothing.
+    #[default]
+    None,
+    /// It is one of these (`If-Match` with entity tags).
+    OneOf(Vec<Digest>),
+    /// It is none of these (`If-None-Match` with entity tags).
+    NoneOf(Vec<Digest>),
+    /// There is something (`If-Match: *`).
+    Something,
+    /// There is nothing (`If-None-Match: *`).
+    Nothing,
+}
+
+impl Condition {
+    pub(crate) fn holds(&self, current: Option<&Digest>) -> bool {
+        match self {
+            Self::None => true,
+            Self::OneOf(digests) => current.is_some_and(|digest| digests.contains(digest)),
+            Self::NoneOf(digests) => current.is_none_or(|digest| !digests.contains(digest)),
+            Self::Something => current.is_some(),
+            Self::Nothing => current.is_none(),
+        }
+    }
+}
+
+/// A manifest to put, with the tags that will point to it.
+pub(crate) struct PutManifest {
+    pub(crate) repository: RepositoryName,
+    pub(crate) manifest: Manifest,
+    pub(crate) tags: Vec<Tag>,
+    /// What must be true of each tag, or of the manifest where there is no tag.
+    pub(crate) condition: Condition,
+    /// Whether what it is made of may be missing.
+    pub(crate) sparse: bool,
+}
+
+/// Why a manifest was not put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The repository does not have these.
+    Missing(Vec<Digest>),
+    /// The repository has something with another size than the manifest says.
+    Size { digest: Digest, stated: u64, found: u64 },
+    /// The condition does not hold.
+    Condition,
+}
+
+/// Puts a manifest at a time.
+pub(super) struct Put {
+    pub(super) put: PutManifest,
+    pub(super) at: i64,
+}
+
+#[async_trait]
+impl Operation for Put {
+    type Outcome = Result<(), Refused>;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let put = &self.put;
+        let repository = repositories::find(connection, &put.repository).await?;
+        if !put.condition_holds(connection, repository).await? {
+            return Ok(Err(Refused::Condition));
+        }
+        if !put.sparse
+            && let Some(refused) = content::refused(connection, repository, &put.manifest).await?
+        {
+            return Ok(Err(refused));
+        }
+        let repository = match repository {
+            Some(repository) => repository,
+            None => repositories::find_or_make(connection, &put.repository).await?,
+        };
+        put.insert(connection, repository, self.at).await?;
+        for tag in &put.tags {
+            tags::set(connection, repository, tag, put.manifest.digest(), self.at).await?;
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl PutManifest {
+    async fn condition_holds(
+        &self,
+        connection: &mut Connection<'_>,
+        repository: Option<i64>,
+    ) -> Result<bool, StorageError> {
+        if self.condition == Condition::None {
+            return Ok(true);
+        }
+        let Some(repository) = repository else { return Ok(self.condition.holds(None)) };
+        for tag in &self.tags {
+            if !self.condition.holds(tags::resolve(connection, repository, tag).await?.as_ref()) {
+                return Ok(false);
+            }
+        }
+        if self.tags.is_empty() {
+            let digest = self.manifest.digest();
+            let there = has(connection, repository, digest).await?;
+            return Ok(self.condition.holds(there.then_some(digest)));
+        }
+        Ok(true)
+    }
+
+    async fn insert(&self, connection: &mut Connection<'_>, repository: i64, at: i64) -> Result<(), StorageError> {
+        let manifest = &self.manifest;
+        let digest = manifest.digest();
+        let bytes: &[u8] = manifest.bytes();
+        let sql = "INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        connection.execute(sql, &[digest.into(), bytes.into()]).await?;
+        let subject = manifest.subject().map(|subject| subject.digest);
+        let referrer = manifest.referrer_descriptor();
+        let descriptor = match &subject {
+            Some(_) => Some(serde_json::to_string(&referrer).map_err(|_| StorageError::Damaged("a descriptor"))?),
+            None => None,
+        };
+        let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        // The same bytes may come with another type than before; what came last is what is served.
+        let sql = "INSERT INTO manifest (repository, digest, media_type, size, subject, referrer, artifact_type, put_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+                   ON CONFLICT (repository, digest) DO UPDATE SET media_type = excluded.media_type";
+        let values = [
+            repository.into(),
+            digest.into(),
+            manifest.media_type().as_str().into(),
+            size.into(),
+            subject.as_ref().into(),
+            descriptor.as_deref().into(),
+            referrer.artifact_type.as_deref().into(),
+            at.into(),
+        ];
+        connection.execute(sql, &values).await?;
+        Ok(())
+    }
+}

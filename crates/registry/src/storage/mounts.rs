@@ -1,0 +1,67 @@
+//! Taking a blob from another repository.
+
+use async_trait::async_trait;
+use oci::{Digest, RepositoryName};
+
+use super::Storage;
+use super::database::{Connection, Operation, StorageError};
+use super::{repositories, repository_blobs};
+
+/// Most repositories that are looked at for one that the caller may read.
+const SOURCES_MAX: i64 = 1000;
+
+impl Storage {
+    /// Returns the repositories that have a blob, in the order of their names, as far as a caller can be asked about them.
+    pub(crate) async fn repositories_of(&self, digest: &Digest) -> Result<Vec<RepositoryName>, StorageError> {
+        self.metadata().read(Sources { digest: *digest }).await
+    }
+
+    /// Gives a repository the blob that another one has. Returns false when that one does not have it.
+    pub(crate) async fn mount(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        from: &RepositoryName,
+    ) -> Result<bool, StorageError> {
+        let mount = Mount { repository: repository.clone(), digest: *digest, from: from.clone() };
+        self.metadata().write(mount).await
+    }
+}
+
+struct Sources {
+    digest: Digest,
+}
+
+#[async_trait]
+impl Operation for Sources {
+    type Outcome = Vec<RepositoryName>;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let sql = "SELECT repository.name FROM repository_blob \
+                   JOIN repository ON repository.id = repository_blob.repository \
+                   WHERE repository_blob.digest = $1 ORDER BY repository.name LIMIT $2";
+        let rows = connection.rows(sql, &[(&self.digest).into(), SOURCES_MAX.into()]).await?;
+        rows.iter().map(|row| row.text(0)?.parse().map_err(|_| StorageError::Damaged("a name"))).collect()
+    }
+}
+
+struct Mount {
+    repository: RepositoryName,
+    digest: Digest,
+    from: RepositoryName,
+}
+
+#[async_trait]
+impl Operation for Mount {
+    type Outcome = bool;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let Some(from) = repositories::find(connection, &self.from).await? else { return Ok(false) };
+        let sql = "SELECT 1 FROM repository_blob WHERE repository = $1 AND digest = $2";
+        let found = connection.row(sql, &[from.into(), (&self.digest).into()]).await?;
+        if found.is_some() {
+            repository_blobs::link(connection, &self.repository, &self.digest).await?;
+        }
+        Ok(found.is_some())
+    }
+}

@@ -1,0 +1,10 @@
+CREATE TABLE upload (
+  id TEXT PRIMARY KEY,
+  repository TEXT NOT NULL,
+  algorithm TEXT NOT NULL,
+  received BIGINT NOT NULL,
+  hash BYTEA,
+  touched_at BIGINT NOT NULL
+);
+
+CREATE INDEX upload_touched ON upload (touched_at);

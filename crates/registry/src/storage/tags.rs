@@ -1,0 +1,97 @@
+//! Tags, and every move of every one of them.
+
+use async_trait::async_trait;
+use oci::{Digest, RepositoryName, Tag};
+
+use super::Storage;
+use super::database::{Connection, Operation, StorageError, Value};
+use super::repositories;
+
+impl Storage {
+    /// Returns the tags of a repository behind `after`, in order, at most `limit` of them; `None` when there is no such
+    /// repository.
+    pub(crate) async fn tags(
+        &self,
+        repository: &RepositoryName,
+        after: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<Tag>>, StorageError> {
+        self.metadata().read(List { repository: repository.clone(), after: after.to_owned(), limit }).await
+    }
+}
+
+struct List {
+    repository: RepositoryName,
+    after: String,
+    limit: usize,
+}
+
+#[async_trait]
+impl Operation for List {
+    type Outcome = Option<Vec<Tag>>;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(None) };
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        let sql = "SELECT name FROM tag WHERE repository = $1 AND name > $2 ORDER BY name LIMIT $3";
+        let rows = connection.rows(sql, &[repository.into(), self.after.as_str().into(), limit.into()]).await?;
+        let tag = |text: String| text.parse().map_err(|_| StorageError::Damaged("a tag"));
+        rows.iter().map(|row| row.text(0).and_then(tag)).collect::<Result<_, _>>().map(Some)
+    }
+}
+
+/// Returns what a tag names.
+pub(super) async fn resolve(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    tag: &Tag,
+) -> Result<Option<Digest>, StorageError> {
+    let sql = "SELECT digest FROM tag WHERE repository = $1 AND name = $2";
+    let row = connection.row(sql, &[repository.into(), tag.as_str().into()]).await?;
+    row.map(|row| row.digest(0)).transpose()
+}
+
+/// Points a tag to a manifest.
+pub(super) async fn set(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    tag: &Tag,
+    digest: &Digest,
+    at: i64,
+) -> Result<(), StorageError> {
+    let sql = "INSERT INTO tag (repository, name, digest) VALUES ($1, $2, $3) \
+               ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest \
+               WHERE tag.digest <> excluded.digest";
+    if connection.execute(sql, &[repository.into(), tag.as_str().into(), digest.into()]).await? > 0 {
+        note(connection, repository, tag.as_str(), digest.into(), at).await?;
+    }
+    Ok(())
+}
+
+/// Removes a tag.
+pub(super) async fn remove(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    tag: &str,
+    at: i64,
+) -> Result<(), StorageError> {
+    let sql = "DELETE FROM tag WHERE repository = $1 AND name = $2";
+    if connection.execute(sql, &[repository.into(), tag.into()]).await? > 0 {
+        note(connection, repository, tag, Value::Bytes(None), at).await?;
+    }
+    Ok(())
+}
+
+/// Notes a move of a tag: to a manifest, or away.
+async fn note(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    tag: &str,
+    digest: Value<'_>,
+    at: i64,
+) -> Result<(), StorageError> {
+    let sql = "INSERT INTO tag_move (repository, name, number, digest, moved_at) \
+               SELECT $1, $2, COALESCE(MAX(number), 0) + 1, $3, $4 FROM tag_move WHERE repository = $1 AND name = $2";
+    connection.execute(sql, &[repository.into(), tag.into(), digest, at.into()]).await?;
+    Ok(())
+}
