@@ -35,4 +35,4 @@ mod upload;
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
 pub use serve::RunningRegistry;
-pub use storage::{BlobFiles, BlobMemory, BlobStorage, BlobWriter, Clock, Storage, StorageError};
+pub use storage::{BlobFiles, BlobMemory, BlobStorage, BlobWriter, Clock, Collected, Keeping, Storage, StorageError};

@@ -7,6 +7,7 @@
 
 mod blobs;
 mod clock;
+mod collect;
 mod database;
 mod manifests;
 mod mounts;
@@ -20,10 +21,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use oci::{Digest, RepositoryName};
 use store::BlobBody;
 
 pub use blobs::{BlobFiles, BlobMemory, BlobStorage, BlobWriter};
 pub use clock::Clock;
+pub use collect::{Collected, Keeping};
 pub use database::StorageError;
 use database::{Database, Durability};
 pub(crate) use manifests::{Condition, PutManifest, Refused};
@@ -47,6 +50,7 @@ struct Inner {
     sessions: Database,
     blobs: Arc<dyn BlobStorage>,
     clock: Clock,
+    keeping: Keeping,
     /// Held while the directory is served.
     _lock: Option<File>,
 }
@@ -54,16 +58,17 @@ struct Inner {
 impl Storage {
     /// Returns a storage in memory, for tests and tours: what is in it ends with its last handle.
     pub fn in_memory() -> Self {
-        Self::in_memory_with(Arc::new(BlobMemory::default()), Clock::system())
+        Self::in_memory_with(Arc::new(BlobMemory::default()), Clock::system(), Keeping::default())
     }
 
     /// Returns a storage whose metadata is in memory, with blobs and a clock of the caller's.
-    pub fn in_memory_with(blobs: Arc<dyn BlobStorage>, clock: Clock) -> Self {
+    pub fn in_memory_with(blobs: Arc<dyn BlobStorage>, clock: Clock, keeping: Keeping) -> Self {
         Self(Arc::new(Inner {
             metadata: Database::sqlite(None, METADATA, Durability::Process),
             sessions: Database::sqlite(None, SESSIONS, Durability::Process),
             blobs,
             clock,
+            keeping,
             _lock: None,
         }))
     }
@@ -73,13 +78,13 @@ impl Storage {
     /// # Errors
     /// [`StorageError::InUse`] when another process has it open, [`StorageError::Newer`] when a newer program has been at
     /// work there, otherwise what the file system or the database brings.
-    pub async fn open(directory: &Path, clock: Clock) -> Result<Self, StorageError> {
+    pub async fn open(directory: &Path, clock: Clock, keeping: Keeping) -> Result<Self, StorageError> {
         let blobs = BlobFiles::open(directory)?;
         let lock = lock(directory)?;
         let metadata = Database::sqlite(Some(directory.join("metadata.db")), METADATA, Durability::Power);
         metadata.open().await?;
         let sessions = sessions::open(directory).await?;
-        Ok(Self(Arc::new(Inner { metadata, sessions, blobs: Arc::new(blobs), clock, _lock: Some(lock) })))
+        Ok(Self(Arc::new(Inner { metadata, sessions, blobs: Arc::new(blobs), clock, keeping, _lock: Some(lock) })))
     }
 
     pub(crate) fn blobs(&self) -> &Arc<dyn BlobStorage> {
@@ -87,8 +92,28 @@ impl Storage {
     }
 
     /// Returns the bytes of a blob from `offset` on; `None` when they are gone.
-    pub(crate) async fn open_blob(&self, blob: &StoredBlob, offset: u64) -> Result<Option<BlobBody>, StorageError> {
-        self.0.blobs.open(&blob.place, offset, blob.size.saturating_sub(offset)).await
+    pub(crate) async fn open_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        blob: &StoredBlob,
+        offset: u64,
+    ) -> Result<Option<BlobBody>, StorageError> {
+        let open =
+            async |blob: &StoredBlob| self.0.blobs.open(&blob.place, offset, blob.size.saturating_sub(offset)).await;
+        if let Some(body) = open(blob).await? {
+            return Ok(Some(body));
+        }
+        // It may have gone since it was looked up, and come again in another place.
+        match self.blob(repository, digest).await? {
+            Some(again) if again.place != blob.place => open(&again).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns how long things are kept that nothing needs.
+    fn keeping(&self) -> Keeping {
+        self.0.keeping
     }
 
     /// Returns the time in milliseconds since 1970.

@@ -119,10 +119,12 @@ impl Uploads {
 
     /// Forgets an upload and what was received of it.
     pub(crate) async fn remove(&self, id: UploadId) -> Result<(), ApiError> {
-        self.lock().remove(&id);
-        self.storage.forget_session(id).await?;
-        self.storage.blobs().discard(&id.to_string()).await?;
-        Ok(())
+        let upload = self.lock().remove(&id);
+        if let Some(upload) = upload {
+            // Whatever is still at work on it comes to its end first.
+            upload.close().await;
+        }
+        Ok(self.storage.end_session(id).await?)
     }
 
     /// Forgets the uploads that lay untouched for too long.
@@ -193,14 +195,18 @@ impl Upload {
         if progress.closed {
             return Err(UploadError::Closed);
         }
-        let session = Session {
+        Ok(self.storage.save_session(self.session(&progress, None)).await?)
+    }
+
+    fn session(&self, progress: &Progress, place: Option<String>) -> Session {
+        Session {
             id: self.id,
             repository: self.repository.clone(),
             algorithm: progress.hasher.algorithm(),
             received: progress.received,
             hasher: Some(progress.hasher.clone()),
-        };
-        Ok(self.storage.save_session(session).await?)
+            place,
+        }
     }
 
     /// Begins to write a piece at `position`, which must be where the upload ends. The piece is written whether or not
@@ -224,7 +230,11 @@ impl Upload {
         let finished = tokio::spawn(async move {
             let mut progress = self.progress.lock().await;
             let size = progress.at(position)?;
-            let place = progress.finish(self.storage.blobs().as_ref(), self.id, &digest).await?;
+            let writer = progress.finish(self.storage.blobs().as_ref(), self.id, &digest).await?;
+            let place = writer.place(&digest);
+            // Should the process end before the blob is known, this says what to remove.
+            self.storage.save_session(self.session(&progress, Some(place.clone()))).await?;
+            writer.commit(&digest, size).await?;
             self.storage.add_blob(&self.repository, &digest, StoredBlob { size, place }).await?;
             Ok(())
         });

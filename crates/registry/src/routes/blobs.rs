@@ -31,7 +31,8 @@ pub(crate) async fn get(context: &Context<'_>, digest: &Digest) -> Result<Respon
         }
     };
     // It may have been deleted since.
-    let rest = context.storage().open_blob(&blob, first).await?.ok_or_else(|| ApiError::blob_unknown(digest))?;
+    let rest = context.storage().open_blob(&context.name, digest, &blob, first).await?;
+    let rest = rest.ok_or_else(|| ApiError::blob_unknown(digest))?;
     let mut response = found(digest, length)?;
     *response.status_mut() = status;
     if status == StatusCode::PARTIAL_CONTENT {

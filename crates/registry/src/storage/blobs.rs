@@ -44,6 +44,9 @@ pub trait BlobWriter: Send + Sync + std::fmt::Debug {
     /// Returns the first `length` bytes, which have been written.
     async fn read(&mut self, length: u64) -> Result<BlobBody, StorageError>;
 
-    /// Makes the first `length` bytes durable, as the blob of this digest, and returns their place.
-    async fn commit(self: Box<Self>, digest: &Digest, length: u64) -> Result<String, StorageError>;
+    /// Returns the place that the blob of this digest will have.
+    fn place(&self, digest: &Digest) -> String;
+
+    /// Makes the first `length` bytes durable in the place of the blob of this digest.
+    async fn commit(self: Box<Self>, digest: &Digest, length: u64) -> Result<(), StorageError>;
 }

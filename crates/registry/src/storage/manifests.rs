@@ -8,6 +8,7 @@ use bytes::Bytes;
 use oci::{Descriptor, Digest, RepositoryName};
 
 use super::Storage;
+use super::collect::{Keeping, Space, later, later_children, later_referrers};
 use super::database::{Connection, Operation, StorageError};
 use super::{repositories, tags};
 use crate::route::ManifestName;
@@ -28,12 +29,21 @@ impl Storage {
         repository: &RepositoryName,
         name: &ManifestName,
     ) -> Result<Option<StoredManifest>, StorageError> {
-        self.metadata().read(Find { repository: repository.clone(), name: name.clone() }).await
+        let find = Find { repository: repository.clone(), name: name.clone() };
+        let Some(found) = self.metadata().read(find).await? else { return Ok(None) };
+        let (now, keeping) = (self.now(), self.keeping());
+        if found.is_needed || keeping.is_promised(now, found.kept_until) {
+            return Ok(Some(found.manifest));
+        }
+        // Whoever is told that it is there builds on it, so it must stay for a while.
+        let digest = found.manifest.descriptor.digest;
+        let promise = Promise { repository: repository.clone(), digest, kept_until: keeping.promised(now) };
+        Ok(self.metadata().write(promise).await?.then_some(found.manifest))
     }
 
     /// Puts a manifest and points tags to it, all or nothing.
     pub(crate) async fn put_manifest(&self, put: PutManifest) -> Result<Result<(), Refused>, StorageError> {
-        self.metadata().write(put::Put { put, at: self.now() }).await
+        self.metadata().write(put::Put { put, at: self.now(), keeping: self.keeping() }).await
     }
 
     /// Removes a tag, or a manifest and every tag that points to it. Returns false when it was not there.
@@ -43,7 +53,13 @@ impl Storage {
         name: &ManifestName,
         condition: Condition,
     ) -> Result<Result<bool, Refused>, StorageError> {
-        let remove = Remove { repository: repository.clone(), name: name.clone(), condition, at: self.now() };
+        let remove = Remove {
+            repository: repository.clone(),
+            name: name.clone(),
+            condition,
+            at: self.now(),
+            keeping: self.keeping(),
+        };
         self.metadata().write(remove).await
     }
 }
@@ -53,23 +69,35 @@ struct Find {
     name: ManifestName,
 }
 
+/// A manifest, and whether it stays.
+struct Found {
+    manifest: StoredManifest,
+    /// Whether a tag or another manifest holds it, as far as one look shows.
+    is_needed: bool,
+    kept_until: i64,
+}
+
 #[async_trait]
 impl Operation for Find {
-    type Outcome = Option<StoredManifest>;
+    type Outcome = Option<Found>;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let repository = self.repository.as_str().into();
         let row = match &self.name {
             ManifestName::Digest(digest) => {
-                let sql = "SELECT manifest.digest, manifest.media_type, content.bytes FROM repository \
+                let sql = "SELECT manifest.digest, manifest.media_type, content.bytes, manifest.kept_until, \
+                           CASE WHEN EXISTS (SELECT 1 FROM tag WHERE tag.repository = repository.id \
+                           AND tag.digest = manifest.digest) OR EXISTS (SELECT 1 FROM edge \
+                           WHERE edge.repository = repository.id AND edge.space = 1 AND edge.child = manifest.digest) \
+                           THEN 1 ELSE 0 END FROM repository \
                            JOIN manifest ON manifest.repository = repository.id \
                            JOIN content ON content.digest = manifest.digest \
                            WHERE repository.name = $1 AND manifest.digest = $2";
                 connection.row(sql, &[repository, digest.into()]).await?
             }
             ManifestName::Tag(tag) => {
-                let sql = "SELECT manifest.digest, manifest.media_type, content.bytes FROM repository \
-                           JOIN tag ON tag.repository = repository.id \
+                let sql = "SELECT manifest.digest, manifest.media_type, content.bytes, manifest.kept_until, 1 \
+                           FROM repository JOIN tag ON tag.repository = repository.id \
                            JOIN manifest ON manifest.repository = repository.id AND manifest.digest = tag.digest \
                            JOIN content ON content.digest = manifest.digest \
                            WHERE repository.name = $1 AND tag.name = $2";
@@ -79,7 +107,8 @@ impl Operation for Find {
         let Some(row) = row else { return Ok(None) };
         let bytes = Bytes::from(row.bytes(2)?);
         let descriptor = Descriptor::new(row.media_type(1)?, row.digest(0)?, bytes.len() as u64);
-        Ok(Some(StoredManifest { descriptor, bytes }))
+        let manifest = StoredManifest { descriptor, bytes };
+        Ok(Some(Found { manifest, kept_until: row.integer(3)?, is_needed: row.integer(4)? != 0 }))
     }
 }
 
@@ -88,6 +117,7 @@ struct Remove {
     name: ManifestName,
     condition: Condition,
     at: i64,
+    keeping: Keeping,
 }
 
 #[async_trait]
@@ -105,8 +135,11 @@ impl Operation for Remove {
             return Ok(Err(Refused::Condition));
         }
         match &self.name {
-            ManifestName::Tag(tag) => tags::remove(connection, repository, tag.as_str(), self.at).await?,
-            ManifestName::Digest(_) => remove(connection, repository, &digest, self.at).await?,
+            ManifestName::Tag(tag) => {
+                tags::remove(connection, repository, tag.as_str(), self.at).await?;
+                untagged(connection, repository, &digest, self.at + self.keeping.untagged()).await?;
+            }
+            ManifestName::Digest(_) => remove(connection, repository, &digest, self.at, &self.keeping).await?,
         }
         Ok(Ok(true))
     }
@@ -118,19 +151,67 @@ async fn has(connection: &mut Connection<'_>, repository: i64, digest: &Digest) 
     Ok(connection.row(sql, &[repository.into(), digest.into()]).await?.is_some())
 }
 
-/// Removes a manifest and every tag that points to it.
-async fn remove(
+/// Keeps a manifest until a time.
+struct Promise {
+    repository: RepositoryName,
+    digest: Digest,
+    kept_until: i64,
+}
+
+#[async_trait]
+impl Operation for Promise {
+    /// Whether it is still there.
+    type Outcome = bool;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(false) };
+        keep(connection, repository, &self.digest, self.kept_until).await
+    }
+}
+
+/// Keeps a manifest until a time, and has it reviewed then. Returns false when it is not there.
+async fn keep(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    digest: &Digest,
+    kept_until: i64,
+) -> Result<bool, StorageError> {
+    let sql = "UPDATE manifest SET kept_until = CASE WHEN kept_until < $3 THEN $3 ELSE kept_until END \
+               WHERE repository = $1 AND digest = $2";
+    let found = connection.execute(sql, &[repository.into(), digest.into(), kept_until.into()]).await? > 0;
+    if found {
+        later(connection, repository, Space::Manifest, digest, kept_until).await?;
+    }
+    Ok(found)
+}
+
+/// Keeps a manifest from which a tag has gone for as long as manifests without one are kept.
+async fn untagged(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    digest: &Digest,
+    kept_until: i64,
+) -> Result<(), StorageError> {
+    keep(connection, repository, digest, kept_until).await.map(|_| ())
+}
+
+/// Removes a manifest and every tag that points to it. What it is made of stays for a lease; what refers to it goes as soon as
+/// nothing else keeps it.
+pub(super) async fn remove(
     connection: &mut Connection<'_>,
     repository: i64,
     digest: &Digest,
     at: i64,
+    keeping: &Keeping,
 ) -> Result<(), StorageError> {
-    let sql = "SELECT name FROM tag WHERE repository = $1 AND digest = $2";
-    for row in connection.rows(sql, &[repository.into(), digest.into()]).await? {
+    let it = [repository.into(), digest.into()];
+    for row in connection.rows("SELECT name FROM tag WHERE repository = $1 AND digest = $2", &it).await? {
         tags::remove(connection, repository, &row.text(0)?, at).await?;
     }
-    let sql = "DELETE FROM manifest WHERE repository = $1 AND digest = $2";
-    connection.execute(sql, &[repository.into(), digest.into()]).await?;
+    connection.execute("DELETE FROM manifest WHERE repository = $1 AND digest = $2", &it).await?;
+    later_children(connection, repository, digest, at + keeping.lease()).await?;
+    connection.execute("DELETE FROM edge WHERE repository = $1 AND parent = $2", &it).await?;
+    later_referrers(connection, repository, digest, at).await?;
     let sql = "DELETE FROM content WHERE digest = $1 AND NOT EXISTS (SELECT 1 FROM manifest WHERE digest = $1)";
     connection.execute(sql, &[digest.into()]).await?;
     Ok(())

@@ -23,7 +23,8 @@ impl Storage {
         digest: &Digest,
         from: &RepositoryName,
     ) -> Result<bool, StorageError> {
-        let mount = Mount { repository: repository.clone(), digest: *digest, from: from.clone() };
+        let kept_until = self.keeping().promised(self.now());
+        let mount = Mount { repository: repository.clone(), digest: *digest, from: from.clone(), kept_until };
         self.metadata().write(mount).await
     }
 }
@@ -49,6 +50,7 @@ struct Mount {
     repository: RepositoryName,
     digest: Digest,
     from: RepositoryName,
+    kept_until: i64,
 }
 
 #[async_trait]
@@ -60,7 +62,7 @@ impl Operation for Mount {
         let sql = "SELECT 1 FROM repository_blob WHERE repository = $1 AND digest = $2";
         let found = connection.row(sql, &[from.into(), (&self.digest).into()]).await?;
         if found.is_some() {
-            repository_blobs::link(connection, &self.repository, &self.digest).await?;
+            repository_blobs::link(connection, &self.repository, &self.digest, self.kept_until).await?;
         }
         Ok(found.is_some())
     }

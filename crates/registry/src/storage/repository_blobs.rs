@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use oci::{Digest, RepositoryName};
 
 use super::Storage;
+use super::collect::{Space, give_up, later};
 use super::database::{Connection, Operation, StorageError};
 use super::repositories;
 
@@ -23,7 +24,15 @@ impl Storage {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<Option<StoredBlob>, StorageError> {
-        self.metadata().read(Find { repository: repository.clone(), digest: *digest }).await
+        let find = Find { repository: repository.clone(), digest: *digest };
+        let Some(found) = self.metadata().read(find).await? else { return Ok(None) };
+        let (now, keeping) = (self.now(), self.keeping());
+        if found.is_needed || keeping.is_promised(now, found.kept_until) {
+            return Ok(Some(found.blob));
+        }
+        // Whoever is told that it is there builds on it, so it must stay for a while.
+        let promise = Promise { repository: repository.clone(), digest: *digest, kept_until: keeping.promised(now) };
+        Ok(self.metadata().write(promise).await?.then_some(found.blob))
     }
 
     /// Gives a repository the blob whose bytes have been put into a place. If there is such a blob already, that is the one
@@ -35,12 +44,18 @@ impl Storage {
         blob: StoredBlob,
     ) -> Result<(), StorageError> {
         let place = blob.place.clone();
-        let add = Add { repository: repository.clone(), digest: *digest, blob };
+        let kept_until = self.keeping().promised(self.now());
+        let add = Add { repository: repository.clone(), digest: *digest, blob, kept_until };
         let kept = self.metadata().write(add).await?;
         if kept != place {
             self.blobs().remove(&place).await?;
         }
         Ok(())
+    }
+
+    /// Tells whether a blob is in a place.
+    pub(super) async fn is_used(&self, place: &str) -> Result<bool, StorageError> {
+        self.metadata().read(Used { place: place.to_owned() }).await
     }
 
     /// Takes a blob from a repository. Returns false when it did not have it.
@@ -54,17 +69,51 @@ struct Find {
     digest: Digest,
 }
 
+/// A blob, and whether it stays.
+struct Found {
+    blob: StoredBlob,
+    /// Whether a manifest names it.
+    is_needed: bool,
+    kept_until: i64,
+}
+
 #[async_trait]
 impl Operation for Find {
-    type Outcome = Option<StoredBlob>;
+    type Outcome = Option<Found>;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let sql = "SELECT blob.size, blob.place FROM repository \
+        let sql = "SELECT blob.size, blob.place, repository_blob.kept_until, \
+                   CASE WHEN EXISTS (SELECT 1 FROM edge WHERE edge.repository = repository.id AND edge.space = 0 \
+                   AND edge.child = repository_blob.digest) THEN 1 ELSE 0 END FROM repository \
                    JOIN repository_blob ON repository_blob.repository = repository.id \
                    JOIN blob ON blob.digest = repository_blob.digest \
                    WHERE repository.name = $1 AND repository_blob.digest = $2";
         let row = connection.row(sql, &[self.repository.as_str().into(), (&self.digest).into()]).await?;
-        row.map(|row| Ok(StoredBlob { size: row.size(0)?, place: row.text(1)? })).transpose()
+        row.map(|row| {
+            let blob = StoredBlob { size: row.size(0)?, place: row.text(1)? };
+            Ok(Found { blob, kept_until: row.integer(2)?, is_needed: row.integer(3)? != 0 })
+        })
+        .transpose()
+    }
+}
+
+/// Keeps a blob until a time.
+struct Promise {
+    repository: RepositoryName,
+    digest: Digest,
+    kept_until: i64,
+}
+
+#[async_trait]
+impl Operation for Promise {
+    /// Whether it is still there.
+    type Outcome = bool;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(false) };
+        let sql = "UPDATE repository_blob SET kept_until = $3 WHERE repository = $1 AND digest = $2";
+        let values = [repository.into(), (&self.digest).into(), self.kept_until.into()];
+        Ok(connection.execute(sql, &values).await? > 0)
     }
 }
 
@@ -72,6 +121,7 @@ struct Add {
     repository: RepositoryName,
     digest: Digest,
     blob: StoredBlob,
+    kept_until: i64,
 }
 
 #[async_trait]
@@ -85,8 +135,22 @@ impl Operation for Add {
                    ON CONFLICT (digest) DO UPDATE SET size = blob.size RETURNING place";
         let values = [(&self.digest).into(), size.into(), self.blob.place.as_str().into()];
         let row = connection.row(sql, &values).await?.ok_or(StorageError::Damaged("a blob"))?;
-        link(connection, &self.repository, &self.digest).await?;
+        link(connection, &self.repository, &self.digest, self.kept_until).await?;
         row.text(0)
+    }
+}
+
+struct Used {
+    place: String,
+}
+
+#[async_trait]
+impl Operation for Used {
+    type Outcome = bool;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let sql = "SELECT 1 FROM blob WHERE place = $1";
+        Ok(connection.row(sql, &[self.place.as_str().into()]).await?.is_some())
     }
 }
 
@@ -101,19 +165,40 @@ impl Operation for Remove {
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(false) };
-        let sql = "DELETE FROM repository_blob WHERE repository = $1 AND digest = $2";
-        Ok(connection.execute(sql, &[repository.into(), (&self.digest).into()]).await? > 0)
+        unlink(connection, repository, &self.digest).await
     }
 }
 
-/// Gives a repository a blob that is there.
+/// Gives a repository a blob that is there, and keeps it until a time whether or not anything needs it.
 pub(super) async fn link(
     connection: &mut Connection<'_>,
     repository: &RepositoryName,
     digest: &Digest,
+    kept_until: i64,
 ) -> Result<(), StorageError> {
     let repository = repositories::find_or_make(connection, repository).await?;
-    let sql = "INSERT INTO repository_blob (repository, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    connection.execute(sql, &[repository.into(), digest.into()]).await?;
-    Ok(())
+    let sql = "INSERT INTO repository_blob (repository, digest, kept_until) VALUES ($1, $2, $3) \
+               ON CONFLICT (repository, digest) DO UPDATE SET kept_until = excluded.kept_until \
+               WHERE repository_blob.kept_until < excluded.kept_until";
+    connection.execute(sql, &[repository.into(), digest.into(), kept_until.into()]).await?;
+    later(connection, repository, Space::Blob, digest, kept_until).await
+}
+
+/// Takes a blob from a repository. When that was the last that had it, its bytes are given up. Returns false when the repository
+/// did not have it.
+pub(super) async fn unlink(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    digest: &Digest,
+) -> Result<bool, StorageError> {
+    let sql = "DELETE FROM repository_blob WHERE repository = $1 AND digest = $2";
+    if connection.execute(sql, &[repository.into(), digest.into()]).await? == 0 {
+        return Ok(false);
+    }
+    let sql = "DELETE FROM blob WHERE digest = $1 \
+               AND NOT EXISTS (SELECT 1 FROM repository_blob WHERE digest = $1) RETURNING place";
+    if let Some(row) = connection.row(sql, &[digest.into()]).await? {
+        give_up(connection, &row.text(0)?).await?;
+    }
+    Ok(true)
 }

@@ -24,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) received: u64,
     /// The hash over them, unless its state cannot be written down.
     pub(crate) hasher: Option<Hasher>,
+    /// Where the blob is about to be, from the moment at which that is known.
+    pub(crate) place: Option<String>,
 }
 
 /// Opens the database of the sessions in a directory. One that was damaged by a loss of power is begun anew: nothing that was
@@ -62,8 +64,15 @@ impl Storage {
         self.sessions().read(Load { repository: repository.clone(), id }).await
     }
 
-    /// Forgets an upload.
-    pub(crate) async fn forget_session(&self, id: UploadId) -> Result<(), StorageError> {
+    /// Forgets an upload, and removes what was received unless it has become a blob. Nothing may be at work on it any more.
+    pub(crate) async fn end_session(&self, id: UploadId) -> Result<(), StorageError> {
+        // Bytes first: a crash leaves the session, and so another try.
+        self.blobs().discard(&id.to_string()).await?;
+        if let Some(place) = self.sessions().read(Place { id }).await?
+            && !self.is_used(&place).await?
+        {
+            self.blobs().remove(&place).await?;
+        }
         self.sessions().write(Forget { id }).await
     }
 
@@ -88,16 +97,17 @@ impl Operation for Save {
         let received = i64::try_from(session.received).map_err(|_| StorageError::Damaged("a size"))?;
         let id = session.id.to_string();
         let hash = session.hasher.as_ref().and_then(Hasher::state);
-        let sql = "INSERT INTO upload (id, repository, algorithm, received, hash, touched_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6) \
+        let sql = "INSERT INTO upload (id, repository, algorithm, received, hash, place, touched_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7) \
                    ON CONFLICT (id) DO UPDATE SET algorithm = excluded.algorithm, received = excluded.received, \
-                   hash = excluded.hash, touched_at = excluded.touched_at";
+                   hash = excluded.hash, place = excluded.place, touched_at = excluded.touched_at";
         let values = [
             id.as_str().into(),
             session.repository.as_str().into(),
             session.algorithm.name().into(),
             received.into(),
             Value::Bytes(hash.map(Into::into)),
+            session.place.as_deref().into(),
             self.at.into(),
         ];
         connection.execute(sql, &values).await?;
@@ -116,14 +126,31 @@ impl Operation for Load {
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let id = self.id.to_string();
-        let sql = "SELECT algorithm, received, hash FROM upload WHERE id = $1 AND repository = $2";
+        // One that was about to become a blob is no upload any more.
+        let sql = "SELECT algorithm, received, hash FROM upload \
+                   WHERE id = $1 AND repository = $2 AND place IS NULL";
         let Some(row) = connection.row(sql, &[id.as_str().into(), self.repository.as_str().into()]).await? else {
             return Ok(None);
         };
         let algorithm = row.text(0)?.parse().map_err(|_| StorageError::Damaged("an algorithm"))?;
         let hasher = row.optional_bytes(2)?.and_then(|state| Hasher::resume(algorithm, &state));
         let (repository, received) = (self.repository.clone(), row.size(1)?);
-        Ok(Some(Session { id: self.id, repository, algorithm, received, hasher }))
+        Ok(Some(Session { id: self.id, repository, algorithm, received, hasher, place: None }))
+    }
+}
+
+struct Place {
+    id: UploadId,
+}
+
+#[async_trait]
+impl Operation for Place {
+    type Outcome = Option<String>;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let sql = "SELECT place FROM upload WHERE id = $1 AND place IS NOT NULL";
+        let row = connection.row(sql, &[self.id.to_string().as_str().into()]).await?;
+        row.map(|row| row.text(0)).transpose()
     }
 }
 

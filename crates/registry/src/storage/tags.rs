@@ -51,21 +51,22 @@ pub(super) async fn resolve(
     row.map(|row| row.digest(0)).transpose()
 }
 
-/// Points a tag to a manifest.
+/// Points a tag to a manifest. Returns what it pointed to before, if that was another one.
 pub(super) async fn set(
     connection: &mut Connection<'_>,
     repository: i64,
     tag: &Tag,
     digest: &Digest,
     at: i64,
-) -> Result<(), StorageError> {
+) -> Result<Option<Digest>, StorageError> {
+    let before = resolve(connection, repository, tag).await?.filter(|before| before != digest);
     let sql = "INSERT INTO tag (repository, name, digest) VALUES ($1, $2, $3) \
                ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest \
                WHERE tag.digest <> excluded.digest";
     if connection.execute(sql, &[repository.into(), tag.as_str().into(), digest.into()]).await? > 0 {
         note(connection, repository, tag.as_str(), digest.into(), at).await?;
     }
-    Ok(())
+    Ok(before)
 }
 
 /// Removes a tag.

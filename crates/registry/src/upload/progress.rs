@@ -71,13 +71,13 @@ impl Progress {
         Ok(())
     }
 
-    /// Checks that what was received is `digest`, and returns the place where it is kept now.
+    /// Ends the upload, checks that what was received is `digest`, and returns what makes a blob of it.
     pub(super) async fn finish(
         &mut self,
         blobs: &dyn BlobStorage,
         id: UploadId,
         digest: &Digest,
-    ) -> Result<String, UploadError> {
+    ) -> Result<Box<dyn BlobWriter>, UploadError> {
         self.closed = true;
         let mut found = self.hasher.clone().finish();
         let length = self.received;
@@ -89,10 +89,7 @@ impl Progress {
             return Err(ApiError::wrong_digest(digest, &found).into());
         }
         self.writer(blobs, id).await?;
-        match self.writer.take() {
-            Some(writer) => Ok(writer.commit(digest, length).await?),
-            None => Err(UploadError::Closed),
-        }
+        self.writer.take().ok_or(UploadError::Closed)
     }
 
     async fn writer(

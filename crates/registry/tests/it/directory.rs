@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use oci::Digest;
-use registry::{Clock, RegistryOptions, Storage, StorageError};
+use registry::{Clock, Keeping, RegistryOptions, Storage, StorageError};
 use serde_json::json;
 
 use crate::server::{MANIFEST, Server, digest, image};
@@ -11,7 +11,7 @@ use crate::server::{MANIFEST, Server, digest, image};
 async fn server(root: &Path) -> Server {
     // The storage before has been dropped; its database closes a moment later.
     for _ in 0..1000 {
-        match Storage::open(root, Clock::system()).await {
+        match Storage::open(root, Clock::system(), Keeping::default()).await {
             Err(StorageError::InUse(_)) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
             opened => return Server::over(opened.unwrap(), RegistryOptions::default()),
         }
@@ -93,7 +93,7 @@ async fn an_upload_goes_on_after_a_restart() {
 async fn one_process_at_a_time() {
     let root = tempfile::tempdir().unwrap();
     let _first = server(root.path()).await;
-    let refused = Storage::open(root.path(), Clock::system()).await.unwrap_err();
+    let refused = Storage::open(root.path(), Clock::system(), Keeping::default()).await.unwrap_err();
     assert_eq!(refused.to_string(), format!("{} is served by another process", root.path().display()));
 }
 
@@ -106,7 +106,7 @@ async fn what_a_newer_program_made_is_left_alone() {
     let done = std::process::Command::new("sqlite3").arg(&file).arg(newer).status();
     let Ok(status) = done else { return };
     assert!(status.success());
-    let refused = Storage::open(root.path(), Clock::system()).await.unwrap_err();
+    let refused = Storage::open(root.path(), Clock::system(), Keeping::default()).await.unwrap_err();
     assert!(refused.to_string().contains("schema 1000"), "{refused}");
 }
 

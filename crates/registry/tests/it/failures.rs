@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use oci::Digest;
-use registry::{BlobMemory, BlobStorage, BlobWriter, Clock, FailureHook, RegistryOptions, Storage, StorageError};
+use registry::{
+    BlobMemory, BlobStorage, BlobWriter, Clock, FailureHook, Keeping, RegistryOptions, Storage, StorageError,
+};
 use serde_json::json;
 use store::BlobBody;
 
@@ -66,7 +68,11 @@ fn server(broken: Broken) -> (Server, Arc<Mutex<Vec<String>>>) {
         move |failure| heard.lock().unwrap().push(failure.to_string())
     });
     let options = RegistryOptions { on_failure: Some(hook), ..RegistryOptions::default() };
-    let storage = Storage::in_memory_with(Arc::new(BrokenBlobs(broken, BlobMemory::default())), Clock::system());
+    let storage = Storage::in_memory_with(
+        Arc::new(BrokenBlobs(broken, BlobMemory::default())),
+        Clock::system(),
+        Keeping::default(),
+    );
     (Server::over(storage, options), heard)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use client::{Client, ClientOptions};
-use registry::{Clock, Registry, RegistryOptions, RunningRegistry, Storage};
+use registry::{Clock, Keeping, Registry, RegistryOptions, RunningRegistry, Storage};
 use store::Store;
 use testkit::contract::{ContractProfile, store_contract};
 
@@ -30,7 +30,7 @@ async fn in_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_directory() {
     let directory = tempfile::tempdir().unwrap();
-    let storage = Storage::open(directory.path(), Clock::system()).await.unwrap();
+    let storage = Storage::open(directory.path(), Clock::system(), Keeping::default()).await.unwrap();
     keeps_the_contract(storage, RegistryOptions::default(), ContractProfile::FULL).await;
 }
 

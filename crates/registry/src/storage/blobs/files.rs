@@ -125,26 +125,28 @@ impl BlobWriter for FileWriter {
         Ok(BlobBody::from_file(file, 0, length))
     }
 
-    async fn commit(mut self: Box<Self>, digest: &Digest, length: u64) -> Result<String, StorageError> {
+    fn place(&self, digest: &Digest) -> String {
+        let encoded = digest.encoded();
+        format!("blobs/{}/{}/{encoded}-{}", digest.algorithm(), &encoded[..2], self.name)
+    }
+
+    async fn commit(mut self: Box<Self>, digest: &Digest, length: u64) -> Result<(), StorageError> {
         let file = self.file().await?;
         let from = self.files.upload(&self.name);
-        let encoded = digest.encoded();
-        let directory = format!("blobs/{}/{}", digest.algorithm(), &encoded[..2]);
-        let place = format!("{directory}/{encoded}-{}", self.name);
-        let (directory, to) = (self.files.0.root.join(directory), self.files.0.root.join(&place));
+        let to = self.files.0.root.join(self.place(digest));
         blocking(move || {
             // A request that broke off may have left bytes behind the end.
             file.set_len(length).and_then(|()| file.sync_data()).map_err(StorageError::file("cannot write", &from))?;
-            name(&from, &to, &directory)
+            name(&from, &to)
         })
-        .await?;
-        Ok(place)
+        .await
     }
 }
 
 /// Gives a file its name in a directory, which is made where it is not there; both last.
 #[expect(clippy::disallowed_methods, reason = "the file has been synced, and the directory of its new name is")]
-fn name(from: &Path, to: &Path, directory: &Path) -> Result<(), StorageError> {
+fn name(from: &Path, to: &Path) -> Result<(), StorageError> {
+    let directory = to.parent().unwrap_or(to);
     let renamed = match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(directory).map_err(StorageError::file("cannot make", directory))?;

@@ -82,12 +82,16 @@ impl BlobWriter for MemoryWriter {
         Ok(BlobBody::from_bytes(Bytes::copy_from_slice(&bytes[..index(length).min(bytes.len())])))
     }
 
-    async fn commit(self: Box<Self>, _digest: &Digest, length: u64) -> Result<String, StorageError> {
+    fn place(&self, _digest: &Digest) -> String {
+        self.name.clone()
+    }
+
+    async fn commit(self: Box<Self>, _digest: &Digest, length: u64) -> Result<(), StorageError> {
         let mut contents = self.memory.lock();
         let mut bytes = contents.under_way.remove(&self.name).unwrap_or_default();
         bytes.truncate(index(length));
         contents.whole.insert(self.name.clone(), bytes.freeze());
-        Ok(self.name)
+        Ok(())
     }
 }
 

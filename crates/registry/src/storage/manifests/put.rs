@@ -1,9 +1,13 @@
 //! Putting a manifest.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
+use graph::node::content_edges;
 use oci::{Digest, Manifest, RepositoryName, Tag};
 
-use super::{content, has};
+use super::{content, has, untagged};
+use crate::storage::collect::{Keeping, Space, later};
 use crate::storage::database::{Connection, Operation, StorageError};
 use crate::storage::{repositories, tags};
 
@@ -61,6 +65,7 @@ pub(crate) enum Refused {
 pub(super) struct Put {
     pub(super) put: PutManifest,
     pub(super) at: i64,
+    pub(super) keeping: Keeping,
 }
 
 #[async_trait]
@@ -82,9 +87,12 @@ impl Operation for Put {
             Some(repository) => repository,
             None => repositories::find_or_make(connection, &put.repository).await?,
         };
-        put.insert(connection, repository, self.at).await?;
+        let kept_until = self.at + self.keeping.untagged();
+        put.insert(connection, repository, self.at, kept_until).await?;
         for tag in &put.tags {
-            tags::set(connection, repository, tag, put.manifest.digest(), self.at).await?;
+            if let Some(before) = tags::set(connection, repository, tag, put.manifest.digest(), self.at).await? {
+                untagged(connection, repository, &before, kept_until).await?;
+            }
         }
         Ok(Ok(()))
     }
@@ -113,7 +121,13 @@ impl PutManifest {
         Ok(true)
     }
 
-    async fn insert(&self, connection: &mut Connection<'_>, repository: i64, at: i64) -> Result<(), StorageError> {
+    async fn insert(
+        &self,
+        connection: &mut Connection<'_>,
+        repository: i64,
+        at: i64,
+        kept_until: i64,
+    ) -> Result<(), StorageError> {
         let manifest = &self.manifest;
         let digest = manifest.digest();
         let bytes: &[u8] = manifest.bytes();
@@ -127,9 +141,12 @@ impl PutManifest {
         };
         let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
         // The same bytes may come with another type than before; what came last is what is served.
-        let sql = "INSERT INTO manifest (repository, digest, media_type, size, subject, referrer, artifact_type, put_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-                   ON CONFLICT (repository, digest) DO UPDATE SET media_type = excluded.media_type";
+        let sql = "INSERT INTO manifest \
+                   (repository, digest, media_type, size, subject, referrer, artifact_type, put_at, kept_until) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+                   ON CONFLICT (repository, digest) DO UPDATE SET media_type = excluded.media_type, \
+                   kept_until = CASE WHEN manifest.kept_until < excluded.kept_until \
+                   THEN excluded.kept_until ELSE manifest.kept_until END";
         let values = [
             repository.into(),
             digest.into(),
@@ -139,8 +156,22 @@ impl PutManifest {
             descriptor.as_deref().into(),
             referrer.artifact_type.as_deref().into(),
             at.into(),
+            kept_until.into(),
         ];
         connection.execute(sql, &values).await?;
+        self.insert_edges(connection, repository).await?;
+        later(connection, repository, Space::Manifest, digest, kept_until).await
+    }
+
+    async fn insert_edges(&self, connection: &mut Connection<'_>, repository: i64) -> Result<(), StorageError> {
+        let edges: BTreeSet<(i64, Digest)> = content_edges(&self.manifest)
+            .map(|(edge, _)| (Space::from(edge.to.space) as i64, edge.to.digest))
+            .collect();
+        let sql = "INSERT INTO edge (repository, parent, space, child) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        for (space, child) in edges {
+            let values = [repository.into(), self.manifest.digest().into(), space.into(), (&child).into()];
+            connection.execute(sql, &values).await?;
+        }
         Ok(())
     }
 }

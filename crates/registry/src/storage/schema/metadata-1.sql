@@ -9,9 +9,12 @@ CREATE TABLE blob (
   place TEXT NOT NULL
 );
 
+CREATE INDEX blob_place ON blob (place);
+
 CREATE TABLE repository_blob (
   repository BIGINT NOT NULL,
   digest BYTEA NOT NULL,
+  kept_until BIGINT NOT NULL,
   PRIMARY KEY (repository, digest)
 );
 
@@ -31,8 +34,19 @@ CREATE TABLE manifest (
   referrer TEXT,
   artifact_type TEXT,
   put_at BIGINT NOT NULL,
+  kept_until BIGINT NOT NULL,
   PRIMARY KEY (repository, digest)
 );
+
+CREATE TABLE edge (
+  repository BIGINT NOT NULL,
+  parent BYTEA NOT NULL,
+  space BIGINT NOT NULL,
+  child BYTEA NOT NULL,
+  PRIMARY KEY (repository, parent, space, child)
+);
+
+CREATE INDEX edge_child ON edge (repository, space, child);
 
 CREATE INDEX manifest_digest ON manifest (digest);
 
@@ -54,4 +68,18 @@ CREATE TABLE tag_move (
   digest BYTEA,
   moved_at BIGINT NOT NULL,
   PRIMARY KEY (repository, name, number)
+);
+
+CREATE TABLE review (
+  repository BIGINT NOT NULL,
+  space BIGINT NOT NULL,
+  digest BYTEA NOT NULL,
+  due_at BIGINT NOT NULL,
+  PRIMARY KEY (repository, space, digest)
+);
+
+CREATE INDEX review_due ON review (due_at);
+
+CREATE TABLE given_up (
+  place TEXT PRIMARY KEY
 );

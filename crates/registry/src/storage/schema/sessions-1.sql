@@ -4,6 +4,7 @@ CREATE TABLE upload (
   algorithm TEXT NOT NULL,
   received BIGINT NOT NULL,
   hash BYTEA,
+  place TEXT,
   touched_at BIGINT NOT NULL
 );
 

@@ -1,0 +1,82 @@
+//! Reviews: whether something is needed, and its end if it is not.
+
+use async_trait::async_trait;
+use oci::Digest;
+
+use super::queue::{Space, later};
+use super::{Collected, Keeping};
+use crate::storage::database::{Connection, Operation, StorageError};
+use crate::storage::{manifests, repository_blobs};
+
+/// Most reviews in one transaction: others wait for its end.
+const TOGETHER: i64 = 64;
+
+/// Reviews what is due.
+pub(super) struct Review {
+    pub(super) now: i64,
+    pub(super) keeping: Keeping,
+}
+
+#[async_trait]
+impl Operation for Review {
+    type Outcome = Collected;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let mut collected = Collected::default();
+        let sql = "SELECT repository, space, digest FROM review WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
+        for row in connection.rows(sql, &[self.now.into(), TOGETHER.into()]).await? {
+            let (repository, space, digest) = (row.integer(0)?, row.integer(1)?, row.digest(2)?);
+            let sql = "DELETE FROM review WHERE repository = $1 AND space = $2 AND digest = $3";
+            connection.execute(sql, &[repository.into(), space.into(), (&digest).into()]).await?;
+            collected.reviewed += 1;
+            if space == Space::Manifest as i64 {
+                collected.manifests += u64::from(self.manifest(connection, repository, &digest).await?);
+            } else {
+                collected.blobs += u64::from(self.blob(connection, repository, &digest).await?);
+            }
+        }
+        Ok(collected)
+    }
+}
+
+impl Review {
+    /// Takes a blob from a repository unless it is needed. Returns whether it went.
+    async fn blob(
+        &self,
+        connection: &mut Connection<'_>,
+        repository: i64,
+        digest: &Digest,
+    ) -> Result<bool, StorageError> {
+        let sql = "SELECT kept_until FROM repository_blob WHERE repository = $1 AND digest = $2 AND NOT EXISTS \
+                   (SELECT 1 FROM edge WHERE repository = $1 AND space = 0 AND child = $2)";
+        let Some(row) = connection.row(sql, &[repository.into(), digest.into()]).await? else { return Ok(false) };
+        let kept_until = row.integer(0)?;
+        if kept_until > self.now {
+            later(connection, repository, Space::Blob, digest, kept_until).await?;
+            return Ok(false);
+        }
+        repository_blobs::unlink(connection, repository, digest).await
+    }
+
+    /// Takes a manifest away unless it is needed. Returns whether it went.
+    async fn manifest(
+        &self,
+        connection: &mut Connection<'_>,
+        repository: i64,
+        digest: &Digest,
+    ) -> Result<bool, StorageError> {
+        let sql = "SELECT kept_until FROM manifest AS it WHERE repository = $1 AND digest = $2 \
+                   AND NOT EXISTS (SELECT 1 FROM tag WHERE repository = $1 AND digest = $2) \
+                   AND NOT EXISTS (SELECT 1 FROM edge WHERE repository = $1 AND space = 1 AND child = $2) \
+                   AND NOT EXISTS (SELECT 1 FROM manifest AS subject \
+                   WHERE subject.repository = $1 AND subject.digest = it.subject)";
+        let Some(row) = connection.row(sql, &[repository.into(), digest.into()]).await? else { return Ok(false) };
+        let kept_until = row.integer(0)?;
+        if kept_until > self.now {
+            later(connection, repository, Space::Manifest, digest, kept_until).await?;
+            return Ok(false);
+        }
+        manifests::remove(connection, repository, digest, self.now, &self.keeping).await?;
+        Ok(true)
+    }
+}
