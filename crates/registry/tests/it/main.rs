@@ -3,11 +3,13 @@
 
 mod access;
 mod blobs;
+mod collector;
 mod copy;
 mod directory;
 mod failures;
 mod isolation;
 mod manifests;
+mod model;
 mod mounts;
 mod protocol;
 mod referrers;
