@@ -143,7 +143,10 @@ fn nothing(skipped: &[SkippedReference], unread: &[String]) -> OpsError {
 }
 
 /// Reads the text that is about to be written, of which all parts are quoted.
-fn parsed<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, resolve::project::ProjectError>) -> Result<T, OpsError> {
+fn parsed<T>(
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, resolve::document::DocumentError>,
+) -> Result<T, OpsError> {
     parse(text).map_err(|error| {
         let file = resolve::project::FILE_NAME;
         let lines = error.excerpt(file, text).lines().map(str::to_owned).collect();

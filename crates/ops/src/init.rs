@@ -39,7 +39,7 @@ pub fn init(place: &ProjectPlace, request: &InitRequest) -> Result<InitReport, O
         Some(name) => name.clone(),
         None => directory_name()?,
     };
-    let text = format!("[project]\nname = {}\n\n[images]\n", resolve::project::quoted(&name));
+    let text = format!("[project]\nname = {}\n\n[images]\n", resolve::document::quoted(&name));
     if !request.dry_run {
         store::atomic::write(&file, text.as_bytes())?;
     }

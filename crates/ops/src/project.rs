@@ -9,9 +9,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use resolve::document::DocumentError;
 use resolve::lock::{self, Lock, LockError};
 use resolve::project::Groups;
-use resolve::project::{self, EditError, Member, Project, ProjectError, ProjectFile, Sources, flat};
+use resolve::project::{self, EditError, Member, Project, ProjectFile, Sources, flat};
 
 use crate::error::{OpsError, Told};
 use crate::inside;
@@ -247,7 +248,7 @@ impl OpenProject {
 
     /// Returns the error that points at a place in the project's files.
     pub(crate) fn told_at(&self, message: String, place: &Range<usize>, label: &str) -> Told {
-        let error = ProjectError::new(message, place.clone()).label(label);
+        let error = DocumentError::new(message, place.clone()).label(label);
         Told { lines: excerpt(&self.file, &self.sources, &error), message: error.message, help: None }
     }
 }
@@ -367,10 +368,10 @@ fn shown(path: &Path) -> String {
     oci::text::printable(&path.to_string_lossy()).into_owned()
 }
 
-fn excerpt(root: &Path, sources: &Sources, error: &ProjectError) -> Vec<String> {
+fn excerpt(root: &Path, sources: &Sources, error: &DocumentError) -> Vec<String> {
     let (file, place) = sources.locate(&error.place);
     let text = sources.files().get(file).map_or("", |source| source.text.as_str());
-    let local = ProjectError { place, ..error.clone() };
+    let local = DocumentError { place, ..error.clone() };
     let mut lines: Vec<String> =
         local.excerpt(&shown(&path_of(root, sources, file)), text).lines().map(str::to_owned).collect();
     if let Some((what, place)) = &error.related {
@@ -379,7 +380,7 @@ fn excerpt(root: &Path, sources: &Sources, error: &ProjectError) -> Vec<String> 
     lines
 }
 
-fn told(root: &Path, sources: &Sources, error: &ProjectError) -> OpsError {
+fn told(root: &Path, sources: &Sources, error: &DocumentError) -> OpsError {
     let told = Told { message: error.message.clone(), lines: excerpt(root, sources, error), help: error.help.clone() };
     OpsError::Project(told)
 }

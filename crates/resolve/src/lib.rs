@@ -10,6 +10,8 @@
 //! |---|---|
 //! | [`version`] | a version and how it compares |
 //! | [`value`], [`scheme`] | what stands at one place of a tag, and how such values are written and ordered |
+//! | [`document`](mod@crate::document) | TOML with the places where everything stands, checked against tables of keys |
+//! | [`duration`] | times as they are written: `90m`, `3d` |
 //! | [`project`] | `Supercargo.toml`: the images that are wanted; reading, lossless changes, JSON Schema |
 //! | [`lock`](mod@crate::lock) | `Supercargo.lock`: which they are exactly; reading, writing, differences, merging |
 //! | [`mirror`] | which tags of which repositories are kept in step elsewhere |
@@ -29,7 +31,8 @@
 
 pub mod bisect;
 pub mod candidates;
-mod duration;
+pub mod document;
+pub mod duration;
 pub mod glob;
 pub mod lock;
 pub mod mirror;

@@ -6,8 +6,9 @@ use oci::limits::TAG_MAX_BYTES;
 use oci::{Platform, Reference, RegistryReference, Tag};
 
 use crate::candidates::{Candidate, Candidates};
+use crate::document::DocumentError;
 use crate::glob;
-use crate::project::{Image, Places, Prerelease, ProjectError};
+use crate::project::{Image, Places, Prerelease};
 use crate::requirement::{Requirement, RequirementError};
 use crate::scheme::Scheme;
 use crate::template::Template;
@@ -63,8 +64,8 @@ impl MirrorFile {
     /// Reads the file.
     ///
     /// # Errors
-    /// [`ProjectError`] with the place in the text.
-    pub fn parse(text: &str) -> Result<Self, ProjectError> {
+    /// [`DocumentError`] with the place in the text.
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
         crate::project::mirror::mirror(text)
     }
 }

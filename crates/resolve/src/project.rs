@@ -2,22 +2,17 @@
 //!
 //! ```text
 //!  text ─▶ document (TOML with places) ─▶ keys (what may stand where) ─▶ project
-//!                                            └─▶ JSON Schema
 //! ```
 
 mod copies;
-mod document;
 mod edit;
-mod error;
 mod flat;
 mod groups;
 mod keys;
 mod line_ends;
 pub(crate) mod mirror;
 mod read;
-mod schema;
 mod sources;
-mod text;
 mod verify;
 mod workspace;
 
@@ -27,6 +22,7 @@ use std::ops::Range;
 
 use oci::{Platform, RegistryReference};
 
+use crate::document::{self, DocumentError, shifted};
 use crate::requirement::Requirement;
 use crate::scheme::Scheme;
 use crate::template::{Template, VERSION_AXIS};
@@ -34,14 +30,9 @@ use crate::value::Value;
 
 pub use copies::{MirrorPlace, MirrorUse};
 pub use edit::{Addition, EditError, ProjectFile};
-pub use error::ProjectError;
-pub(crate) use error::excerpt;
-use error::shifted;
 pub use flat::flat;
 pub use groups::{Groups, Included};
-pub use schema::json_schema;
 pub use sources::{Source, Sources};
-pub use text::quoted;
 pub use verify::{Role, Verify};
 pub use workspace::{Directories, MEMBERS_MAX, Member, Workspace};
 
@@ -53,6 +44,11 @@ pub const FILE_MAX_BYTES: usize = 4 << 20;
 pub const WORKSPACE_MAX_BYTES: usize = 16 << 20;
 /// Most images of a project, those of all members together.
 pub const IMAGES_MAX: usize = 4096;
+
+/// Returns the JSON Schema (draft 2020-12) of the file.
+pub fn json_schema() -> serde_json::Value {
+    document::json_schema(FILE_NAME, keys::ROOT)
+}
 
 /// A project: the images that an application is made of, and what is wanted of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -289,16 +285,16 @@ impl Project {
     /// Reads a project.
     ///
     /// # Errors
-    /// [`ProjectError`] with the place in the text.
-    pub fn parse(text: &str) -> Result<Self, ProjectError> {
+    /// [`DocumentError`] with the place in the text.
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
         Self::join(&Sources::new(text.to_owned()))
     }
 
     /// Makes one project of the file of a workspace's root and those of its members.
     ///
     /// # Errors
-    /// [`ProjectError`] with the place among all files.
-    pub fn join(sources: &Sources) -> Result<Self, ProjectError> {
+    /// [`DocumentError`] with the place among all files.
+    pub fn join(sources: &Sources) -> Result<Self, DocumentError> {
         read::project(sources)
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use oci::{RegistryReference, Tag};
+use resolve::document::quoted;
 use resolve::glob::escaped;
-use resolve::project::quoted;
 use targets::Kind;
 
 use super::gather::FoundFile;

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use resolve::project::{
-    self, Directories, FILE_NAME, MEMBERS_MAX, ProjectError, Sources, WORKSPACE_MAX_BYTES, Workspace,
-};
+use resolve::document::DocumentError;
+use resolve::project::{self, Directories, FILE_NAME, MEMBERS_MAX, Sources, WORKSPACE_MAX_BYTES, Workspace};
 
 use super::{Existence, as_seen, directory, read_text, told};
 use crate::error::OpsError;
@@ -66,7 +65,7 @@ pub(super) fn add_members(
     sources: &mut Sources,
     known: Option<&(String, String)>,
 ) -> Result<(), OpsError> {
-    let wrong = |sources: &Sources, error: ProjectError| told(file, sources, &error);
+    let wrong = |sources: &Sources, error: DocumentError| told(file, sources, &error);
     let Some(workspace) = Workspace::find(sources.root()).map_err(|error| wrong(sources, error))? else {
         return Ok(());
     };
@@ -74,7 +73,7 @@ pub(super) fn add_members(
     let mut members = BTreeSet::new();
     let mut search = Search { root, entries: 0 };
     for pattern in &workspace.members {
-        let at = |message: String| ProjectError::new(message, pattern.place.clone());
+        let at = |message: String| DocumentError::new(message, pattern.place.clone());
         let Some(mut found) = search.matching(pattern)? else {
             let message = format!("`members` leads through directories with more than {ENTRIES_MAX} entries");
             return Err(wrong(sources, at(message)));

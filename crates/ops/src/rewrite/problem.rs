@@ -44,7 +44,7 @@ pub(super) fn ambiguous(open: &OpenProject, place: String, file: &Path, at: &Pla
         Some(format!("`{name}` ({declared}) is locked as {}:{}", locked.repository, locked.tag))
     });
     let name = names.first().copied().unwrap_or_default();
-    let path = resolve::project::quoted(&at.path);
+    let path = resolve::document::quoted(&at.path);
     Problem {
         message: format!("`{reference}` could be {}", either(names)),
         evidence: evidence.collect(),

@@ -10,7 +10,7 @@ use super::{
     FILE_MAX_BYTES, FILE_NAME, LOCK_VERSION, Lock, LockedArtifact, LockedBase, LockedImage, LockedKind, LockedPlatform,
     TimeSource, sections,
 };
-use crate::project::excerpt;
+use crate::document::excerpt;
 
 /// Why a lock cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

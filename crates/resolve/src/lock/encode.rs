@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use super::{LOCK_VERSION, Lock, LockedBase, LockedImage};
-use crate::project::quoted;
+use crate::document::quoted;
 
 const HEAD: &str = "# Written by supercargo; commit it, and let `supercargo lock` change it.\n";
 

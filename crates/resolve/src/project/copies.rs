@@ -2,9 +2,8 @@
 
 use oci::RegistryReference;
 
-use super::document::{Table, Text, TextOrTable};
-use super::error::ProjectError;
 use super::keys::MIRROR_PLACE;
+use crate::document::{DocumentError, Table, Text, TextOrTable};
 
 /// A copy of a registry that is asked before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +39,7 @@ impl MirrorUse {
 }
 
 /// Reads the copies of one registry, in their order.
-pub(super) fn read(registry: &Table<'_>) -> Result<Vec<MirrorPlace>, ProjectError> {
+pub(super) fn read(registry: &Table<'_>) -> Result<Vec<MirrorPlace>, DocumentError> {
     let entries = registry.texts_or_tables("mirrors", MIRROR_PLACE)?;
     entries
         .into_iter()
@@ -68,10 +67,10 @@ fn mirror_use(text: &str) -> MirrorUse {
 }
 
 /// Reads what the reference of every repository there begins with.
-fn place(text: &Text<'_>) -> Result<String, ProjectError> {
+fn place(text: &Text<'_>) -> Result<String, DocumentError> {
     if format!("{}/image", text.text).parse::<RegistryReference>().is_ok() {
         return Ok(text.text.to_owned());
     }
-    Err(ProjectError::new(format!("`{}` is no place for a mirror", text.text.escape_debug()), text.place.clone())
+    Err(DocumentError::new(format!("`{}` is no place for a mirror", text.text.escape_debug()), text.place.clone())
         .help("mirrors = [\"mirror.example:5000\"]   # or mirror.example/prefix"))
 }

@@ -6,7 +6,8 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::keys::TAKEN;
 use super::line_ends::LineEnds;
-use super::{Project, ProjectError, Sources};
+use super::{Project, Sources};
+use crate::document::DocumentError;
 
 /// What some editors write before a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -77,7 +78,7 @@ impl ProjectFile {
     ///
     /// # Errors
     /// As [`Project::parse`]: only a file that says something is changed.
-    pub fn parse(text: &str) -> Result<Self, ProjectError> {
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
         Self::of(Sources::new(text.to_owned()), 0)
     }
 
@@ -85,13 +86,13 @@ impl ProjectFile {
     ///
     /// # Errors
     /// As [`Project::join`].
-    pub fn of(sources: Sources, file: usize) -> Result<Self, ProjectError> {
+    pub fn of(sources: Sources, file: usize) -> Result<Self, DocumentError> {
         Project::join(&sources)?;
         let text = sources.files().get(file).map_or("", |source| source.text.as_str());
         let document = text
             .replace("\r\n", "\n")
             .parse()
-            .map_err(|error: toml_edit::TomlError| ProjectError::new(error.message(), 0..0))?;
+            .map_err(|error: toml_edit::TomlError| DocumentError::new(error.message(), 0..0))?;
         let is_open_ended = !text.is_empty() && !text.ends_with('\n');
         let line_ends = LineEnds::of(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
         let has_mark = text.starts_with(BYTE_ORDER_MARK);

@@ -3,13 +3,14 @@
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::keys::TAKEN;
-use super::{FILE_MAX_BYTES, Project, ProjectError, Sources};
+use super::{FILE_MAX_BYTES, Project, Sources};
+use crate::document::DocumentError;
 
 /// Returns the text of one file that says what all files of a project say. That of a project of one file is the file's own.
 ///
 /// # Errors
 /// As [`Project::join`], and when it is too large for one file.
-pub fn flat(sources: &Sources) -> Result<String, ProjectError> {
+pub fn flat(sources: &Sources) -> Result<String, DocumentError> {
     let [_, members @ ..] = sources.files() else { return Ok(String::new()) };
     if members.is_empty() && Project::join(sources)?.workspace.is_none() {
         return Ok(sources.root().to_owned());
@@ -35,13 +36,16 @@ pub fn flat(sources: &Sources) -> Result<String, ProjectError> {
     }
     let flat = flat.to_string();
     if flat.len() > FILE_MAX_BYTES {
-        return Err(ProjectError::new(format!("the workspace has more than {FILE_MAX_BYTES} bytes in one file"), 0..0));
+        return Err(DocumentError::new(
+            format!("the workspace has more than {FILE_MAX_BYTES} bytes in one file"),
+            0..0,
+        ));
     }
     Ok(flat)
 }
 
-fn parsed(text: &str) -> Result<DocumentMut, ProjectError> {
-    text.parse().map_err(|error: toml_edit::TomlError| ProjectError::new(error.message(), 0..0))
+fn parsed(text: &str) -> Result<DocumentMut, DocumentError> {
+    text.parse().map_err(|error: toml_edit::TomlError| DocumentError::new(error.message(), 0..0))
 }
 
 /// Adds the images that a member declares, each with the platforms that the member asks for.

@@ -1,59 +1,6 @@
-//! What may stand where in a project's file. Reading, the JSON Schema and the reference in the book go by these tables.
+//! What may stand where in a project's file and in a mirror's.
 
-/// A key of a table.
-#[derive(Debug)]
-pub(super) struct Key {
-    pub(super) name: &'static str,
-    pub(super) shape: Shape,
-    pub(super) required: bool,
-    /// What it means, in one sentence.
-    pub(super) meaning: &'static str,
-}
-
-/// What a key's value looks like.
-#[derive(Debug)]
-pub(super) enum Shape {
-    Text,
-    Texts,
-    /// Texts, and tables that say more than a text can.
-    TextsOrTables(&'static [Key]),
-    Flag,
-    /// A whole number above zero.
-    Count,
-    Choice(&'static [&'static str]),
-    /// `90m`, `12h`, `3d`, `2w`.
-    Duration,
-    Table(&'static [Key]),
-    /// Tables by names that the user chooses.
-    Map(&'static [Key]),
-    /// Texts by names that the user chooses.
-    TextMap,
-    /// Tables one after the other.
-    List(&'static [Key]),
-}
-
-impl Shape {
-    /// Returns what such a value is called.
-    pub(super) const fn name(&self) -> &'static str {
-        match self {
-            Self::Text | Self::Choice(_) | Self::Duration => "a text in quotes",
-            Self::Texts => "texts in quotes between `[` and `]`",
-            Self::TextsOrTables(_) => "texts in quotes or tables between `[` and `]`",
-            Self::Flag => "`true` or `false`",
-            Self::Count => "a whole number above zero",
-            Self::Table(_) | Self::Map(_) | Self::TextMap => "a table",
-            Self::List(_) => "a list of tables, each beginning with its name between `[[` and `]]`",
-        }
-    }
-}
-
-const fn key(name: &'static str, shape: Shape, meaning: &'static str) -> Key {
-    Key { name, shape, required: false, meaning }
-}
-
-const fn required(name: &'static str, shape: Shape, meaning: &'static str) -> Key {
-    Key { name, shape, required: true, meaning }
-}
+use crate::document::{Key, Shape, in_place_of_all, key, required};
 
 pub(super) const PRERELEASE: &[&str] = &["never", "if-necessary", "allow"];
 pub(super) const MOVED_TAGS: &[&str] = &["error", "warn", "follow"];
@@ -96,7 +43,7 @@ const WORKSPACE: &[Key] = &[
     key("exclude", Shape::Texts, "Patterns of directories that are no members, nor anything below them."),
 ];
 
-/// The key of an image that is declared elsewhere. A table that has it needs no other.
+/// The key of an image that is declared elsewhere.
 pub(super) const TAKEN: &str = "workspace";
 
 const REGISTRY: &[Key] = &[
@@ -174,7 +121,7 @@ const IMAGE: &[Key] = &[
     key("hold", Shape::Flag, "Whether it stays as it is locked; `false`."),
     key("cooldown", Shape::Duration, "As in `policy`, for this image."),
     key("prerelease", Shape::Choice(PRERELEASE), "As in `policy`, for this image."),
-    key(
+    in_place_of_all(
         TAKEN,
         Shape::Flag,
         "In a member: `true` takes over the image of this name from the root, instead of all other keys.",

@@ -2,35 +2,31 @@
 
 use oci::{Reference, RegistryReference, Selector};
 
-use super::document::{Table, Text};
-use super::error::ProjectError;
 use super::keys::{MIRROR, MIRROR_RULE};
 use super::{FILE_MAX_BYTES, Image, Places, read};
+use crate::document::{Document, DocumentError, Table, Text};
 use crate::mirror::{Glob, MirrorFile, RULES_MAX, Rule, VersionRule, Wanted};
 use crate::requirement::Requirement;
 use crate::scheme::Scheme;
 
-type Result<T> = std::result::Result<T, ProjectError>;
+type Result<T> = std::result::Result<T, DocumentError>;
 
 /// Reads a mirror.
 pub(crate) fn mirror(text: &str) -> Result<MirrorFile> {
     if text.len() > FILE_MAX_BYTES {
-        return Err(ProjectError::new(format!("the file has more than {FILE_MAX_BYTES} bytes"), 0..0));
+        return Err(DocumentError::new(format!("the file has more than {FILE_MAX_BYTES} bytes"), 0..0));
     }
-    let document = toml_edit::Document::parse(text).map_err(|error| {
-        let place = error.span().unwrap_or(0..0);
-        ProjectError::new(error.message().lines().next().unwrap_or("is not TOML"), place)
-    })?;
-    let root = Table::check(document.as_table(), 0..0, MIRROR)?;
-    let mut file = MirrorFile { every: read::duration(&root, "every")?, rules: Vec::new() };
+    let document = Document::parse(text)?;
+    let root = document.root(MIRROR)?;
+    let mut file = MirrorFile { every: root.duration("every")?, rules: Vec::new() };
     if file.every == Some(0) {
         let place = root.text("every").map_or(0..0, |text| text.place);
-        return Err(ProjectError::new("`every` must be longer than nothing", place));
+        return Err(DocumentError::new("`every` must be longer than nothing", place));
     }
     for table in root.list("mirror", MIRROR_RULE)? {
         rules(&table, &mut file.rules)?;
         if file.rules.len() > RULES_MAX {
-            return Err(ProjectError::new(format!("there are more than {RULES_MAX} repositories"), table.place));
+            return Err(DocumentError::new(format!("there are more than {RULES_MAX} repositories"), table.place));
         }
     }
     Ok(file)
@@ -45,7 +41,7 @@ fn rules(table: &Table<'_>, rules: &mut Vec<Rule>) -> Result<()> {
     match (&images, from.text.ends_with('/')) {
         (Some(images), true) => {
             if !is_below && images.len() > 1 {
-                return Err(ProjectError::new("several repositories would become one", to.place.clone())
+                return Err(DocumentError::new("several repositories would become one", to.place.clone())
                     .help(format!("to = \"{}/\"", to.text.escape_debug())));
             }
             for image in images {
@@ -58,14 +54,14 @@ fn rules(table: &Table<'_>, rules: &mut Vec<Rule>) -> Result<()> {
             repositories.push((repository, name));
         }
         (None, true) => {
-            return Err(ProjectError::new(
+            return Err(DocumentError::new(
                 "`from` ends with `/`, and nothing says which repositories are meant",
                 from.place,
             )
             .help("images = [\"shop\", \"shop/web\"]"));
         }
         (Some(_), false) => {
-            return Err(ProjectError::new("`images` are below a `from` that ends with `/`", from.place.clone())
+            return Err(DocumentError::new("`images` are below a `from` that ends with `/`", from.place.clone())
                 .help(format!("from = \"{}/\"", from.text.escape_debug())));
         }
     }
@@ -82,13 +78,13 @@ fn rules(table: &Table<'_>, rules: &mut Vec<Rule>) -> Result<()> {
     Ok(())
 }
 
-fn missing(table: &Table<'_>, name: &str) -> ProjectError {
-    ProjectError::new(format!("`{name}` is missing"), table.place.clone())
+fn missing(table: &Table<'_>, name: &str) -> DocumentError {
+    DocumentError::new(format!("`{name}` is missing"), table.place.clone())
 }
 
 fn repository(full: &str, text: &Text<'_>) -> Result<RegistryReference> {
     let reference: RegistryReference = full.parse().map_err(|error: oci::ReferenceError| {
-        let problem = ProjectError::new(error.to_string(), text.place.clone());
+        let problem = DocumentError::new(error.to_string(), text.place.clone());
         match &error {
             oci::ReferenceError::ShortName { instead, .. } => problem.help(format!("from = \"{instead}\"")),
             _ => problem,
@@ -98,12 +94,12 @@ fn repository(full: &str, text: &Text<'_>) -> Result<RegistryReference> {
         return Ok(reference);
     }
     let bare = RegistryReference { selector: Selector::default(), ..reference };
-    Err(ProjectError::new("this names an image, not a repository", text.place.clone())
+    Err(DocumentError::new("this names an image, not a repository", text.place.clone())
         .help(format!("from = \"{bare}\"   # and the tag in `tags`")))
 }
 
 fn destination(place: &str, text: &Text<'_>) -> Result<Reference> {
-    let wrong = |message: String| ProjectError::new(message, text.place.clone());
+    let wrong = |message: String| DocumentError::new(message, text.place.clone());
     let reference: Reference = place.parse().map_err(|error: oci::ReferenceError| wrong(error.to_string()))?;
     if let Reference::Archive { .. } | Reference::DockerArchive { .. } = reference {
         return Err(wrong("an archive is written once and cannot be kept in step".to_owned()).help("to = \"oci:DIR\""));
@@ -124,7 +120,7 @@ fn wanted(table: &Table<'_>, source: &RegistryReference, from: &Text<'_>) -> Res
         let glob = |text: &Text<'_>| {
             Glob::parse(text.text).ok_or_else(|| {
                 let message = format!("`{}` matches no tag", text.text.escape_debug());
-                ProjectError::new(message, text.place.clone()).label("letters, digits, `.`, `-`, `_`, `*` and `?`")
+                DocumentError::new(message, text.place.clone()).label("letters, digits, `.`, `-`, `_`, `*` and `?`")
             })
         };
         texts.iter().map(glob).collect::<Result<_>>().map(Some)
@@ -147,7 +143,7 @@ fn image(table: &Table<'_>, source: &RegistryReference, from: &Text<'_>) -> Resu
     let template = table.text("tag").map(|text| read::template(&text)).transpose()?;
     let variant = table.text("variant");
     if let (Some(_), Some(variant)) = (&template, &variant) {
-        return Err(ProjectError::new("`variant` and `tag` say the same twice", variant.place.clone())
+        return Err(DocumentError::new("`variant` and `tag` say the same twice", variant.place.clone())
             .help("keep `tag` and say what is wanted of its axes with `axes`"));
     }
     Ok(Image {

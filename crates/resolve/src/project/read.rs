@@ -5,18 +5,16 @@ use std::ops::Range;
 
 use oci::Platform;
 
-use super::document::{Table, Text, nearest};
-use super::error::{ProjectError, shifted};
-use super::keys::{self, Key, Shape, TAKEN};
+use super::keys::{self, TAKEN};
 use super::sources::{Source, Sources};
 use super::workspace::{Member, Workspace, workspace};
 use super::{Axis, Edge, IMAGES_MAX, Image, Marked, MovedTags, Needed, Places, Policy, Prerelease, Project, Target};
-use crate::duration;
+use crate::document::{Document, DocumentError, Key, Shape, Table, Text, nearest, shifted};
 use crate::requirement::Requirement;
 use crate::scheme::Scheme;
 use crate::template::{Template, VERSION_AXIS};
 
-type Result<T> = std::result::Result<T, ProjectError>;
+type Result<T> = std::result::Result<T, DocumentError>;
 
 /// What a requirement on another image says to get the same version.
 const SAME: &str = "=same";
@@ -25,7 +23,7 @@ pub(super) fn project(sources: &Sources) -> Result<Project> {
     sources.check_size()?;
     let mut documents = Vec::new();
     for (source, start) in sources.files().iter().zip(sources.starts()) {
-        documents.push(document(&source.text).map_err(|error| error.below(start))?);
+        documents.push(Document::parse(&source.text).map_err(|error| error.below(start))?);
     }
     let mut files = Vec::new();
     for ((source, start), document) in sources.files().iter().zip(sources.starts()).zip(&documents) {
@@ -34,18 +32,10 @@ pub(super) fn project(sources: &Sources) -> Result<Project> {
     joined(&files)
 }
 
-fn document(text: &str) -> Result<toml_edit::Document<&str>> {
-    toml_edit::Document::parse(text).map_err(|error| {
-        let place = error.span().unwrap_or(0..0);
-        ProjectError::new(error.message().lines().next().unwrap_or("is not TOML"), place)
-    })
-}
-
 /// Reads what a text says of a workspace.
 pub(super) fn workspace_alone(text: &str) -> Result<Option<Workspace>> {
-    let document = document(text)?;
-    let table = Table::of_all(document.as_table(), 0..0);
-    table.table("workspace", below("workspace"))?.map(|table| workspace(&table)).transpose()
+    let document = Document::parse(text)?;
+    document.unchecked().table("workspace", below("workspace"))?.map(|table| workspace(&table)).transpose()
 }
 
 /// A file whose keys and shapes were checked. All places are those of its text.
@@ -57,8 +47,8 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn read(source: &'a Source, start: usize, document: &'a toml_edit::Document<&str>) -> Result<Self> {
-        let root = Table::check(document.as_table(), 0..0, keys::ROOT)?;
+    fn read(source: &'a Source, start: usize, document: &'a Document<'_>) -> Result<Self> {
+        let root = document.root(keys::ROOT)?;
         if !source.directory.is_empty() {
             refuse_of_root(&root)?;
         }
@@ -82,7 +72,7 @@ fn refuse_of_root(member: &Table<'_>) -> Result<()> {
     ];
     match places.into_iter().find_map(|(what, place)| Some((what, place?))) {
         Some((what, place)) => {
-            Err(ProjectError::new(format!("`{what}` belongs in the file of the workspace's root"), place)
+            Err(DocumentError::new(format!("`{what}` belongs in the file of the workspace's root"), place)
                 .label("this file is a member's")
                 .help(format!("move `{what}` to the file that has `[workspace]`: it is of all members")))
         }
@@ -140,7 +130,7 @@ fn facts<'a>(root: &Table<'a>, project: &mut Project) -> Result<BTreeMap<&'a str
 
 /// Reads the images that a file declares.
 fn declared(file: &File<'_>, hosts: &BTreeMap<&str, &str>, project: &mut Project) -> Result<()> {
-    let local = |error: ProjectError| error.below(file.start);
+    let local = |error: DocumentError| error.below(file.start);
     let mut member = Member { directory: file.directory.to_owned(), ..Member::default() };
     let mut everywhere = None;
     if let Some(table) = file.root.table("project", below("project")).map_err(local)?.filter(|_| !file.is_root()) {
@@ -153,7 +143,7 @@ fn declared(file: &File<'_>, hosts: &BTreeMap<&str, &str>, project: &mut Project
         image.platforms = image.platforms.or_else(|| everywhere.clone());
         let name_place = image.places.name.clone();
         if project.images.len() == IMAGES_MAX {
-            return Err(ProjectError::new(format!("there are more than {IMAGES_MAX} images"), name_place));
+            return Err(DocumentError::new(format!("there are more than {IMAGES_MAX} images"), name_place));
         }
         let name = image_name(name).map_err(local)?.to_owned();
         if let Some(first) = project.images.get(&name) {
@@ -168,9 +158,9 @@ fn declared(file: &File<'_>, hosts: &BTreeMap<&str, &str>, project: &mut Project
     Ok(())
 }
 
-fn declared_twice(name: &str, place: Range<usize>, first: &Range<usize>, project: &Project) -> ProjectError {
+fn declared_twice(name: &str, place: Range<usize>, first: &Range<usize>, project: &Project) -> DocumentError {
     let is_of_member = project.members.iter().any(|member| member.declares.contains(name));
-    let error = ProjectError::new(format!("two files of the workspace declare an image `{name}`"), place)
+    let error = DocumentError::new(format!("two files of the workspace declare an image `{name}`"), place)
         .related("it is declared here too", first.clone());
     if is_of_member {
         error.help(format!("declare it in the file of the root, and write `{name} = {{ workspace = true }}` in both"))
@@ -184,11 +174,11 @@ fn taken(file: &File<'_>, end_of_root: usize, project: &Project) -> Result<BTree
     let mut takes = BTreeSet::new();
     for (name, table) in file.images.iter().filter(|(_, table)| table.has(TAKEN)) {
         if !table.flag(TAKEN) {
-            let error = ProjectError::new(format!("`{TAKEN}` can only be `true`"), table.place.clone());
+            let error = DocumentError::new(format!("`{TAKEN}` can only be `true`"), table.place.clone());
             return Err(error.help(format!("{} = {{ workspace = true }}", name.text)));
         }
         if table.len() > 1 {
-            return Err(ProjectError::new(format!("`{TAKEN}` stands alone"), table.place.clone())
+            return Err(DocumentError::new(format!("`{TAKEN}` stands alone"), table.place.clone())
                 .label("what is wanted of the image is said where it is declared"));
         }
         let name_text = image_name(name)?;
@@ -201,7 +191,7 @@ fn taken(file: &File<'_>, end_of_root: usize, project: &Project) -> Result<BTree
         return Err(match declared {
             Some(image) => {
                 let message = format!("`{name_text}` is no image of the workspace's root");
-                let error = ProjectError::new(message, name.place.clone());
+                let error = DocumentError::new(message, name.place.clone());
                 error
                     .help("move its entry to the file of the root, where any member can take it over")
                     .related("it is declared here", image.places.name.clone())
@@ -215,7 +205,7 @@ fn taken(file: &File<'_>, end_of_root: usize, project: &Project) -> Result<BTree
 /// Reads what a file says of images of the whole workspace.
 fn related(file: &File<'_>, project: &mut Project) -> Result<()> {
     if let Some((name, _)) = file.images.iter().find(|(_, table)| table.has(TAKEN)).filter(|_| file.is_root()) {
-        return Err(ProjectError::new("only a member takes an image over", name.place.clone())
+        return Err(DocumentError::new("only a member takes an image over", name.place.clone())
             .label("this is the file of the root"));
     }
     for (name, table) in &file.images {
@@ -248,7 +238,7 @@ fn policy(table: &Table<'_>) -> Result<Policy> {
     let default = Policy::default();
     Ok(Policy {
         prerelease: table.text("prerelease").map_or(default.prerelease, |text| prerelease(text.text)),
-        cooldown: duration(table, "cooldown")?.unwrap_or_default(),
+        cooldown: table.duration("cooldown")?.unwrap_or_default(),
         moved_tags: table.text("moved-tags").map_or(default.moved_tags, |text| match text.text {
             "error" => MovedTags::Error,
             "follow" => MovedTags::Follow,
@@ -278,20 +268,11 @@ fn marked(text: &str) -> Marked {
 }
 
 /// Reads a time, in seconds.
-pub(super) fn duration(table: &Table<'_>, key: &str) -> Result<Option<u64>> {
-    let Some(text) = table.text(key) else { return Ok(None) };
-    match duration::parse(text.text) {
-        Some(seconds) => Ok(Some(seconds)),
-        None => Err(ProjectError::new(format!("`{}` is no time", text.text.escape_debug()), text.place)
-            .help(format!("{key} = \"3d\"   # or 90m, 12h, 2w"))),
-    }
-}
-
 pub(super) fn platforms(table: &Table<'_>) -> Result<Option<Vec<Platform>>> {
     let Some(texts) = table.texts("platforms") else { return Ok(None) };
     let read = |text: &Text<'_>| {
         text.text.parse().map_err(|_| {
-            ProjectError::new(format!("`{}` is no platform", text.text.escape_debug()), text.place.clone())
+            DocumentError::new(format!("`{}` is no platform", text.text.escape_debug()), text.place.clone())
                 .help("platforms = [\"linux/amd64\", \"linux/arm64\"]")
         })
     };
@@ -308,7 +289,7 @@ fn image_name<'a>(name: &Text<'a>) -> Result<&'a str> {
         return Ok(name.text);
     }
     let message = format!("`{}` cannot be the name of an image", name.text.escape_debug());
-    Err(ProjectError::new(message, name.place.clone())
+    Err(DocumentError::new(message, name.place.clone())
         .label(format!("letters, digits, `-`, `_` and `.`, at most {NAME_MAX_BYTES}")))
 }
 
@@ -326,7 +307,7 @@ fn image(name: &Text<'_>, table: &Table<'_>, hosts: &BTreeMap<&str, &str>) -> Re
     let template = table.text("tag").map(|text| template(&text)).transpose()?;
     let variant = table.text("variant");
     if let (Some(_), Some(variant)) = (&template, &variant) {
-        return Err(ProjectError::new("`variant` and `tag` say the same twice", variant.place.clone())
+        return Err(DocumentError::new("`variant` and `tag` say the same twice", variant.place.clone())
             .help("keep `tag` and say what is wanted of its axes with `axes`"));
     }
     let follows = table.text("follows");
@@ -341,7 +322,7 @@ fn image(name: &Text<'_>, table: &Table<'_>, hosts: &BTreeMap<&str, &str>) -> Re
         groups: table.texts("groups").unwrap_or_default().iter().map(|text| text.text.to_owned()).collect(),
         platforms: platforms(table)?,
         hold: table.flag("hold"),
-        cooldown: duration(table, "cooldown")?,
+        cooldown: table.duration("cooldown")?,
         prerelease: table.text("prerelease").map(|text| prerelease(text.text)),
         places: Places {
             name: name.place.clone(),
@@ -354,13 +335,13 @@ fn image(name: &Text<'_>, table: &Table<'_>, hosts: &BTreeMap<&str, &str>) -> Re
 
 fn repository(table: &Table<'_>, hosts: &BTreeMap<&str, &str>) -> Result<oci::RegistryReference> {
     // It is required.
-    let text = table.text("repo").ok_or_else(|| ProjectError::new("`repo` is missing", table.place.clone()))?;
+    let text = table.text("repo").ok_or_else(|| DocumentError::new("`repo` is missing", table.place.clone()))?;
     let full = match text.text.split_once('/') {
         Some((short, rest)) => hosts.get(short).map_or_else(|| text.text.to_owned(), |host| format!("{host}/{rest}")),
         None => text.text.to_owned(),
     };
     let reference: oci::RegistryReference = full.parse().map_err(|error: oci::ReferenceError| {
-        let problem = ProjectError::new(error.to_string(), text.place.clone());
+        let problem = DocumentError::new(error.to_string(), text.place.clone());
         match &error {
             oci::ReferenceError::ShortName { instead, .. } => problem.help(format!("repo = \"{instead}\"")),
             _ => problem,
@@ -370,20 +351,20 @@ fn repository(table: &Table<'_>, hosts: &BTreeMap<&str, &str>) -> Result<oci::Re
         return Ok(reference);
     }
     let bare = oci::RegistryReference { selector: oci::Selector::default(), ..reference };
-    Err(ProjectError::new("`repo` names an image, not a repository", text.place)
+    Err(DocumentError::new("`repo` names an image, not a repository", text.place)
         .help(format!("repo = \"{bare}\"   # and what is wanted of it in `version`")))
 }
 
 pub(super) fn scheme(text: &Text<'_>) -> Result<Scheme> {
     text.text
         .parse()
-        .map_err(|error: crate::scheme::SchemeError| ProjectError::new(error.to_string(), text.place.clone()))
+        .map_err(|error: crate::scheme::SchemeError| DocumentError::new(error.to_string(), text.place.clone()))
 }
 
 pub(super) fn requirement(text: &Text<'_>, scheme: &Scheme) -> Result<Requirement> {
     Requirement::parse(text.text, scheme).map_err(|error| {
         let message = format!("`{}` is no requirement", text.text.escape_debug());
-        ProjectError::new(message, text.part(error.start, error.length))
+        DocumentError::new(message, text.part(error.start, error.length))
             .label(error.reason)
             .help("version = \"^1.57\"   # or ~4.1, =1.2.3, >=1.2, <2, 1.57.*, *")
     })
@@ -392,7 +373,7 @@ pub(super) fn requirement(text: &Text<'_>, scheme: &Scheme) -> Result<Requiremen
 pub(super) fn template(text: &Text<'_>) -> Result<Template> {
     Template::parse(text.text).map_err(|error| {
         let message = format!("`{}` is no template of tags", text.text.escape_debug());
-        ProjectError::new(message, text.part(error.start, error.length))
+        DocumentError::new(message, text.part(error.start, error.length))
             .label(error.reason)
             .help("tag = \"{version}-{os}\"")
     })
@@ -408,7 +389,7 @@ pub(super) fn axes(table: &Table<'_>, template: Option<&Template>) -> Result<BTr
                 Some(template) => format!("`{template}` has no axis `{}`", name.text.escape_debug()),
                 None => format!("there is no `tag` with an axis `{}`", name.text.escape_debug()),
             };
-            let error = ProjectError::new(message, name.place.clone());
+            let error = DocumentError::new(message, name.place.clone());
             return Err(match name.text {
                 VERSION_AXIS => {
                     error.help("what is wanted of the version stands in `version`, how it is ordered in `scheme`")
@@ -447,7 +428,7 @@ fn check_follows(project: &Project, name: &str, followed: &Text<'_>) -> Result<(
     while let Some(image) = project.images.get(next) {
         if !seen.insert(next) {
             let circle = order.join(" → ");
-            return Err(ProjectError::new(
+            return Err(DocumentError::new(
                 format!("`{name}` follows itself: {circle} → {next}"),
                 followed.place.clone(),
             ));
@@ -461,8 +442,8 @@ fn check_follows(project: &Project, name: &str, followed: &Text<'_>) -> Result<(
     if next == followed.text { Err(no_image(project, followed)) } else { Ok(()) }
 }
 
-fn no_image(project: &Project, name: &Text<'_>) -> ProjectError {
-    let error = ProjectError::new(format!("there is no image `{}`", name.text.escape_debug()), name.place.clone());
+fn no_image(project: &Project, name: &Text<'_>) -> DocumentError {
+    let error = DocumentError::new(format!("there is no image `{}`", name.text.escape_debug()), name.place.clone());
     match nearest(name.text, project.images.keys().map(String::as_str)) {
         Some(near) => error.label(format!("did you mean `{near}`?")),
         None => error,
@@ -475,7 +456,7 @@ fn image_called<'p>(project: &'p Project, name: &Text<'_>) -> Result<&'p Image> 
 
 fn edge(table: &Table<'_>, project: &Project) -> Result<Edge> {
     // It is required.
-    let name = table.text("if").ok_or_else(|| ProjectError::new("`if` is missing", table.place.clone()))?;
+    let name = table.text("if").ok_or_else(|| DocumentError::new("`if` is missing", table.place.clone()))?;
     let image = image_called(project, &name)?;
     let version = match table.text("version") {
         Some(text) => requirement(&text, &image.scheme)?,

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{FILE_MAX_BYTES, FILE_NAME, ProjectError, WORKSPACE_MAX_BYTES};
+use super::{FILE_MAX_BYTES, FILE_NAME, WORKSPACE_MAX_BYTES};
+use crate::document::DocumentError;
 
 /// One file of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,16 +80,16 @@ impl Sources {
     }
 
     /// Checks that the files are not too large, each and all together.
-    pub(super) fn check_size(&self) -> Result<(), ProjectError> {
+    pub(super) fn check_size(&self) -> Result<(), DocumentError> {
         let mut total = 0;
         for (file, start) in self.files.iter().zip(self.starts()) {
             total += file.text.len();
             if file.text.len() > FILE_MAX_BYTES {
-                return Err(ProjectError::new(format!("the file has more than {FILE_MAX_BYTES} bytes"), start..start));
+                return Err(DocumentError::new(format!("the file has more than {FILE_MAX_BYTES} bytes"), start..start));
             }
             if total > WORKSPACE_MAX_BYTES {
                 let message = format!("the files of the workspace have more than {WORKSPACE_MAX_BYTES} bytes");
-                return Err(ProjectError::new(message, start..start));
+                return Err(DocumentError::new(message, start..start));
             }
         }
         Ok(())

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{Table, Text};
-use super::error::ProjectError;
 use super::{Image, Policy};
+use crate::document::{DocumentError, Table, Text};
 use crate::mirror::Glob;
 
 /// What an artifact that is attached to an image is for.
@@ -64,18 +63,18 @@ impl Policy {
     }
 }
 
-pub(super) fn verify(table: &Table<'_>) -> Result<Verify, ProjectError> {
+pub(super) fn verify(table: &Table<'_>) -> Result<Verify, DocumentError> {
     let repositories = match table.text("match") {
         Some(text) => Some(Glob::of_repositories(text.text).ok_or_else(|| {
             let message = format!("`{}` matches no repository", text.text.escape_debug());
-            ProjectError::new(message, text.place.clone()).help("match = \"registry.example/shop/*\"")
+            DocumentError::new(message, text.place.clone()).help("match = \"registry.example/shop/*\"")
         })?),
         None => None,
     };
     let role = |text: &Text<'_>| {
         Role::ALL.into_iter().find(|role| role.as_str() == text.text).ok_or_else(|| {
             let message = format!("`{}` is nothing that can be required", text.text.escape_debug());
-            ProjectError::new(message, text.place.clone()).help("require = [\"signature\", \"sbom\", \"attestation\"]")
+            DocumentError::new(message, text.place.clone()).help("require = [\"signature\", \"sbom\", \"attestation\"]")
         })
     };
     let require = table.texts("require").unwrap_or_default().iter().map(role).collect::<Result<_, _>>()?;

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::document::{Table, Text};
-use super::error::ProjectError;
 use super::{FILE_MAX_BYTES, read};
+use crate::document::{DocumentError, Table, Text};
 use crate::glob::Glob;
 
 /// Most members of a workspace.
@@ -58,10 +57,10 @@ impl Workspace {
     /// Reads what a file says of a workspace, and nothing else of it; `None` where it says nothing.
     ///
     /// # Errors
-    /// [`ProjectError`] with the place in the text, also for a text that is not TOML.
-    pub fn find(text: &str) -> Result<Option<Self>, ProjectError> {
+    /// [`DocumentError`] with the place in the text, also for a text that is not TOML.
+    pub fn find(text: &str) -> Result<Option<Self>, DocumentError> {
         if text.len() > FILE_MAX_BYTES {
-            return Err(ProjectError::new(format!("the file has more than {FILE_MAX_BYTES} bytes"), 0..0));
+            return Err(DocumentError::new(format!("the file has more than {FILE_MAX_BYTES} bytes"), 0..0));
         }
         read::workspace_alone(text)
     }
@@ -119,10 +118,10 @@ impl Directories {
         is_begun.then(|| if names.next().is_none() { Reach::Whole } else { Reach::Beginning })
     }
 
-    fn parse(text: &Text<'_>) -> Result<Self, ProjectError> {
+    fn parse(text: &Text<'_>) -> Result<Self, DocumentError> {
         let bare = text.text.strip_suffix('/').unwrap_or(text.text);
         let wrong = |why: &str| {
-            ProjectError::new(format!("`{}` {why}", text.text.escape_debug()), text.place.clone())
+            DocumentError::new(format!("`{}` {why}", text.text.escape_debug()), text.place.clone())
                 .help("members = [\"apps/*\"]   # directories below this one")
         };
         if bare.starts_with('/') {
@@ -153,11 +152,11 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
-pub(super) fn workspace(table: &Table<'_>) -> Result<Workspace, ProjectError> {
+pub(super) fn workspace(table: &Table<'_>) -> Result<Workspace, DocumentError> {
     let patterns = |key: &str| {
         let texts = table.texts(key).unwrap_or_default();
         if texts.len() > PATTERNS_MAX {
-            return Err(ProjectError::new(
+            return Err(DocumentError::new(
                 format!("`{key}` has more than {PATTERNS_MAX} patterns"),
                 table.place.clone(),
             ));

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::ops::Range;
 
-use resolve::project::{Addition, FILE_NAME, Places, Project, ProjectError, ProjectFile, Sources, flat};
+use resolve::document::DocumentError;
+use resolve::project::{Addition, FILE_NAME, Places, Project, ProjectFile, Sources, flat};
 use resolve::{Requirement, Scheme};
 
 use super::assert_printable;
@@ -74,7 +75,7 @@ fn workspace(root: &str, members: &[&str]) {
         Err(error) => {
             let (file, place) = sources.locate(&error.place);
             let text = &sources.files()[file].text;
-            let local = ProjectError { place: place.clone(), ..error.clone() };
+            let local = DocumentError { place: place.clone(), ..error.clone() };
             assert_shown(&error, place, text, &local.excerpt(FILE_NAME, text));
             if let Some((what, place)) = &error.related {
                 let (file, place) = sources.locate(place);

@@ -1,15 +1,15 @@
-//! The JSON Schema of a project's file, made of the tables of keys.
+//! The JSON Schema of a file, made of the tables of its keys.
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Key, ROOT, Shape, TAKEN};
+use super::keys::{Key, Presence, Shape};
 
-/// Returns the JSON Schema (draft 2020-12) of `Supercargo.toml`.
-pub fn json_schema() -> Value {
-    let mut schema = table(ROOT);
+/// Returns the JSON Schema (draft 2020-12) of a file with these keys.
+pub fn json_schema(title: &str, keys: &[Key]) -> Value {
+    let mut schema = table(keys);
     if let Value::Object(fields) = &mut schema {
         fields.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
-        fields.insert("title".to_owned(), json!("Supercargo.toml"));
+        fields.insert("title".to_owned(), json!(title));
     }
     schema
 }
@@ -25,13 +25,14 @@ fn table(keys: &[Key]) -> Value {
             (key.name.to_owned(), value)
         })
         .collect();
-    let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
+    let required: Vec<&str> =
+        keys.iter().filter(|key| key.presence == Presence::Required).map(|key| key.name).collect();
     let mut schema = json!({ "type": "object", "additionalProperties": false, "properties": properties });
-    let can_be_taken = keys.iter().any(|key| key.name == TAKEN);
-    if !required.is_empty() && can_be_taken {
-        schema["anyOf"] = json!([{ "required": required }, { "required": [TAKEN] }]);
-    } else if !required.is_empty() {
-        schema["required"] = json!(required);
+    let in_place_of_all = keys.iter().find(|key| key.presence == Presence::InPlaceOfAll);
+    match in_place_of_all {
+        _ if required.is_empty() => {}
+        Some(key) => schema["anyOf"] = json!([{ "required": required }, { "required": [key.name] }]),
+        None => schema["required"] = json!(required),
     }
     schema
 }
@@ -48,6 +49,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Flag => json!({ "type": "boolean" }),
         Shape::Choice(choices) => json!({ "enum": choices }),
         Shape::Duration => json!({ "type": "string", "pattern": "^[0-9]+[smhdw]$" }),
+        Shape::DurationOr(word) => json!({ "type": "string", "pattern": format!("^([0-9]+[smhdw]|{word})$") }),
         Shape::Table(keys) => table(keys),
         Shape::Map(keys) => json!({ "type": "object", "additionalProperties": table(keys) }),
         Shape::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),

@@ -1,11 +1,11 @@
-//! What is wrong with a project's file, and where.
+//! What is wrong with a file, and where.
 
 use std::fmt;
 use std::ops::Range;
 
-/// What is wrong with a project's file, and where.
+/// What is wrong with a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProjectError {
+pub struct DocumentError {
     /// What is wrong, in one line.
     pub message: String,
     /// Where, in bytes of the text.
@@ -18,20 +18,20 @@ pub struct ProjectError {
     pub related: Option<(String, Range<usize>)>,
 }
 
-impl ProjectError {
+impl DocumentError {
     /// Returns the error that something is wrong at a place.
     pub fn new(message: impl Into<String>, place: Range<usize>) -> Self {
         Self { message: message.into(), place, label: String::new(), help: None, related: None }
     }
 
     /// Returns the error with another place that belongs to it.
-    pub(super) fn related(mut self, what: impl Into<String>, place: Range<usize>) -> Self {
+    pub(crate) fn related(mut self, what: impl Into<String>, place: Range<usize>) -> Self {
         self.related = Some((what.into(), place));
         self
     }
 
     /// Returns the error of a file that begins at a place among others.
-    pub(super) fn below(self, start: usize) -> Self {
+    pub(crate) fn below(self, start: usize) -> Self {
         Self { place: shifted(&self.place, start), ..self }
     }
 
@@ -55,16 +55,16 @@ impl ProjectError {
     }
 }
 
-impl fmt::Display for ProjectError {
+impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for ProjectError {}
+impl std::error::Error for DocumentError {}
 
 /// Returns a place of a file that begins at a place among others.
-pub(super) fn shifted(place: &Range<usize>, start: usize) -> Range<usize> {
+pub(crate) fn shifted(place: &Range<usize>, start: usize) -> Range<usize> {
     place.start + start..place.end + start
 }
 

@@ -4,20 +4,22 @@ use std::ops::Range;
 
 use toml_edit::{Item, TableLike, Value};
 
-use super::error::ProjectError;
-use super::keys::{Key, Shape, TAKEN};
+use super::error::DocumentError;
+use super::keys::{Key, Presence, Shape};
+use crate::duration;
 
 /// A text and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Text<'a> {
-    pub(super) text: &'a str,
-    /// With the quotes.
-    pub(super) place: Range<usize>,
+pub struct Text<'a> {
+    /// What it says.
+    pub text: &'a str,
+    /// Bytes of the file, with the quotes.
+    pub place: Range<usize>,
 }
 
 impl Text<'_> {
     /// Returns the place of a part of the text. Where escapes make it uncertain, that of the whole.
-    pub(super) fn part(&self, start: usize, length: usize) -> Range<usize> {
+    pub fn part(&self, start: usize, length: usize) -> Range<usize> {
         let quotes = self.place.len().saturating_sub(self.text.len());
         // One quote before and one after: nothing is escaped.
         if quotes == 2 && length > 0 {
@@ -31,9 +33,10 @@ impl Text<'_> {
 
 /// A table whose keys are known and whose values have the right shape.
 #[derive(Clone)]
-pub(super) struct Table<'a> {
+pub struct Table<'a> {
     table: &'a dyn TableLike,
-    pub(super) place: Range<usize>,
+    /// Bytes of the file.
+    pub place: Range<usize>,
 }
 
 impl<'a> Table<'a> {
@@ -42,7 +45,7 @@ impl<'a> Table<'a> {
         table: &'a dyn TableLike,
         place: Range<usize>,
         keys: &'static [Key],
-    ) -> Result<Self, ProjectError> {
+    ) -> Result<Self, DocumentError> {
         for (name, item) in table.iter() {
             let place = key_place(table, name, &place);
             let Some(key) = keys.iter().find(|key| key.name == name) else {
@@ -50,11 +53,13 @@ impl<'a> Table<'a> {
             };
             check_shape(item, &key.shape, &place_of(item, &place), key.name)?;
         }
-        // What is taken over is said elsewhere.
-        let is_taken = keys.iter().any(|key| key.name == TAKEN) && table.contains_key(TAKEN);
-        if let Some(missing) = keys.iter().find(|key| key.required && !is_taken && !table.contains_key(key.name)) {
+        let needs_no_other = |key: &Key| key.presence == Presence::InPlaceOfAll && table.contains_key(key.name);
+        let is_missing = |key: &&Key| key.presence == Presence::Required && !table.contains_key(key.name);
+        if let Some(missing) = keys.iter().find(is_missing)
+            && !keys.iter().any(needs_no_other)
+        {
             let name = missing.name;
-            return Err(ProjectError::new(format!("`{name}` is missing"), place)
+            return Err(DocumentError::new(format!("`{name}` is missing"), place)
                 .help(format!("{name} = …   # {}", missing.meaning)));
         }
         Ok(Self { table, place })
@@ -66,25 +71,28 @@ impl<'a> Table<'a> {
     }
 
     /// Returns the place of a key that is there.
-    pub(super) fn key(&self, name: &str) -> Option<Range<usize>> {
+    pub fn key(&self, name: &str) -> Option<Range<usize>> {
         self.has(name).then(|| key_place(self.table, name, &self.place))
     }
 
     /// Returns how many keys there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<Text<'a>> {
+    /// Returns the text of a key that is there.
+    pub fn text(&self, name: &str) -> Option<Text<'a>> {
         let item = self.table.get(name)?;
         Some(Text { text: item.as_str()?, place: place_of(item, &self.place) })
     }
 
-    pub(super) fn owned_text(&self, name: &str) -> Option<String> {
+    /// Returns the same without its place.
+    pub fn owned_text(&self, name: &str) -> Option<String> {
         self.text(name).map(|text| text.text.to_owned())
     }
 
-    pub(super) fn texts(&self, name: &str) -> Option<Vec<Text<'a>>> {
+    /// Returns the texts of a key that is there.
+    pub fn texts(&self, name: &str) -> Option<Vec<Text<'a>>> {
         let item = self.table.get(name)?;
         let place = place_of(item, &self.place);
         let text = |value: &'a Value| {
@@ -93,27 +101,41 @@ impl<'a> Table<'a> {
         Some(item.as_array()?.iter().filter_map(text).collect())
     }
 
-    pub(super) fn flag(&self, name: &str) -> bool {
+    /// Tells whether a flag is set.
+    pub fn flag(&self, name: &str) -> bool {
         self.table.get(name).and_then(Item::as_bool).unwrap_or_default()
     }
 
     /// Tells whether a flag is set, or not there at all.
-    pub(super) fn is_true_or_absent(&self, name: &str) -> bool {
+    pub fn is_true_or_absent(&self, name: &str) -> bool {
         self.table.get(name).and_then(Item::as_bool).unwrap_or(true)
     }
 
     /// Tells whether there is a key.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
     }
 
+    /// Returns a time, in seconds.
+    ///
+    /// # Errors
+    /// [`DocumentError`] when the text is none.
+    pub fn duration(&self, name: &str) -> Result<Option<u64>, DocumentError> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match duration::parse(text.text) {
+            Some(seconds) => Ok(Some(seconds)),
+            None => Err(DocumentError::new(format!("`{}` is no time", text.text.escape_debug()), text.place)
+                .help(format!("{name} = \"3d\"   # or 90m, 12h, 2w"))),
+        }
+    }
+
     /// Returns a whole number above zero.
-    pub(super) fn count(&self, name: &str) -> Option<usize> {
+    pub fn count(&self, name: &str) -> Option<usize> {
         self.table.get(name).and_then(Item::as_integer).and_then(|count| usize::try_from(count).ok())
     }
 
     /// Returns texts by the names that the user has chosen, with the names' places.
-    pub(super) fn text_map(&self, name: &str) -> Vec<(Text<'a>, Text<'a>)> {
+    pub fn text_map(&self, name: &str) -> Vec<(Text<'a>, Text<'a>)> {
         let Some(item) = self.table.get(name) else { return Vec::new() };
         let place = place_of(item, &self.place);
         let Some(table) = item.as_table_like() else { return Vec::new() };
@@ -125,7 +147,10 @@ impl<'a> Table<'a> {
     }
 
     /// Returns a table in this one.
-    pub(super) fn table(&self, name: &str, keys: &'static [Key]) -> Result<Option<Table<'a>>, ProjectError> {
+    ///
+    /// # Errors
+    /// [`DocumentError`] when a key is unknown, or a value not of the right shape.
+    pub fn table(&self, name: &str, keys: &'static [Key]) -> Result<Option<Table<'a>>, DocumentError> {
         let Some(item) = self.table.get(name) else { return Ok(None) };
         let place = place_of(item, &key_place(self.table, name, &self.place));
         check_shape(item, &Shape::Table(keys), &place, name)?;
@@ -133,7 +158,10 @@ impl<'a> Table<'a> {
     }
 
     /// Returns tables by the names that the user has chosen.
-    pub(super) fn map(&self, name: &str, keys: &'static [Key]) -> Result<Vec<(Text<'a>, Table<'a>)>, ProjectError> {
+    ///
+    /// # Errors
+    /// [`DocumentError`] when a key is unknown, or a value not of the right shape.
+    pub fn map(&self, name: &str, keys: &'static [Key]) -> Result<Vec<(Text<'a>, Table<'a>)>, DocumentError> {
         let Some(item) = self.table.get(name) else { return Ok(Vec::new()) };
         let Some(tables) = item.as_table_like() else { return Ok(Vec::new()) };
         let mut map = Vec::new();
@@ -147,11 +175,10 @@ impl<'a> Table<'a> {
     }
 
     /// Returns texts and tables in the order in which they stand.
-    pub(super) fn texts_or_tables(
-        &self,
-        name: &str,
-        keys: &'static [Key],
-    ) -> Result<Vec<TextOrTable<'a>>, ProjectError> {
+    ///
+    /// # Errors
+    /// [`DocumentError`] when a key is unknown, or a value not of the right shape.
+    pub fn texts_or_tables(&self, name: &str, keys: &'static [Key]) -> Result<Vec<TextOrTable<'a>>, DocumentError> {
         let Some(item) = self.table.get(name) else { return Ok(Vec::new()) };
         let Some(array) = item.as_array() else {
             return Ok(self.list(name, keys)?.into_iter().map(TextOrTable::Table).collect());
@@ -169,7 +196,10 @@ impl<'a> Table<'a> {
     }
 
     /// Returns tables one after the other.
-    pub(super) fn list(&self, name: &str, keys: &'static [Key]) -> Result<Vec<Table<'a>>, ProjectError> {
+    ///
+    /// # Errors
+    /// [`DocumentError`] when a key is unknown, or a value not of the right shape.
+    pub fn list(&self, name: &str, keys: &'static [Key]) -> Result<Vec<Table<'a>>, DocumentError> {
         let Some(item) = self.table.get(name) else { return Ok(Vec::new()) };
         let place = key_place(self.table, name, &self.place);
         tables_of(item)
@@ -180,8 +210,10 @@ impl<'a> Table<'a> {
 }
 
 /// A text, or a table that says more.
-pub(super) enum TextOrTable<'a> {
+pub enum TextOrTable<'a> {
+    /// A text.
     Text(Text<'a>),
+    /// A table.
     Table(Table<'a>),
 }
 
@@ -202,20 +234,21 @@ fn place_of(item: &Item, otherwise: &Range<usize>) -> Range<usize> {
     item.span().unwrap_or_else(|| otherwise.clone())
 }
 
-fn check_shape(item: &Item, shape: &Shape, place: &Range<usize>, name: &str) -> Result<(), ProjectError> {
+fn check_shape(item: &Item, shape: &Shape, place: &Range<usize>, name: &str) -> Result<(), DocumentError> {
     let wrong = |place: Range<usize>| {
-        Err(ProjectError::new(
+        Err(DocumentError::new(
             format!("`{}` is {}, not {}", name.escape_debug(), item.type_name(), shape.name()),
             place,
         ))
     };
     let fits = match shape {
-        Shape::Text | Shape::Duration => item.is_str(),
+        Shape::Text | Shape::Duration | Shape::DurationOr(_) => item.is_str(),
         Shape::Choice(choices) => {
             let Some(text) = item.as_str() else { return wrong(place.clone()) };
             if !choices.contains(&text) {
                 let (text, known) = (text.escape_debug(), choices.join(", "));
-                let error = ProjectError::new(format!("`{name}` cannot be `{text}`; there are {known}"), place.clone());
+                let error =
+                    DocumentError::new(format!("`{name}` cannot be `{text}`; there are {known}"), place.clone());
                 return Err(match nearest(&text.to_string(), choices.iter().copied()) {
                     Some(near) => error.help(format!("{name} = \"{near}\"")),
                     None => error,
@@ -248,8 +281,8 @@ fn check_shape(item: &Item, shape: &Shape, place: &Range<usize>, name: &str) -> 
     if fits { Ok(()) } else { wrong(place.clone()) }
 }
 
-fn unknown(name: &str, place: Range<usize>, keys: &[Key]) -> ProjectError {
-    let error = ProjectError::new(format!("`{}` is not a key that is known here", name.escape_debug()), place);
+fn unknown(name: &str, place: Range<usize>, keys: &[Key]) -> DocumentError {
+    let error = DocumentError::new(format!("`{}` is not a key that is known here", name.escape_debug()), place);
     if let Some(near) = nearest(name, keys.iter().map(|key| key.name)) {
         return error.label(format!("did you mean `{near}`?")).help(format!("write `{near}` in its place"));
     }
@@ -258,7 +291,7 @@ fn unknown(name: &str, place: Range<usize>, keys: &[Key]) -> ProjectError {
 }
 
 /// Returns the word that is nearest to what was typed, where one is near.
-pub(super) fn nearest<'a>(typed: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(typed: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = |word: &&str| {
         let distance = distance(typed, word);
         (distance * 3 <= word.len().max(typed.len())).then_some(distance)
