@@ -33,6 +33,11 @@ pub struct RegistryOptions {
     pub tags_page: usize,
     /// Most referrers in one answer.
     pub referrers_page: usize,
+    /// How often the collector looks for what nothing needs any more, while the registry is served on a socket. `None` means
+    /// that it does not run here.
+    pub collect_period: Option<Duration>,
+    /// How long requests under way are given when a server ends.
+    pub shutdown_grace: Duration,
     /// Is told of failures that a caller sees only as status 500.
     pub on_failure: Option<FailureHook>,
 }
@@ -52,6 +57,8 @@ impl Default for RegistryOptions {
             idle_timeout: Duration::from_mins(1),
             tags_page: 10_000,
             referrers_page: 1000,
+            collect_period: Some(Duration::from_mins(1)),
+            shutdown_grace: Duration::from_secs(10),
             on_failure: None,
         }
     }

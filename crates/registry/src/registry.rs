@@ -86,6 +86,18 @@ impl Registry {
         }
     }
 
+    /// Takes away what nothing needs any more and what is due to go.
+    pub async fn collect(&self) {
+        if let Err(error) = self.0.storage.collect().await {
+            self.report(&error.into());
+        }
+    }
+
+    /// Returns what the registry was told when it was made.
+    pub(crate) fn options(&self) -> &RegistryOptions {
+        &self.0.options
+    }
+
     /// Tells the operator what the caller is not told.
     fn report(&self, error: &ApiError) {
         if let (Some(cause), Some(hook)) = (&error.cause, &self.0.options.on_failure) {

@@ -22,8 +22,6 @@ const CONNECTIONS_MAX: usize = 4096;
 const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Largest header of a request, in bytes.
 const HEADER_MAX_BYTES: usize = 64 * 1024;
-/// How long requests under way are given when the server ends.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 /// How long to wait when no connection can be accepted (usually for want of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often abandoned uploads are looked for.
@@ -55,8 +53,8 @@ impl RunningRegistry {
         self.address
     }
 
-    /// Ends the server: no new connections, requests under way are given ten seconds, the rest is broken off. Returns when
-    /// nothing of it runs any more.
+    /// Ends the server: no new connections, requests under way are given the grace of the options, the rest is broken off.
+    /// Returns when nothing of it runs any more.
     pub async fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
             // An error means that the task has ended.
@@ -77,8 +75,7 @@ async fn accept(listener: TcpListener, registry: Registry, mut stopped: oneshot:
     let graceful = GracefulShutdown::new();
     // Dropped with this future, and the connections with it.
     let mut connections = JoinSet::new();
-    let mut expiry = tokio::time::interval(EXPIRY_INTERVAL);
-    expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let upkeep = upkeep(&registry);
     loop {
         tokio::select! {
             // Dropping the handle aborts this task, so that the sender is gone means the same.
@@ -90,20 +87,38 @@ async fn accept(listener: TcpListener, registry: Registry, mut stopped: oneshot:
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
-            _ = expiry.tick() => {
-                let registry = registry.clone();
-                connections.spawn(async move { registry.expire_uploads().await });
-            }
         }
     }
-    drop(listener);
+    drop((listener, upkeep));
     let ended = async {
         graceful.shutdown().await;
         while connections.join_next().await.is_some() {}
     };
     // What is left after the grace ends with `connections`.
-    let _ = tokio::time::timeout(SHUTDOWN_GRACE, ended).await;
+    let _ = tokio::time::timeout(registry.options().shutdown_grace, ended).await;
     connections.shutdown().await;
+}
+
+/// Begins what has to be done again and again. It ends, wherever it is, when the tasks are dropped.
+fn upkeep(registry: &Registry) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let expiring = registry.clone();
+    tasks.spawn(repeat(EXPIRY_INTERVAL, async move || expiring.expire_uploads().await));
+    if let Some(period) = registry.options().collect_period {
+        let collecting = registry.clone();
+        tasks.spawn(repeat(period, async move || collecting.collect().await));
+    }
+    tasks
+}
+
+/// Does something at once and then in every period; where it takes longer than that, without a pause for others to overtake it.
+async fn repeat(period: Duration, work: impl AsyncFn()) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        work().await;
+    }
 }
 
 async fn serve(stream: TcpStream, router: Router, watcher: Watcher) {
