@@ -14,9 +14,11 @@
 //! | [`RunningRegistry`] | the same on a socket |
 //! | [`Storage`] | what is kept: metadata in SQLite, blobs in files, or both in memory |
 //! | [`RegistryOptions`] | what is served and to whom |
+//! | [`configuration`] | the same from a file and from variables |
 
 mod access;
 mod conditions;
+pub mod configuration;
 mod context;
 mod error;
 mod incoming;
@@ -32,6 +34,7 @@ mod serve;
 mod storage;
 mod upload;
 
+pub use configuration::{Configuration, ConfigurationError};
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
 pub use serve::RunningRegistry;

@@ -4,6 +4,7 @@
 mod access;
 mod blobs;
 mod collector;
+mod configuration;
 mod copy;
 mod directory;
 mod failures;

@@ -1,0 +1,247 @@
+//! What a server is told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use registry::configuration::{FILE_MAX_BYTES, Setting, json_schema, variables};
+use registry::{Configuration, ConfigurationError};
+use serde_json::Value;
+
+fn read(text: &str, variables: &[(&str, &str)]) -> Result<Configuration, ConfigurationError> {
+    let variables: BTreeMap<String, String> =
+        variables.iter().map(|(name, value)| (format!("SUPERCARGO_SERVE_{name}"), (*value).to_owned())).collect();
+    Configuration::read(Some((text, Path::new("/etc/registry"))), &variables)
+}
+
+/// Returns what is said of a file that is wrong, with its place.
+fn wrong(text: &str) -> String {
+    match read(text, &[]).unwrap_err() {
+        ConfigurationError::File(problem) => {
+            let help = problem.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+            format!("{problem}\n{}{help}", problem.excerpt("serve.toml", text))
+        }
+        other @ ConfigurationError::Variable { .. } => panic!("{other}"),
+    }
+}
+
+/// Returns what is said of a variable that is wrong.
+fn wrong_variable(name: &str, value: &str) -> String {
+    match read("", &[(name, value)]).unwrap_err() {
+        error @ ConfigurationError::Variable { .. } => error.to_string(),
+        other @ ConfigurationError::File(_) => panic!("{other}"),
+    }
+}
+
+/// Returns a file that says these settings.
+fn file(settings: &[Setting]) -> String {
+    settings.iter().fold(String::new(), |text, setting| text + setting.key + " = " + &setting.value + "\n")
+}
+
+const EVERY_KEY: &str = r#"
+listen = "0.0.0.0:80"
+root = "data"
+deletes = false
+
+[auth]
+anonymous = "everything"
+
+[collect]
+enabled = false
+lease = "2h"
+untagged = "keep"
+period = "90s"
+
+[limits]
+blob-bytes = 5
+uploads = 6
+upload-lifetime = "3m"
+idle-timeout = "4s"
+shutdown-grace = "5s"
+tags-page = 7
+referrers-page = 8
+
+[manifests]
+sparse = true
+"#;
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let none = Configuration::read(None, &BTreeMap::new()).unwrap();
+    assert_eq!((none.listen.to_string(), none.root.as_ref(), none.is_open), ("127.0.0.1:5000".to_owned(), None, false));
+    assert_eq!(none.options().collect_period, Some(Duration::from_mins(1)));
+    assert!(none.options().deletes);
+    assert_eq!(read("", &[]).unwrap().settings(), none.settings());
+}
+
+#[test]
+fn every_key_is_read() {
+    let read = read(EVERY_KEY, &[]).unwrap();
+    assert_eq!(read.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(read.root.as_deref(), Some(Path::new("/etc/registry/data")));
+    let options = read.options();
+    assert!(read.is_open && options.sparse && !options.deletes);
+    assert_eq!(options.collect_period, None);
+    assert_eq!(read.collect.period, Duration::from_secs(90));
+    assert_eq!((read.collect.keeping.lease, read.collect.keeping.untagged), (Duration::from_hours(2), None));
+    assert_eq!((options.blob_max_bytes, options.uploads_max), (5, 6));
+    assert_eq!((options.tags_page, options.referrers_page), (7, 8));
+    assert_eq!((options.upload_lifetime, options.idle_timeout), (Duration::from_mins(3), Duration::from_secs(4)));
+    assert_eq!(options.shutdown_grace, Duration::from_secs(5));
+}
+
+#[test]
+fn every_key_has_a_variable_and_is_shown_as_it_is() {
+    let whole = read(EVERY_KEY, &[]).unwrap().settings();
+    let keys: Vec<&str> = whole.iter().map(|setting| setting.key).collect();
+    let known = variables();
+    assert_eq!(keys, known.iter().map(|variable| variable.key.as_str()).collect::<Vec<_>>());
+    // What was said in the file and what is said by variables alone come to the same.
+    let bare = |value: &str| value.trim_matches('"').to_owned();
+    let said = whole.iter().zip(&known).map(|(setting, variable)| (variable.name.clone(), bare(&setting.value)));
+    let by_variables = Configuration::read(None, &said.collect()).unwrap();
+    assert_eq!(by_variables.settings(), whole);
+    // And a file of what is shown.
+    let lines = file(&whole);
+    assert_eq!(read(&lines, &[]).unwrap().settings(), whole);
+}
+
+#[test]
+fn the_defaults_of_the_reference_are_those_of_the_code() {
+    let settings = Configuration::default().settings();
+    for variable in variables() {
+        let Some(setting) = settings.iter().find(|setting| setting.key == variable.key) else { continue };
+        let shown = format!("`{}`", setting.value.trim_matches('"'));
+        assert!(variable.meaning.contains(&shown), "{}: {} has no {shown}", variable.key, variable.meaning);
+    }
+}
+
+#[test]
+fn a_variable_wins_over_the_file() {
+    let file = "listen = \"127.0.0.1:1\"\nroot = \"data\"\n[limits]\nuploads = 6\ntags-page = 5\n";
+    let variables = [("LISTEN", "[::1]:2"), ("ROOT", "here"), ("LIMITS_UPLOADS", "7"), ("COLLECT_UNTAGGED", "3d")];
+    let both = read(file, &variables).unwrap();
+    assert_eq!(both.listen.to_string(), "[::1]:2");
+    assert_eq!(both.root.as_deref(), Some(Path::new("here")), "relative to where the server starts");
+    assert_eq!((both.options.uploads_max, both.options.tags_page), (7, 5));
+    assert_eq!(both.collect.keeping.untagged, Some(Duration::from_hours(72)));
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_word() {
+    for private in ["127.0.0.1:0", "127.8.9.1:80", "[::1]:5000", "[::ffff:127.0.0.1]:5000"] {
+        read(&format!("listen = \"{private}\""), &[]).unwrap();
+    }
+    for public in ["0.0.0.0:5000", "[::]:5000", "192.0.2.1:80", "[::ffff:192.0.2.1]:80"] {
+        let text = format!("listen = \"{public}\"");
+        let said = wrong(&text);
+        assert!(said.contains("serve.toml:1:10") && said.contains("help: auth.anonymous = "), "{said}");
+        assert!(wrong_variable("LISTEN", public).starts_with("SUPERCARGO_SERVE_LISTEN: others can reach "));
+        read(&text, &[("AUTH_ANONYMOUS", "everything")]).unwrap();
+        read(&format!("auth.anonymous = \"everything\"\n{text}"), &[]).unwrap();
+        read(&text, &[("LISTEN", "127.0.0.1:5000")]).unwrap();
+    }
+}
+
+#[test]
+fn errors_point_at_the_place() {
+    let cases = [
+        (
+            "[collect]\nleese = \"1h\"\n",
+            "`leese` is not a key that is known here\n --> serve.toml:2:1\n  |\n2 | leese = \"1h\"\n  | ^^^^^ did you mean `lease`?\n\
+             help: write `lease` in its place",
+        ),
+        (
+            "[limits]\nuploads = 0\n",
+            "`uploads` is integer, not a whole number above zero\n --> serve.toml:2:11\n  |\n2 | uploads = 0\n  |           ^",
+        ),
+        (
+            "listen = \"localhost:5000\"",
+            "`localhost:5000` is no address with a port\n --> serve.toml:1:10\n  |\n1 | listen = \"localhost:5000\"\n  \
+             |          ^^^^^^^^^^^^^^^^\nhelp: listen = \"127.0.0.1:5000\"   # or \"[::1]:5000\"",
+        ),
+        (
+            "\n[collect]\nuntagged = \"never\"",
+            "`never` is no time\n --> serve.toml:3:12\n  |\n3 | untagged = \"never\"\n  |            ^^^^^^^\n\
+             help: untagged = \"3d\"   # or 90m, 12h, 2w",
+        ),
+    ];
+    for (text, said) in cases {
+        assert_eq!(wrong(text), said);
+    }
+    for text in [
+        "[auth]\nanonymous = \"something\"",
+        "[collect]\nperiod = \"0s\"",
+        "[collect]\nlease = \"521w\"",
+        "[limits]\ntags-page = 100001",
+        "[limits]\nblob-bytes = 9223372036854775807",
+        "[limits]\nuploads = \"6\"",
+        "deletes = \"no\"",
+        "root = \"\"",
+        "collect = true",
+        "[database]\nurl = \"postgres://\"",
+        "listen = \"127.0.0.1:5000\"\nlisten = \"127.0.0.1:5001\"",
+        "listen = ",
+    ] {
+        assert!(wrong(text).contains(" --> serve.toml:"), "{text}");
+    }
+    assert!(read(&"#".repeat(FILE_MAX_BYTES + 1), &[]).is_err());
+}
+
+#[test]
+fn errors_name_the_variable() {
+    let cases = [
+        (
+            "LIMITS_UPLOADS",
+            "many",
+            "SUPERCARGO_SERVE_LIMITS_UPLOADS: `uploads` is string, not a whole number above zero",
+        ),
+        (
+            "LIMITS_UPLOADS",
+            "1\nroot = \"x\"",
+            "SUPERCARGO_SERVE_LIMITS_UPLOADS: `uploads` is string, not a whole number above zero",
+        ),
+        ("DELETES", "yes", "SUPERCARGO_SERVE_DELETES: `deletes` is string, not `true` or `false`"),
+        ("COLLECT_LEASE", "1h\"", "SUPERCARGO_SERVE_COLLECT_LEASE: `1h\\\"` is no time"),
+        ("COLLECT_LEESE", "1h", "SUPERCARGO_SERVE_COLLECT_LEESE: no key of the configuration has this variable"),
+        ("COLLECT", "{}", "SUPERCARGO_SERVE_COLLECT: no key of the configuration has this variable"),
+    ];
+    for (name, value, said) in cases {
+        assert_eq!(wrong_variable(name, value), said);
+    }
+    match read("", &[("COLLECT_LEESE", "1h")]).unwrap_err() {
+        ConfigurationError::Variable { problem, .. } => {
+            assert_eq!(problem.help.as_deref(), Some("did you mean SUPERCARGO_SERVE_COLLECT_LEASE?"));
+        }
+        other @ ConfigurationError::File(_) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn the_schema_in_the_documentation_is_that_of_the_code() {
+    let documented: Value = serde_json::from_str(include_str!("../../../../docs/formats/server.schema.json")).unwrap();
+    assert!(
+        documented == json_schema(),
+        "docs/formats/server.schema.json is not what the code makes: cargo xtask schema"
+    );
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_read_can_be_shown_and_read_again(text in "(listen|root|\\[collect\\]\n(lease|period|untagged)) = \"[0-9a-z:.\\[\\]é]{0,12}\"") {
+        if let Ok(read) = read(&text, &[]) {
+            let lines = file(&read.settings());
+            let again = Configuration::read(Some((&lines, Path::new(""))), &BTreeMap::new()).unwrap();
+            prop_assert_eq!(again.settings(), read.settings());
+        }
+    }
+
+    #[test]
+    fn no_text_breaks_it(text in "\\PC{0,80}", value in "\\PC{0,20}") {
+        let _ = read(&text, &[]);
+        for variable in variables() {
+            let _ = Configuration::read(None, &BTreeMap::from([(variable.name, value.clone())]));
+        }
+    }
+}
