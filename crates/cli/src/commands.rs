@@ -32,6 +32,7 @@ mod push;
 mod remove;
 mod rewrite;
 mod save;
+mod serve;
 mod store;
 mod tag;
 mod tags;
@@ -87,6 +88,7 @@ pub(crate) enum Command {
     Delete(delete::DeleteArguments),
     Mark(mark::MarkArguments),
     Store(store::StoreArguments),
+    Serve(serve::ServeArguments),
     Tour(tour::TourArguments),
     Completions(completions::CompletionsArguments),
 }
@@ -130,9 +132,15 @@ impl Command {
             Self::Delete(arguments) => arguments.run(session).await,
             Self::Mark(arguments) => arguments.run(session).await,
             Self::Store(arguments) => arguments.run(session).await,
+            Self::Serve(arguments) => arguments.run(session).await,
             Self::Tour(arguments) => arguments.run(session).await,
             Self::Completions(arguments) => arguments.run(),
         }
+    }
+
+    /// Tells whether the command runs until it is told to end, and decides itself how it does.
+    pub(crate) const fn is_server(&self) -> bool {
+        matches!(self, Self::Serve(_))
     }
 
     /// Tells whether the command asks much at once and moves nothing.

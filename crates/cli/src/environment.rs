@@ -1,5 +1,6 @@
 //! The environment: the only module that reads it. Everything else is given plain values.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -12,11 +13,12 @@ pub(crate) struct Variable {
 }
 
 /// Every variable that supercargo reads, in the order in which they are shown.
-pub(crate) const VARIABLES: [Variable; 13] = [
+pub(crate) const VARIABLES: [Variable; 14] = [
     Variable { name: STORE, purpose: "directory of the local content store" },
     Variable { name: AUTH_FILE, purpose: "file with credentials, before all others but --authfile" },
     Variable { name: PROGRESS, purpose: "as --progress" },
     Variable { name: NOW, purpose: "the time, instead of the clock's, as in 2026-03-31T12:00:00Z" },
+    Variable { name: SERVE, purpose: "keys of the configuration of `serve`, which names them all" },
     Variable { name: REGISTRY_AUTH_FILE, purpose: "file with credentials, as podman uses it" },
     Variable { name: DOCKER_CONFIG, purpose: "directory of docker's config.json" },
     Variable { name: XDG_RUNTIME_DIR, purpose: "where podman keeps containers/auth.json" },
@@ -32,6 +34,7 @@ const STORE: &str = "SUPERCARGO_STORE";
 const AUTH_FILE: &str = "SUPERCARGO_AUTH_FILE";
 const PROGRESS: &str = "SUPERCARGO_PROGRESS";
 const NOW: &str = "SUPERCARGO_NOW";
+const SERVE: &str = "SUPERCARGO_SERVE_…";
 const REGISTRY_AUTH_FILE: &str = "REGISTRY_AUTH_FILE";
 const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
@@ -55,6 +58,8 @@ pub(crate) struct Environment {
     pub(crate) progress: Option<OsString>,
     /// `SUPERCARGO_NOW`.
     pub(crate) now: Option<OsString>,
+    /// All that begin with `SUPERCARGO_SERVE_`, by their names.
+    pub(crate) serve: BTreeMap<String, OsString>,
     /// `REGISTRY_AUTH_FILE`.
     pub(crate) registry_auth_file: Option<PathBuf>,
     /// `DOCKER_CONFIG`.
@@ -88,6 +93,7 @@ impl Environment {
             auth_file: path(AUTH_FILE),
             progress: variable(PROGRESS),
             now: variable(NOW),
+            serve: variables(ops::registry::configuration::PREFIX),
             registry_auth_file: path(REGISTRY_AUTH_FILE),
             docker_config: path(DOCKER_CONFIG),
             runtime_directory: absolute(XDG_RUNTIME_DIR),
@@ -118,4 +124,14 @@ impl Environment {
 #[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Returns the variables whose names begin with `prefix`.
+#[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
+fn variables(prefix: &str) -> BTreeMap<String, OsString> {
+    let named = |(name, value): (OsString, OsString)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with(prefix))?;
+        (!value.is_empty()).then_some((name, value))
+    };
+    std::env::vars_os().filter_map(named).collect()
 }

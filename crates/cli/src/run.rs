@@ -56,12 +56,13 @@ fn enter(arguments: &Arguments) -> Result<()> {
 }
 
 fn execute(command: Command, session: &Session) -> Result<()> {
+    let is_server = command.is_server();
     let runtime = runtime(&command).context("cannot start")?;
     let outcome = runtime.block_on(async {
         tokio::select! {
             // Signals are listened for before the work begins.
             biased;
-            interrupted = interrupted() => Err(interrupted.into()),
+            interrupted = interrupted(), if !is_server => Err(interrupted.into()),
             outcome = command.run(session) => outcome,
         }
     });
@@ -72,9 +73,11 @@ fn execute(command: Command, session: &Session) -> Result<()> {
     outcome
 }
 
-/// Threads are started only for commands that have work for them.
+/// Threads are started only for commands that have work for them; a server has some for all processors.
 fn runtime(command: &Command) -> std::io::Result<Runtime> {
-    if command.moves_content() {
+    if command.is_server() {
+        Builder::new_multi_thread().enable_all().build()
+    } else if command.moves_content() {
         Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()
     } else {
         Builder::new_current_thread().enable_all().build()

@@ -1,6 +1,7 @@
 //! Flags over environment over defaults, merged once.
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
@@ -33,8 +34,19 @@ pub(crate) struct Settings {
     pub(crate) jobs: Option<usize>,
     /// Where the project is.
     pub(crate) project: ProjectPlace,
+    /// What the environment says of a server.
+    pub(crate) serve: ServeSettings,
     /// Where operations run.
     pub(crate) context: ContextOptions,
+}
+
+/// What the environment says of a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ServeSettings {
+    /// The variables of its configuration.
+    pub(crate) variables: BTreeMap<String, OsString>,
+    /// Where everything is kept when nothing says otherwise.
+    pub(crate) root: Option<PathBuf>,
 }
 
 /// How progress is shown, decided.
@@ -92,6 +104,10 @@ impl Settings {
             verbose: flags.verbose > 0,
             platforms: flags.platform.clone(),
             jobs: flags.jobs.map(std::num::NonZero::get),
+            serve: ServeSettings {
+                variables: environment.serve.clone(),
+                root: environment.data_home.as_ref().map(|data| data.join("supercargo/registry")),
+            },
             project: ProjectPlace { file: flags.project.clone() },
             context,
         })

@@ -14,16 +14,64 @@ const STATUS_FILE: &str = "/proc/self/status";
 ///
 /// One that was ignored when the program began stays ignored: so do `nohup` and shells protect what runs in the background.
 pub(crate) async fn interrupted() -> Interrupted {
-    let ignored = ignored();
     let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()];
-    let heard = kinds.into_iter().filter(|kind| !has(ignored, kind.as_raw_value()));
+    let mut heard = listened(&kinds);
+    any(&mut heard).await;
+    Interrupted
+}
+
+/// Signals to a program that serves until it is asked to end.
+pub(crate) struct Signals {
+    end: Vec<Signal>,
+    reload: Vec<Signal>,
+}
+
+/// What a signal asks of a program that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// To end.
+    End,
+    /// To look at its configuration again.
+    Reload,
+}
+
+impl Signals {
+    /// Listens from now on. What was ignored when the program began stays ignored.
+    pub(crate) fn listen() -> Self {
+        let end = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()];
+        Self { end: listened(&end), reload: listened(&[SignalKind::hangup()]) }
+    }
+
+    /// Returns what the next signal asks.
+    pub(crate) async fn asked(&mut self) -> Asked {
+        tokio::select! {
+            biased;
+            () = any(&mut self.end) => Asked::End,
+            () = any(&mut self.reload) => Asked::Reload,
+        }
+    }
+
+    /// Returns when a signal asks to end.
+    pub(crate) async fn asked_to_end(&mut self) {
+        any(&mut self.end).await;
+    }
+}
+
+/// Begins to listen for signals that were not ignored.
+fn listened(kinds: &[SignalKind]) -> Vec<Signal> {
+    let ignored = ignored();
+    let heard = kinds.iter().filter(|kind| !has(ignored, kind.as_raw_value()));
     // One that cannot be caught ends the program without our doing.
-    let mut heard: Vec<Signal> = heard.filter_map(|kind| signal(kind).ok()).collect();
+    heard.filter_map(|kind| signal(*kind).ok()).collect()
+}
+
+/// Returns when one of the signals has come.
+async fn any(heard: &mut [Signal]) {
     poll_fn(|context| {
-        let is_asked = heard.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-        if is_asked { Poll::Ready(Interrupted) } else { Poll::Pending }
+        let has_come = heard.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if has_come { Poll::Ready(()) } else { Poll::Pending }
     })
-    .await
+    .await;
 }
 
 /// Returns the signals that this process ignores, as a mask; none where the system does not tell.

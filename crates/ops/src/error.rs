@@ -22,6 +22,9 @@ pub enum OpsError {
     /// A project's file, or its lock, cannot be understood.
     #[error("{}", .0.message)]
     Project(Told),
+    /// What a server is told cannot be understood.
+    #[error("{}", .0.message)]
+    Configuration(Told),
     /// What a project wants contradicts itself or what there is.
     #[error("{}", .0.message)]
     Unsolved(Told),
@@ -78,6 +81,22 @@ pub enum OpsError {
         /// The cause.
         source: std::io::Error,
     },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// What a registry keeps could not be opened.
+    #[error("cannot serve {}", .root.display())]
+    Storage {
+        /// The directory.
+        root: std::path::PathBuf,
+        /// The cause.
+        source: registry::StorageError,
+    },
     /// A copy failed.
     #[error(transparent)]
     Transfer(#[from] TransferError),
@@ -118,7 +137,11 @@ impl OpsError {
     /// Returns the lines of evidence, for an error that has them.
     pub fn told(&self) -> Option<&Told> {
         match self {
-            Self::Project(told) | Self::Unsolved(told) | Self::Stale(told) | Self::Unsound(told) => Some(told),
+            Self::Project(told)
+            | Self::Configuration(told)
+            | Self::Unsolved(told)
+            | Self::Stale(told)
+            | Self::Unsound(told) => Some(told),
             _ => None,
         }
     }
@@ -131,14 +154,18 @@ impl OpsError {
     /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Usage { .. } | Self::Reference(_) | Self::Project(_) => ErrorKind::Usage,
+            Self::Usage { .. }
+            | Self::Reference(_)
+            | Self::Project(_)
+            | Self::Configuration(_)
+            | Self::Listen { .. } => ErrorKind::Usage,
             Self::Unsolved(_) => ErrorKind::Unsolved,
             Self::Stale(_) => ErrorKind::No,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Integrity { .. } | Self::Unsound(_) => ErrorKind::Integrity,
             Self::Offline { .. } => ErrorKind::Unreachable,
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            Self::File { .. } => ErrorKind::FileSystem,
+            Self::File { .. } | Self::Storage { .. } => ErrorKind::FileSystem,
             Self::Store(error) => store_kind(error),
             Self::Transfer(error) => transfer_kind(error),
         }

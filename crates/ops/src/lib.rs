@@ -33,6 +33,7 @@
 //! | [`reach`] | which registries do not answer, and what is not known because of that |
 //! | [`relocate`] | a project as it is locked, to a registry, a layout or an archive |
 //! | [`verify`](mod@crate::verify) | a lock against what is there |
+//! | [`serve`](mod@crate::serve) | a registry of one's own |
 //! | [`content`] | the local content store as a whole |
 //! | [`tour`] | two registries in this process, and an application to move between them |
 //! | [`error`] | what went wrong, and of which kind it is |
@@ -87,6 +88,7 @@ pub mod relocate;
 mod resolving;
 pub mod rewrite;
 mod rules;
+pub mod serve;
 pub mod shell;
 pub mod sources;
 pub mod tag;

@@ -35,7 +35,10 @@ pub(super) fn of_usage(typed: &[OsString]) -> String {
 
 fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
     match error {
-        OpsError::Project(told) | OpsError::Unsolved(told) | OpsError::Unsound(told) => told.help.clone(),
+        OpsError::Project(told)
+        | OpsError::Configuration(told)
+        | OpsError::Unsolved(told)
+        | OpsError::Unsound(told) => told.help.clone(),
         OpsError::Stale(told) => told.help.clone().or_else(|| Some(line(&without(typed, "--locked")))),
         OpsError::Offline { help, .. } => help.clone().or_else(|| Some(line(&without(typed, "--offline")))),
         OpsError::Usage { help, .. } => help.clone().or_else(|| Some(of_usage(typed))),
@@ -45,6 +48,14 @@ fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
             is_registry(location).then(|| format!("supercargo artifacts {location}"))
         }
         OpsError::File { path, source, .. } => Some(of_file(path, source)),
+        OpsError::Listen { address, source } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            Some(format!("ss --listening --tcp --processes 'sport = :{}'", address.port()))
+        }
+        OpsError::Listen { .. } => Some("SUPERCARGO_SERVE_LISTEN=127.0.0.1:5000 supercargo serve".to_owned()),
+        OpsError::Storage { source: ops::registry::StorageError::InUse(_), .. } => {
+            Some("SUPERCARGO_SERVE_ROOT=DIR supercargo serve".to_owned())
+        }
+        OpsError::Storage { root, .. } => Some(format!("ls -la {}", quote(&root.to_string_lossy()))),
         OpsError::Transfer(error) => of_transfer(error, typed),
         OpsError::Store(error) => of_store(error),
         _ => None,

@@ -36,6 +36,7 @@ mod publishers;
 mod reasons;
 mod releases;
 mod rewrite;
+mod serve;
 mod server;
 mod sheet;
 mod since;

@@ -52,6 +52,7 @@ const COMMANDS: &[&[&str]] = &[
     &["store", "size"],
     &["store", "prune"],
     &["store", "verify"],
+    &["serve"],
     &["tour"],
     &["completions"],
 ];
@@ -127,6 +128,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       delete       Take a tag away, or a manifest by its digest, and say what refers to it
       mark         Say what became of an image: yanked, deprecated, at the end of its life, superseded
       store        Look after the local content store
+      serve        Run a registry
       tour         Show the main job on two small registries in this process
       completions  Write the completions for a shell
 
@@ -219,6 +221,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       SUPERCARGO_AUTH_FILE file with credentials, before all others but --authfile
       SUPERCARGO_PROGRESS  as --progress
       SUPERCARGO_NOW       the time, instead of the clock's, as in 2026-03-31T12:00:00Z
+      SUPERCARGO_SERVE_…   keys of the configuration of `serve`, which names them all
       REGISTRY_AUTH_FILE   file with credentials, as podman uses it
       DOCKER_CONFIG        directory of docker's config.json
       XDG_RUNTIME_DIR      where podman keeps containers/auth.json

@@ -118,6 +118,7 @@ fn kind(value: &Value) -> &'static str {
         Some("string") if value.get("pattern").is_some() => "time",
         Some("string") => "text",
         Some("boolean") => "yes or no",
+        Some("integer") => "number",
         Some("array") if of_texts(&value["items"]) => "texts",
         Some("array") if value["items"]["anyOf"].is_array() => "texts or tables",
         Some("object") if of_texts(&value["additionalProperties"]) => "texts by name",
@@ -175,6 +176,29 @@ fn choices_and_defaults_are_those_of_the_code() {
             let choices: Vec<String> = choices.iter().map(|choice| format!("`{}`", choice.as_str().unwrap())).collect();
             assert_eq!(row[1], format!("choice: {}", choices.join(", ")), "{row:?}");
         }
+    }
+}
+
+#[test]
+fn the_server_reference_has_every_key() {
+    let page = page("serve.md");
+    let schema = ops::registry::configuration::json_schema();
+    let is_table = |table: &Value| table["type"] == "object";
+    let tables = schema["properties"].as_object().unwrap().iter().filter(|(_, table)| is_table(table));
+    let tables: Vec<(String, &Value)> = tables.map(|(name, table)| (format!("## `[{name}]`"), table)).collect();
+    assert!(tables.len() >= 4, "{tables:?}");
+    for (heading, table) in tables.into_iter().chain([("## The file".to_owned(), &schema)]) {
+        let shown: BTreeSet<[String; 3]> = rows(&page.section(&heading))
+            .iter()
+            .map(|row| {
+                let key = unquoted(&row[0]).unwrap();
+                assert!(row[2].starts_with(&format!("`{key} = ")), "{row:?}");
+                [key.to_owned(), row[1].split([':', ',']).next().unwrap().to_owned(), row[3].clone()]
+            })
+            .collect();
+        let keys = keys(table).into_iter().filter(|[name, ..]| !is_table(&table["properties"][name]));
+        let keys: BTreeSet<[String; 3]> = keys.map(|[name, kind, _, meaning]| [name, kind, meaning]).collect();
+        assert_eq!(shown, keys, "{heading}");
     }
 }
 

@@ -1,0 +1,369 @@
+//! A registry in a process of its own.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use oci::Digest;
+
+use crate::desk::{Desk, Outcome};
+
+/// A server that was started, on a port that was free.
+struct Served {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Served {
+    fn start(desk: &Desk) -> Self {
+        Self::with(desk, &[], &[])
+    }
+
+    fn with(desk: &Desk, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = desk.command(&[&["serve"], arguments].concat());
+        command.env("SUPERCARGO_SERVE_LISTEN", "127.0.0.1:0").envs(variables.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let Some((address, _)) = line.split_once(" serves ") else {
+            panic!("{line}{}", Outcome::of(child.wait_with_output().unwrap()).stderr)
+        };
+        let address = address.parse().unwrap();
+        Self { child, stdout, address }
+    }
+
+    fn at(&self, name: &str) -> String {
+        format!("{}/{name}", self.address)
+    }
+
+    fn send(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Waits for the end, and returns the exit code and what was said. Nothing but its address was printed.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+        let output = self.child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    fn terminate(self) -> String {
+        self.send("-TERM");
+        let (code, said) = self.end();
+        assert_eq!(code, Some(0), "{said}");
+        said
+    }
+
+    /// Returns when no connection is accepted any more.
+    fn is_closed(&self) {
+        while TcpStream::connect(self.address).is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sends a request and returns the whole answer.
+    fn ask(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let (line, rest) = request.split_once("\r\n").unwrap_or((request, "\r\n"));
+        write!(stream, "{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{rest}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Puts a blob into the repository `app`.
+    fn put(&self, content: &str) -> String {
+        let digest = Digest::sha256(content.as_bytes());
+        let length = content.len();
+        self.ask(&format!("POST /v2/app/blobs/uploads/?digest={digest}\r\ncontent-length: {length}\r\n\r\n{content}"))
+    }
+
+    /// Begins to put a blob, up to where the server waits for its bytes.
+    fn begin(&self, content: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let (digest, length) = (Digest::sha256(content), content.len());
+        let head =
+            format!("POST /v2/app/blobs/uploads/?digest={digest} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}");
+        write!(stream, "{head}\r\nexpect: 100-continue\r\n\r\n").unwrap();
+        let mut answer = [0; 25];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+        stream
+    }
+}
+
+#[test]
+fn what_was_pushed_without_a_configuration_is_there_after_a_restart() {
+    let (desk, _application) = Desk::with_application();
+    let first = Served::start(&desk);
+    desk.ok(&["copy", "oci:app:1.0", &first.at("shop:1.0")]);
+    desk.write("report.md", "# report\n");
+    desk.ok(&["push", "report.md", &first.at("report:1"), "--type", "application/vnd.example.report"]);
+    assert_eq!(
+        first.terminate(),
+        "note: ending once the requests under way have been answered; another signal ends at once\n"
+    );
+    for file in ["metadata.db", "blobs", "lock"] {
+        assert!(desk.path("home/.local/share/supercargo/registry").join(file).exists(), "{file}");
+    }
+
+    let second = Served::start(&desk);
+    let copied = desk.ok(&["copy", &second.at("shop:1.0"), "oci:back:1.0"]);
+    assert!(copied.contains("proven: "), "{copied}");
+    desk.ok(&["pull", &second.at("report:1"), "--output", "reports"]);
+    assert_eq!(std::fs::read_to_string(desk.path("reports/report.md")).unwrap(), "# report\n");
+    if let Some(skopeo) = testkit::peers::tool("skopeo") {
+        let shop = format!("docker://{}", second.at("shop:1.0"));
+        let read = skopeo.run(["inspect", "--raw", "--tls-verify=false", &shop]);
+        assert!(read.contains("application/vnd.oci.image.index.v1+json"), "{read}");
+    }
+    second.terminate();
+}
+
+#[test]
+fn a_check_shows_every_setting() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("etc")).unwrap();
+    desk.write("etc/serve.toml", "root = \"data\"\n[collect]\nuntagged = \"keep\"\n");
+    let mut command = desk.command(&["serve", "--config", "etc/serve.toml", "--check"]);
+    let checked = Outcome::of(command.env("SUPERCARGO_SERVE_LIMITS_UPLOADS", "7").output().unwrap());
+    assert_eq!((checked.code, checked.stderr.as_str()), (0, ""));
+    insta::assert_snapshot!(checked.stdout, @r#"
+    listen = "127.0.0.1:5000"
+    root = "etc/data"
+    deletes = true
+    collect.enabled = true
+    collect.lease = "1h"
+    collect.untagged = "keep"
+    collect.period = "1m"
+    limits.blob-bytes = 1099511627776
+    limits.uploads = 7
+    limits.upload-lifetime = "1h"
+    limits.idle-timeout = "1m"
+    limits.shutdown-grace = "10s"
+    limits.tags-page = 10000
+    limits.referrers-page = 1000
+    manifests.sparse = false
+    "#);
+    assert!(!desk.path("etc/data").exists(), "a check makes nothing");
+    let document = desk.json(&["serve", "--check"]);
+    assert_eq!(document["address"], "127.0.0.1:5000");
+    let usual = desk.path("home/.local/share/supercargo/registry");
+    assert_eq!(document["root"].as_str(), usual.to_str());
+}
+
+#[test]
+fn the_help_names_every_variable() {
+    let help = Desk::new().ok(&["serve", "--help"]);
+    let (head, rest) = help.split_once("Global options:").unwrap();
+    insta::assert_snapshot!(head, @r"
+    Run a registry
+
+    Without a configuration it listens on 127.0.0.1:5000 and keeps everything in one directory below the
+    user's data directory. It prints its address once it accepts connections. What callers see only as
+    status 500 is told on the standard error.
+
+    SIGTERM and SIGINT end it: no new connections, requests under way are given `limits.shutdown-grace`,
+    then exit code 0. A second signal ends it at once. SIGHUP changes nothing: the configuration is read
+    when it starts.
+
+    Usage: supercargo serve [OPTIONS]
+
+    Options:
+          --config <FILE>
+              The configuration (TOML)
+
+          --check
+              Only check the configuration, and show all of it as the server would see it
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
+    let variables = &rest[rest.find("Variables, ").unwrap()..];
+    insta::assert_snapshot!(variables, @r"
+    Variables, which win over the file:
+      SUPERCARGO_SERVE_LISTEN                  listen
+      SUPERCARGO_SERVE_ROOT                    root
+      SUPERCARGO_SERVE_DELETES                 deletes
+      SUPERCARGO_SERVE_AUTH_ANONYMOUS          auth.anonymous
+      SUPERCARGO_SERVE_COLLECT_ENABLED         collect.enabled
+      SUPERCARGO_SERVE_COLLECT_LEASE           collect.lease
+      SUPERCARGO_SERVE_COLLECT_UNTAGGED        collect.untagged
+      SUPERCARGO_SERVE_COLLECT_PERIOD          collect.period
+      SUPERCARGO_SERVE_LIMITS_BLOB_BYTES       limits.blob-bytes
+      SUPERCARGO_SERVE_LIMITS_UPLOADS          limits.uploads
+      SUPERCARGO_SERVE_LIMITS_UPLOAD_LIFETIME  limits.upload-lifetime
+      SUPERCARGO_SERVE_LIMITS_IDLE_TIMEOUT     limits.idle-timeout
+      SUPERCARGO_SERVE_LIMITS_SHUTDOWN_GRACE   limits.shutdown-grace
+      SUPERCARGO_SERVE_LIMITS_TAGS_PAGE        limits.tags-page
+      SUPERCARGO_SERVE_LIMITS_REFERRERS_PAGE   limits.referrers-page
+      SUPERCARGO_SERVE_MANIFESTS_SPARSE        manifests.sparse
+
+    Examples:
+      supercargo serve
+      supercargo serve --config serve.toml --check
+      SUPERCARGO_SERVE_LISTEN=127.0.0.1:5001 SUPERCARGO_SERVE_ROOT=registry supercargo serve
+    ");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_told_with_its_place() {
+    let desk = Desk::new();
+    desk.write("serve.toml", "listen = \"127.0.0.1:5000\"\n\n[collect]\nperiot = \"5m\"\n");
+    insta::assert_snapshot!(desk.fails(&["serve", "--config", "serve.toml", "--check"], 2), @r#"
+    error: `periot` is not a key that is known here
+     --> serve.toml:4:1
+      |
+    4 | periot = "5m"
+      | ^^^^^^ did you mean `period`?
+    help: write `period` in its place
+    "#);
+    desk.write("serve.toml", "listen = \"0.0.0.0:5000\"\n");
+    insta::assert_snapshot!(desk.fails(&["serve", "--config", "serve.toml"], 2), @r#"
+    error: others can reach 0.0.0.0:5000, and nothing says what they may do
+     --> serve.toml:1:10
+      |
+    1 | listen = "0.0.0.0:5000"
+      |          ^^^^^^^^^^^^^^ not a loopback address
+    help: auth.anonymous = "everything"   # everybody may read, write and delete; or listen = "127.0.0.1:5000"
+    "#);
+    let mut command = desk.command(&["serve", "--check"]);
+    let said = Outcome::of(command.env("SUPERCARGO_SERVE_LIMIT_UPLOADS", "7").output().unwrap());
+    assert_eq!(said.code, 2);
+    insta::assert_snapshot!(said.stderr, @r"
+    error: SUPERCARGO_SERVE_LIMIT_UPLOADS: no key of the configuration has this variable
+    help: did you mean SUPERCARGO_SERVE_LIMITS_UPLOADS?
+    ");
+    let said = desk.fails(&["serve", "--config", "absent.toml"], 9);
+    assert!(said.starts_with("error: cannot read absent.toml"), "{said}");
+    let mut homeless = desk.command(&["serve"]);
+    let said = Outcome::of(homeless.env_remove("HOME").output().unwrap());
+    assert_eq!(
+        (said.code, said.stderr.lines().last()),
+        (2, Some("help: SUPERCARGO_SERVE_ROOT=/var/lib/supercargo supercargo serve"))
+    );
+}
+
+#[test]
+fn a_request_under_way_is_answered_before_the_end() {
+    let desk = Desk::new();
+    let served = Served::start(&desk);
+    let mut under_way = served.begin(b"content");
+    served.send("-INT");
+    served.is_closed();
+    under_way.write_all(b"content").unwrap();
+    let mut answer = String::new();
+    under_way.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    assert_eq!(served.end().0, Some(0));
+
+    let again = Served::start(&desk);
+    let blob = again.ask(&format!("GET /v2/app/blobs/{}\r\n\r\n", Digest::sha256(b"content")));
+    assert!(blob.starts_with("HTTP/1.1 200 ") && blob.ends_with("content"), "{blob}");
+    again.terminate();
+}
+
+#[test]
+fn what_does_not_end_within_the_grace_is_broken_off() {
+    let desk = Desk::new();
+    let served = Served::with(&desk, &[], &[("SUPERCARGO_SERVE_LIMITS_SHUTDOWN_GRACE", "1s")]);
+    let mut under_way = served.begin(b"content");
+    served.terminate();
+    let mut rest = Vec::new();
+    // A connection that is reset has ended as well.
+    let _ = under_way.read_to_end(&mut rest);
+    assert_eq!(rest, b"");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let desk = Desk::new();
+    let served = Served::with(&desk, &[], &[("SUPERCARGO_SERVE_LIMITS_SHUTDOWN_GRACE", "1h")]);
+    let _under_way = served.begin(b"content");
+    served.send("-TERM");
+    served.is_closed();
+    served.send("-INT");
+    assert_eq!(served.end().0, Some(130));
+}
+
+#[test]
+fn a_hangup_changes_nothing() {
+    let desk = Desk::new();
+    let mut served = Served::start(&desk);
+    let mut stderr = BufReader::new(served.child.stderr.take().unwrap());
+    served.send("-HUP");
+    let mut said = String::new();
+    stderr.read_line(&mut said).unwrap();
+    assert!(said.starts_with("note: SIGHUP changes nothing: "), "{said}");
+    assert!(served.ask("GET /v2/\r\n\r\n").starts_with("HTTP/1.1 200 "));
+    served.terminate();
+}
+
+#[test]
+fn a_directory_is_served_once_and_an_address_too() {
+    let desk = Desk::new();
+    let served = Served::start(&desk);
+    let mut same_directory = desk.command(&["serve"]);
+    let said = Outcome::of(same_directory.env("SUPERCARGO_SERVE_LISTEN", "127.0.0.1:0").output().unwrap());
+    let root = desk.path("home/.local/share/supercargo/registry").display().to_string();
+    assert_eq!(
+        (said.code, said.stderr),
+        (
+            10,
+            format!(
+                "error: cannot serve {root}\n  caused by: {root} is served by another process\n\
+                 help: SUPERCARGO_SERVE_ROOT=DIR supercargo serve\n"
+            )
+        )
+    );
+    let mut same_address = desk.command(&["serve"]);
+    same_address.env("SUPERCARGO_SERVE_LISTEN", served.address.to_string()).env("SUPERCARGO_SERVE_ROOT", "other");
+    let said = Outcome::of(same_address.output().unwrap());
+    assert_eq!(said.code, 2);
+    let (address, port) = (served.address, served.address.port());
+    assert!(said.stderr.starts_with(&format!("error: cannot listen on {address}\n  caused by: ")), "{}", said.stderr);
+    assert!(said.stderr.ends_with(&format!("help: ss --listening --tcp --processes 'sport = :{port}'\n")));
+    served.terminate();
+}
+
+#[test]
+fn a_failure_that_callers_are_not_told_is_told_on_the_standard_error() {
+    let desk = Desk::new();
+    let served = Served::with(&desk, &["--quiet"], &[("SUPERCARGO_SERVE_ROOT", "re\ngistry")]);
+    std::fs::remove_dir_all(desk.path("re\ngistry/uploads")).unwrap();
+    desk.write("re\ngistry/uploads", "in the way");
+    let answer = served.put("content");
+    assert!(answer.starts_with("HTTP/1.1 500 ") && !answer.contains("uploads"), "{answer}");
+    let said = served.terminate();
+    assert!(said.starts_with("error: cannot ") && said.contains("re\\u{a}gistry/uploads/"), "{said}");
+    assert!(said.lines().all(|line| line.contains(": Not a directory ")), "{said}");
+}
+
+#[test]
+fn what_nothing_needs_goes_while_it_is_served() {
+    let desk = Desk::new();
+    desk.write("serve.toml", "root = \"registry\"\n[collect]\nlease = \"1s\"\nperiod = \"1s\"\n");
+    let served = Served::with(&desk, &["--config", "serve.toml"], &[]);
+    let answer = served.put("content");
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let count = || files(&desk.path("registry/blobs"));
+    assert_eq!(count(), 1);
+    while count() > 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(
+        served.ask(&format!("GET /v2/app/blobs/{}\r\n\r\n", Digest::sha256(b"content"))).starts_with("HTTP/1.1 404 ")
+    );
+    assert_eq!(served.terminate().lines().count(), 1);
+}
+
+/// Returns how many files are below a directory.
+fn files(directory: &std::path::Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
+    entries.flatten().map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+}
