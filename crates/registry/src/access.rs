@@ -1,114 +1,256 @@
 //! Who may do what: one place decides, before any handler runs.
+//!
+//! ```text
+//!   request ─▶ Authorization ─▶ Identity (password, key, token) ─┐
+//!      └─────▶ Demand (what the route and the method need) ──────┴─▶ Policy::decide ─▶ Grant, or 401 or 403
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | `policy` | rules, and the one function that decides; deny by default |
+//! | `demand` | what each route and method needs |
+//! | `authority` | who somebody is: users, keys and tokens, replaced as a whole by a reload |
+//! | `htpasswd`, `hash`, `passwords` | files of users; bcrypt and Argon2; verifying a few at once |
+//! | `keys` | keys for programs, with a scope and an end |
+//! | `token`, `scope`, `issuer` | sealed tokens, and where clients get them |
 
+mod authority;
+mod authorization;
+mod demand;
+mod hash;
+mod htpasswd;
+mod identity;
+mod issuer;
+mod keys;
+mod options;
+mod passwords;
+mod policy;
+mod scope;
+mod secret;
 mod token;
 
-use axum::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::response::Response;
-use base64::Engine as _;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::http::header::{HOST, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use oci::{Digest, Host, RepositoryName};
 
-use crate::error::{ApiError, Code};
-use crate::options::{Access, Credentials};
-use crate::query::Query;
-use crate::routes::json;
-use token::{Scope, Tokens};
+pub use hash::{HashError, PasswordHash};
+pub use htpasswd::{Groups, LineProblem, NAME_MAX_BYTES, USERS_FILE_MAX_BYTES, Users, UsersError};
+pub use identity::Identity;
+pub use keys::{ApiKey, KEY_PREFIX};
+pub use options::{AccessOptions, Asked, DecisionEvent, DecisionHook, TokenOptions};
+pub use policy::{Action, Allowance, Decision, Policy, Reference, Rule, Subject, Why};
+pub use scope::{Scope, ScopeAction};
+pub use secret::Secret;
+pub use token::{KeyTooShort, SigningKey};
 
-pub(crate) use token::Action;
+pub(crate) use demand::{Demand, demands};
+
+use crate::error::{ApiError, Code};
+use crate::options::{Access, RegistryOptions};
+use crate::storage::{Clock, Condition};
+use authority::{Authority, Caller, Stranger};
+use authorization::Authorization;
+use passwords::Verifier;
 
 /// Where tokens are issued.
-pub(crate) const TOKEN_PATH: &str = "/token";
-
-/// What a request needs the right to do, and where.
-pub(crate) type Wanted = (RepositoryName, Action);
+const TOKEN_PATH: &str = "/token";
 
 const BASIC_CHALLENGE: &str = "Basic realm=\"supercargo\"";
 
-/// What the server calls itself to a client that asks for a token.
-const SERVICE: &str = "supercargo";
+/// How long somebody should wait when too many passwords are being verified, in seconds.
+const BUSY_SECONDS: u32 = 1;
 
 /// Admits a caller, or does not.
 pub(crate) struct Gate {
-    access: Access,
-    tokens: Tokens,
+    authority: RwLock<Arc<Authority>>,
+    verifier: Verifier,
+    clock: Clock,
+    log: Log,
 }
+
+/// Where decisions are told.
+#[derive(Clone, Debug, Default)]
+struct Log(Option<DecisionHook>);
 
 /// What a caller who was let in may do.
 #[derive(Clone, Debug)]
-pub(crate) enum Grant {
-    Everything,
-    Scopes(Vec<Scope>),
-}
-
-impl Grant {
-    pub(crate) fn allows(&self, repository: &RepositoryName, action: Action) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Scopes(scopes) => scopes.iter().any(|scope| scope.allows(repository, action)),
-        }
-    }
+pub(crate) struct Grant {
+    authority: Arc<Authority>,
+    caller: Caller,
+    log: Log,
 }
 
 impl Gate {
-    pub(crate) fn new(access: Access) -> Self {
-        Self { access, tokens: Tokens::default() }
-    }
-
-    /// Lets a caller in who may do everything that is wanted; where nothing is, everybody who is known.
-    pub(crate) fn admit(&self, headers: &HeaderMap, wanted: &[Wanted]) -> Result<Grant, ApiError> {
-        match &self.access {
-            Access::Open => Ok(Grant::Everything),
-            Access::Basic(credentials) => match basic(headers) {
-                Some(given) if is(&given, credentials) => Ok(Grant::Everything),
-                _ => Err(unauthorized(BASIC_CHALLENGE)),
-            },
-            Access::Bearer { .. } => {
-                let Some(scopes) = authorization(headers, "Bearer").and_then(|token| self.tokens.scopes(token)) else {
-                    return Err(unauthorized(&challenge(headers, wanted, "")));
-                };
-                let grant = Grant::Scopes(scopes);
-                if wanted.iter().all(|(repository, action)| grant.allows(repository, *action)) {
-                    return Ok(grant);
-                }
-                Err(unauthorized(&challenge(headers, wanted, ",error=\"insufficient_scope\"")))
-            }
+    pub(crate) fn new(options: &RegistryOptions, clock: Clock) -> Self {
+        Self {
+            authority: RwLock::new(Arc::new(Authority::from(&options.access))),
+            verifier: Verifier::default(),
+            clock,
+            log: Log(options.on_decision.clone()),
         }
     }
 
-    /// Answers a request for a token (the "token authentication" of the docker registry protocol): what the caller may have
-    /// of the scopes that are asked for. `None` when no tokens are issued here.
-    pub(crate) fn issue(&self, parts: &Parts, query: &Query) -> Result<Option<Response>, ApiError> {
-        let Access::Bearer { credentials, anonymous_pull, lifetime } = &self.access else { return Ok(None) };
-        if parts.method != Method::GET {
-            return Err(ApiError::method("GET"));
+    /// Puts other users, keys and rules in the place of those that were there, for every request from now on.
+    pub(crate) fn reload(&self, access: &Access) {
+        let authority = Arc::new(Authority::from(access));
+        *self.authority.write().unwrap_or_else(PoisonError::into_inner) = authority;
+    }
+
+    fn authority(&self) -> Arc<Authority> {
+        Arc::clone(&self.authority.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets a caller in who may do everything that is demanded; where nothing is, everybody who is known.
+    pub(crate) async fn admit(&self, headers: &HeaderMap, demands: &[Demand]) -> Result<Grant, ApiError> {
+        let authority = self.authority();
+        let caller = if authority.is_open {
+            Caller::default()
+        } else {
+            let authorization = Authorization::of(headers);
+            let identified = authority.identify(&self.verifier, authorization, self.clock.now()).await;
+            identified.map_err(|stranger| {
+                self.note_stranger(stranger);
+                refuse(&authority, headers, demands, stranger)
+            })?
+        };
+        let grant = Grant { authority, caller, log: self.log.clone() };
+        // A client that is not asked here will not say who it is later.
+        if demands.is_empty() && grant.is_nobody() && grant.authority.knows_anybody() {
+            return Err(refuse(&grant.authority, headers, demands, Stranger::Unidentified));
         }
-        let anonymous = !parts.headers.contains_key(AUTHORIZATION);
-        let known = basic(&parts.headers).is_some_and(|given| is(&given, credentials));
-        let admitted = known || (anonymous && *anonymous_pull);
-        if !admitted {
-            return Err(unauthorized(BASIC_CHALLENGE));
+        for demand in demands {
+            grant.meet(demand).map_err(|why| grant.refuse(headers, demands, why))?;
         }
-        // A space may be written as a plus, which no scope has in it.
-        let mut scopes: Vec<Scope> =
-            query.all("scope").flat_map(|scopes| scopes.split([' ', '+'])).filter_map(Scope::parse).collect();
-        if anonymous {
-            scopes.iter_mut().for_each(Scope::keep_pull);
-        }
-        let token = self.tokens.issue(scopes, *lifetime);
-        let document = serde_json::json!({ "token": token, "access_token": token, "expires_in": lifetime.as_secs() });
-        Ok(Some(json(document.to_string())))
+        Ok(grant)
+    }
+
+    fn note_stranger(&self, stranger: Stranger) {
+        let why = match stranger {
+            Stranger::Unverified => Why::Unverified,
+            // To be asked who one is is how every client begins.
+            Stranger::Unidentified | Stranger::Busy => return,
+        };
+        self.log.note(None, None, Decision::denied(why));
     }
 }
 
-/// Where and for what to ask for a token. The realm is on the host by which the caller called us.
-fn challenge(headers: &HeaderMap, wanted: &[Wanted], error: &str) -> String {
+impl Grant {
+    fn is_nobody(&self) -> bool {
+        !self.authority.is_open && self.caller.identity.is_anonymous() && self.caller.scopes.is_none()
+    }
+
+    fn decide(&self, action: Action, repository: &RepositoryName, reference: Reference) -> Decision {
+        self.authority.decide(&self.caller, action, repository, reference)
+    }
+
+    fn note(&self, action: Action, repository: &RepositoryName, reference: Reference, decision: Decision) {
+        self.log.note(Some(&self.caller.identity), Some(Asked { action, repository, reference }), decision);
+    }
+
+    /// Decides about a demand, and notes that. Returns why it is not met.
+    fn meet(&self, demand: &Demand) -> Result<(), Why> {
+        let Demand { repository, reference, any_of, is_optional } = demand;
+        let mut denied = None;
+        for action in *any_of {
+            let decision = self.decide(*action, repository, *reference);
+            if decision.allowed {
+                self.note(*action, repository, *reference, decision);
+                return Ok(());
+            }
+            let first = *denied.get_or_insert((*action, decision));
+            // What a larger token would bring is the better answer.
+            denied = Some(if decision.why == Why::TokenScope { (*action, decision) } else { first });
+        }
+        let Some((action, decision)) = denied else { return Err(Why::NoRule) };
+        self.note(action, repository, *reference, decision);
+        if *is_optional && decision.why != Why::TokenScope { Ok(()) } else { Err(decision.why) }
+    }
+
+    /// Tells whether blobs may be taken from a repository. Not noted: where the caller names none, every one that has the blob is asked about.
+    pub(crate) fn may_mount(&self, source: &RepositoryName) -> bool {
+        self.decide(Action::Mount, source, Reference::Blob).allowed
+    }
+
+    /// Returns what must be true of a tag, or of what is under a digest, for the caller to point it to `digest`: where he may create and not
+    /// update, there is nothing but that; where he may update and not create, there is something. It is for the transaction that moves the tag
+    /// to check, for only there it stays true.
+    pub(crate) fn permission(&self, repository: &RepositoryName, digest: &Digest) -> Condition {
+        let may = |action| self.decide(action, repository, Reference::Tag).allowed;
+        match (may(Action::Create), may(Action::Update)) {
+            (true, true) => Condition::None,
+            (_, false) => Condition::NothingElse(*digest),
+            (false, true) => Condition::Something,
+        }
+    }
+
+    /// Returns the answer to a push whose [`Grant::permission`] did not hold, and notes that.
+    pub(crate) fn refuse_push(&self, repository: &RepositoryName) -> ApiError {
+        let may_create = self.decide(Action::Create, repository, Reference::Tag).allowed;
+        let (action, why) =
+            if may_create { (Action::Update, Why::TagExists) } else { (Action::Create, Why::TagAbsent) };
+        self.note(action, repository, Reference::Tag, Decision::denied(why));
+        denied()
+    }
+
+    fn refuse(&self, headers: &HeaderMap, demands: &[Demand], why: Why) -> ApiError {
+        // Who is nobody may become somebody; who is somebody may not become somebody else.
+        if why == Why::TokenScope || (self.caller.identity.is_anonymous() && self.caller.scopes.is_some()) {
+            return unauthorized(&challenge(&self.authority, headers, demands, Some("insufficient_scope")));
+        }
+        if self.caller.identity.is_anonymous() {
+            return refuse(&self.authority, headers, demands, Stranger::Unidentified);
+        }
+        denied()
+    }
+}
+
+impl Log {
+    fn note(&self, identity: Option<&Identity>, asked: Option<Asked<'_>>, decision: Decision) {
+        if let Some(hook) = &self.0 {
+            hook.call(&DecisionEvent { identity, asked, decision });
+        }
+    }
+}
+
+/// Returns the answer to somebody who does not come in.
+fn refuse(authority: &Authority, headers: &HeaderMap, demands: &[Demand], stranger: Stranger) -> ApiError {
+    let error = match stranger {
+        Stranger::Busy => return busy(),
+        Stranger::Unidentified => None,
+        Stranger::Unverified => Some("invalid_token"),
+    };
+    unauthorized(&challenge(authority, headers, demands, error))
+}
+
+/// Returns what is said to callers who are known and may not. It names nothing, so that it is the same whether that exists or not.
+fn denied() -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, Code::Denied, "this is not allowed")
+}
+
+fn busy() -> ApiError {
+    ApiError::too_many("too many passwords are being verified", BUSY_SECONDS)
+}
+
+/// Where and for what to ask for a token, or that a password is wanted. The realm is on the host by which the caller called us, unless it
+/// is set.
+fn challenge(authority: &Authority, headers: &HeaderMap, demands: &[Demand], error: Option<&str>) -> String {
+    let Some(tokens) = &authority.tokens else { return BASIC_CHALLENGE.to_owned() };
     let host = headers.get(HOST).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<Host>().ok());
     let host = host.as_ref().map_or("localhost", Host::as_str);
-    let scopes = wanted.iter().map(|(repository, action)| format!("repository:{repository}:{}", action.requested()));
-    let scopes = scopes.collect::<Vec<_>>().join(" ");
-    let scope = if scopes.is_empty() { scopes } else { format!(",scope=\"{scopes}\"") };
-    format!("Bearer realm=\"http://{host}{TOKEN_PATH}\",service=\"{SERVICE}\"{scope}{error}")
+    let realm = tokens.realm.clone().unwrap_or_else(|| format!("http://{host}{TOKEN_PATH}"));
+    let mut scopes: Vec<String> = demands.iter().filter_map(requested).collect();
+    scopes.dedup();
+    let scope = if scopes.is_empty() { String::new() } else { format!(",scope=\"{}\"", scopes.join(" ")) };
+    let error = error.map(|error| format!(",error=\"{error}\"")).unwrap_or_default();
+    format!("Bearer realm=\"{realm}\",service=\"{}\"{scope}{error}", tokens.service)
+}
+
+/// Returns the scope that a client is told to ask for.
+fn requested(demand: &Demand) -> Option<String> {
+    let action = ScopeAction::of(*demand.any_of.first()?);
+    Some(format!("repository:{}:{}", demand.repository, action.requested()))
 }
 
 fn unauthorized(challenge: &str) -> ApiError {
@@ -117,22 +259,4 @@ fn unauthorized(challenge: &str) -> ApiError {
             .header(WWW_AUTHENTICATE, challenge),
         Err(error) => ApiError::internal(error),
     }
-}
-
-fn authorization<'h>(headers: &'h HeaderMap, scheme: &str) -> Option<&'h str> {
-    let (given, rest) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    given.eq_ignore_ascii_case(scheme).then(|| rest.trim())
-}
-
-fn basic(headers: &HeaderMap) -> Option<Credentials> {
-    let decoded = base64::engine::general_purpose::STANDARD.decode(authorization(headers, "Basic")?).ok()?;
-    let text = String::from_utf8(decoded).ok()?;
-    let (user, password) = text.split_once(':')?;
-    Some(Credentials { user: user.to_owned(), password: password.to_owned() })
-}
-
-/// Compares by digest, so that the time it takes says nothing about how much was right.
-fn is(given: &Credentials, expected: &Credentials) -> bool {
-    let same = |a: &str, b: &str| Digest::sha256(a.as_bytes()) == Digest::sha256(b.as_bytes());
-    same(&given.user, &expected.user) & same(&given.password, &expected.password)
 }

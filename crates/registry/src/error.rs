@@ -215,6 +215,7 @@ impl From<Refused> for ApiError {
                 Self::bad_request(Code::ManifestInvalid, message).detail(detail)
             }
             Refused::Condition => Self::condition(),
+            Refused::Permission => Self::new(StatusCode::FORBIDDEN, Code::Denied, "this is not allowed"),
         }
     }
 }

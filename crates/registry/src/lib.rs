@@ -13,10 +13,11 @@
 //! | [`Registry`] | request in, response out |
 //! | [`RunningRegistry`] | the same on a socket |
 //! | [`Storage`] | what is kept: metadata in SQLite, blobs in files, or both in memory |
+//! | [`access`] | who may do what |
 //! | [`RegistryOptions`] | what is served and to whom |
 //! | [`configuration`] | the same from a file and from variables |
 
-mod access;
+pub mod access;
 mod conditions;
 pub mod configuration;
 mod context;

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::{AccessOptions, DecisionHook};
+
 /// What a registry does and what it does not. The default is everything the specification knows, open to everybody.
 #[derive(Clone, Debug)]
 pub struct RegistryOptions {
@@ -38,6 +40,8 @@ pub struct RegistryOptions {
     pub collect_period: Option<Duration>,
     /// How long requests under way are given when a server ends.
     pub shutdown_grace: Duration,
+    /// Is told of every decision about who may do what.
+    pub on_decision: Option<DecisionHook>,
     /// Is told of failures that a caller sees only as status 500.
     pub on_failure: Option<FailureHook>,
 }
@@ -59,6 +63,7 @@ impl Default for RegistryOptions {
             referrers_page: 1000,
             collect_period: Some(Duration::from_mins(1)),
             shutdown_grace: Duration::from_secs(10),
+            on_decision: None,
             on_failure: None,
         }
     }
@@ -81,6 +86,8 @@ pub enum Access {
         /// How long a token is good for.
         lifetime: Duration,
     },
+    /// By users, keys, tokens and rules.
+    Rules(Box<AccessOptions>),
 }
 
 /// A user's name and password. The password never shows in debug output.

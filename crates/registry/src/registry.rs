@@ -8,13 +8,12 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request};
 use axum::response::Response;
-use oci::RepositoryName;
 
-use crate::access::{Action, Gate, TOKEN_PATH, Wanted};
+use crate::access::{Gate, demands};
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::incoming::Incoming;
-use crate::options::RegistryOptions;
+use crate::options::{Access, RegistryOptions};
 use crate::query::Query;
 use crate::route::{Resource, Route, RouteError};
 use crate::routes::{blobs, json, manifests, referrers, tags, uploads};
@@ -47,7 +46,7 @@ impl Registry {
     /// Returns a registry that keeps everything in `storage`.
     pub fn new(storage: Storage, options: RegistryOptions) -> Self {
         let uploads = Uploads::new(&options, storage.clone());
-        let gate = Gate::new(options.access.clone());
+        let gate = Gate::new(&options, storage.clock().clone());
         Self(Arc::new(Shared { storage, options, uploads, gate }))
     }
 
@@ -98,6 +97,12 @@ impl Registry {
         &self.0.options
     }
 
+    /// Lets in whom `access` lets in, from the next request on: tokens and keys that it does not know are good for nothing any more, and
+    /// what was remembered of passwords counts only where the hash is still the same.
+    pub fn reload_access(&self, access: &Access) {
+        self.0.gate.reload(access);
+    }
+
     /// Tells the operator what the caller is not told.
     fn report(&self, error: &ApiError) {
         if let (Some(cause), Some(hook)) = (&error.cause, &self.0.options.on_failure) {
@@ -108,19 +113,17 @@ impl Registry {
     async fn answer(&self, parts: &Parts, body: &mut Incoming) -> Result<Response, ApiError> {
         let path = parts.uri.path();
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
-        if path == TOKEN_PATH
-            && let Some(issued) = self.0.gate.issue(parts, &query)?
-        {
+        if let Some(issued) = self.0.gate.issue(parts, &query, body).await? {
             return Ok(issued);
         }
         match Route::parse(path) {
             Ok(Route::Ping) => {
-                self.0.gate.admit(&parts.headers, &[])?;
+                self.0.gate.admit(&parts.headers, &[]).await?;
                 ping(&parts.method)
             }
             Ok(Route::Repository { name, resource }) => {
-                let wanted = wanted(&name, &resource, &parts.method, &query);
-                let grant = self.0.gate.admit(&parts.headers, &wanted)?;
+                let demands = demands(&name, &resource, &parts.method, &query);
+                let grant = self.0.gate.admit(&parts.headers, &demands).await?;
                 let context = Context { shared: &self.0, name, headers: &parts.headers, query, grant };
                 dispatch(&context, &parts.method, resource, body).await
             }
@@ -131,23 +134,6 @@ impl Registry {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// Returns what a caller must be allowed to do.
-fn wanted(name: &RepositoryName, resource: &Resource, method: &Method, query: &Query) -> Vec<Wanted> {
-    let action = match (resource, method) {
-        (Resource::Uploads | Resource::Upload(_), _) | (_, &Method::PUT) => Action::Push,
-        (_, &Method::DELETE) => Action::Delete,
-        _ => Action::Pull,
-    };
-    let mut wanted = vec![(name.clone(), action)];
-    if *resource == Resource::Uploads
-        && query.get("mount").is_some()
-        && let Some(Ok(from)) = query.get("from").map(str::parse)
-    {
-        wanted.push((from, Action::Pull));
-    }
-    wanted
 }
 
 async fn dispatch(

@@ -116,6 +116,11 @@ impl Storage {
         self.0.keeping
     }
 
+    /// Returns what tells the time.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     /// Returns the time in milliseconds since 1970.
     fn now(&self) -> i64 {
         self.0.clock.now()

@@ -13,7 +13,7 @@ use crate::error::{ApiError, Code};
 use crate::incoming::Incoming;
 use crate::route::ManifestName;
 use crate::routes::{CONTENT_DIGEST, created, digest_value, empty};
-use crate::storage::PutManifest;
+use crate::storage::{PutManifest, Refused};
 
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
@@ -52,15 +52,19 @@ pub(crate) async fn put(context: &Context<'_>, name: ManifestName, body: &mut In
     for tag in tags.iter().filter(|_| parameters) {
         response.headers_mut().append(TAG, HeaderValue::try_from(tag.as_str()).map_err(ApiError::internal)?);
     }
+    let permission = context.grant.permission(&context.name, manifest.digest());
     let put = PutManifest {
         repository: context.name.clone(),
         manifest,
         tags,
         condition: conditions::expected(context.headers),
+        permission,
         sparse: context.shared.options.sparse,
     };
-    context.storage().put_manifest(put).await??;
-    Ok(response)
+    match context.storage().put_manifest(put).await? {
+        Err(Refused::Permission) => Err(context.grant.refuse_push(&context.name)),
+        put => Ok(put.map(|()| response)?),
+    }
 }
 
 pub(crate) async fn delete(context: &Context<'_>, name: &ManifestName) -> Result<Response, ApiError> {

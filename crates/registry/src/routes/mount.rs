@@ -2,7 +2,6 @@
 
 use oci::{Digest, RepositoryName};
 
-use crate::access::Action;
 use crate::context::Context;
 use crate::error::ApiError;
 
@@ -17,7 +16,7 @@ pub(crate) async fn mount(
         Some(from) => vec![from.clone()],
         None => storage.repositories_of(digest).await?,
     };
-    for name in sources.iter().filter(|name| context.grant.allows(name, Action::Pull)) {
+    for name in sources.iter().filter(|name| context.grant.may_mount(name)) {
         if storage.mount(&context.name, digest, name).await? {
             return Ok(true);
         }

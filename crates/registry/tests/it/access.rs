@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use registry::{Access, Credentials, RegistryOptions};
 
+use crate::people::TestClock;
 use crate::server::{Call, Reply, Server};
 
 fn credentials() -> Credentials {
@@ -142,7 +143,7 @@ async fn tokens_are_for_those_who_are_known() {
         let reply = ask_for_token(&server, "scope=repository:app:pull", authorization.as_deref()).await;
         assert_eq!(reply.expect_error(401, "UNAUTHORIZED").header("www-authenticate"), "Basic realm=\"supercargo\"");
     }
-    server.post("/token").await.expect_error(405, "UNSUPPORTED");
+    server.call("PUT", "/token").send().await.expect_error(405, "UNSUPPORTED");
 }
 
 #[tokio::test]
@@ -175,12 +176,14 @@ async fn mounts_need_the_right_to_pull_from_the_source() {
     mount("").by(&app).await.expect(201);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn tokens_expire() {
-    let server = bearer(false);
+    let clock = TestClock::default();
+    let access = Access::Bearer { credentials: credentials(), anonymous_pull: false, lifetime: Duration::from_mins(5) };
+    let server = Server::over(clock.storage(), RegistryOptions { access, ..RegistryOptions::default() });
     let pull = token(&server, "scope=repository:app:pull", Some(&right())).await;
-    tokio::time::advance(Duration::from_secs(299)).await;
+    clock.advance(Duration::from_secs(299));
     server.call("GET", "/v2/").by(&pull).await.expect(200);
-    tokio::time::advance(Duration::from_secs(1)).await;
+    clock.advance(Duration::from_secs(1));
     server.call("GET", "/v2/").by(&pull).await.expect_error(401, "UNAUTHORIZED");
 }

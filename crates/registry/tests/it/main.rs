@@ -2,19 +2,25 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod authorisation;
 mod blobs;
 mod collector;
 mod configuration;
 mod copy;
+mod cves;
 mod directory;
 mod failures;
+mod identities;
 mod isolation;
 mod manifests;
 mod model;
 mod mounts;
+mod people;
+mod policy;
 mod protocol;
 mod referrers;
 mod server;
 mod sockets;
 mod tags;
+mod tokens;
 mod uploads;

@@ -25,6 +25,8 @@ pub(crate) enum Condition {
     Something,
     /// There is nothing (`If-None-Match: *`).
     Nothing,
+    /// There is nothing but this.
+    NothingElse(Digest),
 }
 
 impl Condition {
@@ -35,6 +37,7 @@ impl Condition {
             Self::NoneOf(digests) => current.is_none_or(|digest| !digests.contains(digest)),
             Self::Something => current.is_some(),
             Self::Nothing => current.is_none(),
+            Self::NothingElse(only) => current.is_none_or(|digest| digest == only),
         }
     }
 }
@@ -46,6 +49,8 @@ pub(crate) struct PutManifest {
     pub(crate) tags: Vec<Tag>,
     /// What must be true of each tag, or of the manifest where there is no tag.
     pub(crate) condition: Condition,
+    /// What must be true of the same for the caller to be allowed to put it.
+    pub(crate) permission: Condition,
     /// Whether what it is made of may be missing.
     pub(crate) sparse: bool,
 }
@@ -59,9 +64,12 @@ pub(crate) enum Refused {
     Size { digest: Digest, stated: u64, found: u64 },
     /// The condition does not hold.
     Condition,
+    /// It is not allowed.
+    Permission,
 }
 
 /// Puts a manifest at a time.
+#[allow(clippy::struct_field_names, reason = "what is put is called so")]
 pub(super) struct Put {
     pub(super) put: PutManifest,
     pub(super) at: i64,
@@ -75,7 +83,10 @@ impl Operation for Put {
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let put = &self.put;
         let repository = repositories::find(connection, &put.repository).await?;
-        if !put.condition_holds(connection, repository).await? {
+        if !put.is_permitted(connection, repository).await? {
+            return Ok(Err(Refused::Permission));
+        }
+        if !put.holds(&put.condition, connection, repository).await? {
             return Ok(Err(Refused::Condition));
         }
         if !put.sparse
@@ -99,26 +110,44 @@ impl Operation for Put {
 }
 
 impl PutManifest {
-    async fn condition_holds(
+    async fn holds(
         &self,
+        condition: &Condition,
         connection: &mut Connection<'_>,
         repository: Option<i64>,
     ) -> Result<bool, StorageError> {
-        if self.condition == Condition::None {
+        if *condition == Condition::None {
             return Ok(true);
         }
-        let Some(repository) = repository else { return Ok(self.condition.holds(None)) };
+        let Some(repository) = repository else { return Ok(condition.holds(None)) };
         for tag in &self.tags {
-            if !self.condition.holds(tags::resolve(connection, repository, tag).await?.as_ref()) {
+            if !condition.holds(tags::resolve(connection, repository, tag).await?.as_ref()) {
                 return Ok(false);
             }
         }
         if self.tags.is_empty() {
             let digest = self.manifest.digest();
             let there = has(connection, repository, digest).await?;
-            return Ok(self.condition.holds(there.then_some(digest)));
+            return Ok(condition.holds(there.then_some(digest)));
         }
         Ok(true)
+    }
+
+    /// Tells whether the caller may put it. Who may not move tags may not give what is there another type either.
+    async fn is_permitted(
+        &self,
+        connection: &mut Connection<'_>,
+        repository: Option<i64>,
+    ) -> Result<bool, StorageError> {
+        if !self.holds(&self.permission, connection, repository).await? {
+            return Ok(false);
+        }
+        let (Condition::NothingElse(digest), Some(repository)) = (&self.permission, repository) else {
+            return Ok(true);
+        };
+        let sql = "SELECT 1 FROM manifest WHERE repository = $1 AND digest = $2 AND media_type <> $3";
+        let values = [repository.into(), digest.into(), self.manifest.media_type().as_str().into()];
+        Ok(connection.row(sql, &values).await?.is_none())
     }
 
     async fn insert(

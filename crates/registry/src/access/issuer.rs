@@ -1,0 +1,186 @@
+//! Where tokens are issued (the "token authentication" of the docker registry protocol, by GET and by POST).
+
+use std::time::Duration;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use serde_json::json;
+
+use super::authority::{Authority, Caller, Stranger};
+use super::authorization::Authorization;
+use super::options::TokenOptions;
+use super::scope::{SCOPES_MAX, Scope};
+use super::secret::Secret;
+use super::token::{self, Bearer, Claims, SigningKey, Use};
+use super::{BASIC_CHALLENGE, Gate, TOKEN_PATH, busy, unauthorized};
+use crate::error::{ApiError, Code};
+use crate::incoming::Incoming;
+use crate::query::Query;
+use crate::routes;
+
+/// Largest form that is read, in bytes.
+const FORM_MAX_BYTES: usize = 64 * 1024;
+
+/// A request for a token, once it is known whose.
+struct Wish<'q> {
+    caller: Caller,
+    /// The parameters, of the query or of the form.
+    parameters: &'q Query,
+    /// Whether a token to fetch tokens with is wanted.
+    refresh: bool,
+}
+
+impl Gate {
+    /// Answers a request for a token: as much as the caller may do of the scopes that are asked for. `None` when no tokens are issued here.
+    pub(crate) async fn issue(
+        &self,
+        parts: &Parts,
+        query: &Query,
+        body: &mut Incoming,
+    ) -> Result<Option<Response>, ApiError> {
+        let authority = self.authority();
+        if parts.uri.path() != TOKEN_PATH {
+            return Ok(None);
+        }
+        let Some(tokens) = &authority.tokens else { return Ok(None) };
+        match parts.method {
+            Method::GET => {
+                let caller = self.by_header(&authority, &parts.headers).await?;
+                let refresh = query.get("offline_token") == Some("true");
+                self.grant(&authority, tokens, &Wish { caller, parameters: query, refresh }).map(Some)
+            }
+            Method::POST => {
+                let form = form(&parts.headers, body).await?;
+                let grant_type = form.get("grant_type").unwrap_or_default();
+                let Some(wish) = self.by_form(&authority, grant_type, &form).await? else {
+                    return Ok(Some(refused("unsupported_grant_type")));
+                };
+                match wish {
+                    Ok(caller) => {
+                        let refresh = form.get("access_type") == Some("offline") || grant_type == "refresh_token";
+                        self.grant(&authority, tokens, &Wish { caller, parameters: &form, refresh }).map(Some)
+                    }
+                    // RFC 6749 section 5.2.
+                    Err(Stranger::Unverified) if grant_type == "refresh_token" => Ok(Some(refused("invalid_grant"))),
+                    Err(stranger) => Err(self.turned_away(stranger)),
+                }
+            }
+            _ => Err(ApiError::method("GET, POST")),
+        }
+    }
+
+    async fn by_header(&self, authority: &Authority, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let identified = match Authorization::of(headers) {
+            Authorization::None if authority.knows_anonymous() => Ok(Caller::default()),
+            Authorization::None => Err(Stranger::Unidentified),
+            Authorization::Basic { user, password } => {
+                authority.by_password(&self.verifier, &user, &password, self.clock.now()).await
+            }
+            Authorization::Bearer(_) | Authorization::Malformed => Err(Stranger::Unverified),
+        };
+        identified.map_err(|stranger| self.turned_away(stranger))
+    }
+
+    /// Returns who sends a form, or `None` when that cannot be said in the way that is asked for.
+    async fn by_form(
+        &self,
+        authority: &Authority,
+        grant_type: &str,
+        form: &Query,
+    ) -> Result<Option<Result<Caller, Stranger>>, ApiError> {
+        let secret = |name| Secret::new(form.get(name).unwrap_or_default());
+        let now = self.clock.now();
+        Ok(match grant_type {
+            "password" => {
+                let user = form.get("username").unwrap_or_default();
+                Some(authority.by_password(&self.verifier, user, &secret("password"), now).await)
+            }
+            "refresh_token" => Some(authority.by_token(&secret("refresh_token"), Use::Refresh, now)),
+            _ => None,
+        })
+    }
+
+    fn grant(&self, authority: &Authority, tokens: &TokenOptions, wish: &Wish<'_>) -> Result<Response, ApiError> {
+        let Wish { caller, parameters, refresh } = wish;
+        // A space may be written as a plus, which no scope has in it.
+        let asked = parameters.all("scope").flat_map(|scopes| scopes.split([' ', '+'])).filter_map(Scope::parse);
+        let scopes: Vec<Scope> = asked.take(SCOPES_MAX).filter_map(|scope| authority.granted(caller, scope)).collect();
+        let now = self.clock.now();
+        let seal = |for_use, scopes: &[Scope], lifetime| {
+            sealed(tokens, caller, (for_use, scopes), (now, lifetime)).map_err(ApiError::internal)
+        };
+        let token = seal(Use::Access, &scopes, tokens.lifetime)?;
+        let listed: Vec<_> = scopes.iter().map(Scope::to_string).collect();
+        let mut document = json!({
+            "token": token,
+            "access_token": token,
+            "expires_in": tokens.lifetime.as_secs(),
+            "scope": listed.join(" "),
+        });
+        if let Some(lifetime) = tokens.refresh_lifetime.filter(|_| *refresh && !caller.identity.is_anonymous()) {
+            document["refresh_token"] = json!(seal(Use::Refresh, &[], lifetime)?);
+        }
+        Ok(kept_by_nobody(routes::json(document.to_string())))
+    }
+
+    /// Returns the answer to somebody who gets no token.
+    fn turned_away(&self, stranger: Stranger) -> ApiError {
+        self.note_stranger(stranger);
+        match stranger {
+            Stranger::Busy => busy(),
+            Stranger::Unverified | Stranger::Unidentified => unauthorized(BASIC_CHALLENGE),
+        }
+    }
+}
+
+/// Returns a token for a caller, for a use and these scopes, from now on for a time.
+fn sealed(
+    tokens: &TokenOptions,
+    caller: &Caller,
+    (for_use, scopes): (Use, &[Scope]),
+    (now, lifetime): (i64, Duration),
+) -> Result<String, serde_json::Error> {
+    // Without a key nothing is sealed that anybody takes.
+    let key = tokens.keys.first().cloned().unwrap_or_else(SigningKey::random);
+    let bearer = caller.identity.name().zip(caller.credential.as_ref()).map(|(user, credential)| Bearer {
+        user: user.to_owned(),
+        key: caller.key_id.clone(),
+        credential: key.mark(credential),
+    });
+    let claims = Claims {
+        for_use,
+        audience: tokens.service.clone(),
+        issued_at: now,
+        expires_at: now.saturating_add(i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX)),
+        bearer,
+        scopes: scopes.iter().map(Scope::to_string).collect(),
+    };
+    token::seal(&claims, &key)
+}
+
+async fn form(headers: &HeaderMap, body: &mut Incoming) -> Result<Query, ApiError> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        let message = "a token is asked for with a form (application/x-www-form-urlencoded)";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unsupported, message));
+    }
+    let bytes = body.collect(FORM_MAX_BYTES).await?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| crate::query::QueryError::Encoding)?;
+    // In a form a plus is a space.
+    Ok(Query::parse(&text.replace('+', "%20"))?)
+}
+
+/// Returns a refusal in the form of RFC 6749, section 5.2.
+fn refused(error: &str) -> Response {
+    let mut response = routes::json(json!({ "error": error }).to_string());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    kept_by_nobody(response)
+}
+
+fn kept_by_nobody(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,153 @@
+//! Verifying passwords without being brought down by it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use oci::Digest;
+use tokio::sync::Semaphore;
+
+use super::htpasswd::Users;
+
+/// Most passwords that are verified at once, each on a thread.
+const AT_ONCE: usize = 2;
+/// Most callers who wait for that; beyond them it is said that there are too many.
+const WAITING_MAX: usize = 64;
+/// Most credentials that are remembered.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Verifies passwords, a few at once, and remembers for a while which were right.
+pub(super) struct Verifier {
+    waiting: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+    /// What was right, by a hash that only this process can make, and until when that counts, in milliseconds since 1970.
+    right: Mutex<HashMap<Digest, i64>>,
+    salt: [u8; 32],
+}
+
+/// Too many callers wait for their passwords to be verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Busy;
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self {
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+            running: Arc::new(Semaphore::new(AT_ONCE)),
+            right: Mutex::default(),
+            salt: rand::random(),
+        }
+    }
+}
+
+impl Verifier {
+    /// Tells whether this is the password of a user. Somebody unknown costs the same as somebody known.
+    pub(super) async fn verify(
+        &self,
+        users: &Users,
+        (user, password): (&str, &str),
+        now: i64,
+        remember_for: Duration,
+    ) -> Result<bool, Busy> {
+        let known = users.hash(user);
+        let Some(hash) = known.or_else(|| users.decoy(user)) else { return Ok(false) };
+        if !hash.is_slow() {
+            return Ok(hash.verify(password) & known.is_some());
+        }
+        let memory = self.memory(user, &hash.fingerprint(), password);
+        if self.remembers(&memory, now) {
+            return Ok(true);
+        }
+        let waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| Busy)?;
+        // Neither semaphore is ever closed.
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
+        let (hash, password) = (hash.clone(), password.to_owned());
+        let verified = tokio::task::spawn_blocking(move || {
+            // Held here, for a caller who goes away does not end what the thread is at.
+            let _held = (waiting, running);
+            hash.verify(&password)
+        });
+        let right = verified.await.unwrap_or(false) & known.is_some();
+        if right {
+            let lifetime = i64::try_from(remember_for.as_millis()).unwrap_or(i64::MAX);
+            self.remember(memory, now, now.saturating_add(lifetime));
+        }
+        Ok(right)
+    }
+
+    fn memory(&self, user: &str, fingerprint: &Digest, password: &str) -> Digest {
+        let mut bytes = self.salt.to_vec();
+        for part in [user.as_bytes(), fingerprint.value(), password.as_bytes()] {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
+        Digest::sha256(&bytes)
+    }
+
+    fn remembers(&self, memory: &Digest, now: i64) -> bool {
+        let right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
+        right.get(memory).is_some_and(|until| *until > now)
+    }
+
+    fn remember(&self, memory: Digest, now: i64, until: i64) {
+        let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
+        if right.len() >= REMEMBERED_MAX {
+            right.retain(|_, until| *until > now);
+        }
+        if right.len() >= REMEMBERED_MAX {
+            right.clear();
+        }
+        right.insert(memory, until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Busy, Verifier, WAITING_MAX};
+    use crate::access::htpasswd::Users;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn users() -> (Users, &'static str) {
+        let hash = bcrypt::hash("right", 4).unwrap();
+        (Users::parse(&format!("ada:{hash}\n")).unwrap(), "right")
+    }
+
+    #[tokio::test]
+    async fn only_a_known_user_with_the_right_password_comes_in() {
+        let (users, right) = users();
+        let verifier = Verifier::default();
+        for (user, password, expected) in [
+            ("ada", right, true),
+            ("ada", "wrong", false),
+            ("ada", "", false),
+            ("eve", right, false),
+            ("", right, false),
+        ] {
+            let outcome = verifier.verify(&users, (user, password), 0, HOUR).await;
+            assert_eq!(outcome, Ok(expected), "{user}:{password}");
+        }
+        assert_eq!(verifier.verify(&Users::default(), ("ada", right), 0, HOUR).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn what_was_right_is_remembered_for_a_while_and_only_for_the_same_hash() {
+        let (users, right) = users();
+        let verifier = Verifier::default();
+        let _ = verifier.verify(&users, ("ada", "wrong"), 0, HOUR).await;
+        assert!(verifier.right.lock().unwrap().is_empty(), "what is wrong is not remembered");
+        assert_eq!(verifier.verify(&users, ("ada", right), 0, HOUR).await, Ok(true));
+        // With no thread to be had, only what is remembered is known.
+        let all = verifier.waiting.acquire_many(u32::try_from(WAITING_MAX).unwrap()).await.unwrap();
+        assert_eq!(verifier.verify(&users, ("ada", right), 3_599_999, HOUR).await, Ok(true));
+        assert_eq!(verifier.verify(&users, ("ada", right), 3_600_000, HOUR).await, Err(Busy));
+        assert_eq!(verifier.verify(&users, ("ada", "wrong"), 0, HOUR).await, Err(Busy));
+        assert_eq!(verifier.verify(&users, ("eve", right), 0, HOUR).await, Err(Busy), "a stranger waits like a friend");
+        let again = Users::parse(&format!("ada:{}\n", bcrypt::hash("right", 4).unwrap())).unwrap();
+        assert_eq!(verifier.verify(&again, ("ada", right), 0, HOUR).await, Err(Busy));
+        drop(all);
+        assert_eq!(verifier.verify(&users, ("ada", "wrong"), 0, HOUR).await, Ok(false));
+    }
+}

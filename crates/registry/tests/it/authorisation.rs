@@ -1,0 +1,176 @@
+//! Every method on every kind of reference, by everybody, in a repository of one's own, of others, and where there is none.
+
+use axum::http::StatusCode;
+use oci::Digest;
+use registry::RegistryOptions;
+use serde_json::Value;
+
+use crate::people::{PEOPLE, access, by, filled, options, token_options};
+use crate::server::{MANIFEST, Reply, Server, digest, image};
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"];
+
+/// What the path ends with; `D` is the digest of a manifest, `B` that of a blob, `U` an upload.
+const PATHS: [&str; 9] = [
+    "manifests/v1",
+    "manifests/latest",
+    "manifests/D",
+    "manifests/D?tag=v1",
+    "blobs/B",
+    "blobs/uploads/",
+    "blobs/uploads/U",
+    "tags/list",
+    "referrers/D",
+];
+
+/// Repositories: of the people's rules, there and absent; of nobody's, there and absent.
+const OWN: [&str; 2] = ["team/there", "team/blank"];
+const FOREIGN: [&str; 2] = ["other/there", "other/blank"];
+
+/// What is needed, as it was written down from the specification: any of the letters of a word lets one in, and every word must.
+///
+/// | | manifest by tag | by digest | by digest with tags | blob | uploads | list of tags, referrers |
+/// |---|---|---|---|---|---|---|
+/// | GET, HEAD | r | r | r | r | c | r |
+/// | PUT | cu | c | c cu | r (405) | c | r (405) |
+/// | DELETE | d | d | d | d | c | r (405) |
+/// | others | r (405) | r (405) | r (405) | r (405) | c | r (405) |
+fn needed(method: &str, path: &str) -> &'static [&'static str] {
+    match (method, path) {
+        (_, "blobs/uploads/" | "blobs/uploads/U") | ("PUT", "manifests/D") => &["c"],
+        ("PUT", "manifests/v1" | "manifests/latest") => &["cu"],
+        ("PUT", "manifests/D?tag=v1") => &["c", "cu"],
+        ("DELETE", path) if path.starts_with("manifests/") || path == "blobs/B" => &["d"],
+        _ => &["r"],
+    }
+}
+
+/// What somebody has in `team/*`.
+fn has(who: Option<&str>) -> &'static str {
+    match who {
+        Some("reader") => "r",
+        Some("creator") => "rc",
+        Some("updater") => "ru",
+        Some("writer") => "rcu",
+        Some("cleaner") => "rd",
+        Some("owner") => "rcud",
+        // Who may not read may not change either.
+        _ => "",
+    }
+}
+
+fn document() -> Value {
+    image(&[], None, "image")
+}
+
+async fn ask(server: &Server, who: Option<&str>, method: &str, repository: &str, path: &str) -> Reply {
+    let path = path
+        .replace('D', &digest(&document()).to_string())
+        .replace('B', &Digest::sha256(b"{}").to_string())
+        .replace('U', "00000000-0000-4000-8000-000000000000");
+    let mut call = server.call(method, &format!("/v2/{repository}/{path}")).header("host", "registry.example");
+    if let Some(who) = who {
+        call = call.header("authorization", &by(who));
+    }
+    if method == "PUT" && path.starts_with("manifests/") {
+        call = call.header("content-type", MANIFEST).body(document().to_string());
+    }
+    call.send().await
+}
+
+fn everybody() -> Vec<Option<&'static str>> {
+    std::iter::once(None).chain(PEOPLE.into_iter().map(Some)).collect()
+}
+
+#[tokio::test]
+async fn the_table_of_who_may_do_what() {
+    let options = RegistryOptions { access: access(options()), ..RegistryOptions::default() };
+    let mut cases = 0;
+    for who in everybody() {
+        let server = filled(&["team/there", "other/there"], options.clone()).await;
+        for method in METHODS {
+            for path in PATHS {
+                for repository in OWN.into_iter().chain(FOREIGN) {
+                    let rights = if OWN.contains(&repository) { has(who) } else { "" };
+                    let has_one = |word: &&str| word.chars().any(|letter| rights.contains(letter));
+                    let is_let_in = needed(method, path).iter().all(has_one);
+                    let reply = ask(&server, who, method, repository, path).await;
+                    let case = format!("{who:?} {method} {repository}/{path}: {reply:?}");
+                    let creates = (repository, path) != ("team/there", "manifests/v1");
+                    let is_refused_later = (who, needed(method, path)) == (Some("updater"), &["cu"]) && creates;
+                    let refusal = if who.is_none() { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+                    if is_let_in && !is_refused_later {
+                        assert!(![401, 403].contains(&reply.status.as_u16()), "{case}");
+                    } else {
+                        assert_eq!(reply.status, refusal, "{case}");
+                    }
+                    cases += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(cases, 9 * 7 * 9 * 4);
+}
+
+/// The whole answer, with the name of the repository taken out.
+fn told(reply: &Reply, repository: &str) -> (StatusCode, Vec<(String, String)>, String) {
+    let blank = |text: &str| text.replace(repository, "REPOSITORY");
+    let mut headers: Vec<_> =
+        reply.headers.iter().map(|(name, value)| (name.to_string(), blank(value.to_str().unwrap()))).collect();
+    headers.sort();
+    (reply.status, headers, blank(std::str::from_utf8(&reply.body).unwrap()))
+}
+
+#[tokio::test]
+async fn who_may_not_read_cannot_tell_what_is_there() {
+    for tokens in [None, Some(token_options())] {
+        let access = access(registry::access::AccessOptions { tokens, ..options() });
+        let options = RegistryOptions { access, ..RegistryOptions::default() };
+        for who in [None, Some("stranger"), Some("blind"), Some("owner")] {
+            let server = filled(&["other/there", "team/there"], options.clone()).await;
+            let pairs = if who == Some("owner") { vec![FOREIGN] } else { vec![FOREIGN, OWN] };
+            for [there, absent] in pairs {
+                for method in METHODS {
+                    for path in PATHS {
+                        let of_there = ask(&server, who, method, there, path).await;
+                        let of_absent = ask(&server, who, method, absent, path).await;
+                        assert_eq!(told(&of_there, there), told(&of_absent, absent), "{who:?} {method} {path}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_worth_less_than_none() {
+    let server =
+        filled(&["public/app"], RegistryOptions { access: access(options()), ..RegistryOptions::default() }).await;
+    let path = "/v2/public/app/tags/list";
+    server.get(path).await.expect(200);
+    for wrong in [crate::people::basic("reader", "wrong"), crate::people::basic("eve", "word"), "Bearer x".to_owned()] {
+        server.call("GET", path).header("authorization", &wrong).send().await.expect_error(401, "UNAUTHORIZED");
+    }
+    server.call("GET", path).header("authorization", &by("stranger")).send().await.expect(200);
+    // Some clients send an empty name and password when they have none.
+    server.call("GET", path).header("authorization", "Basic Og==").send().await.expect(200);
+    server.call("GET", "/v2/").header("authorization", "Basic Og==").send().await.expect_error(401, "UNAUTHORIZED");
+}
+
+#[tokio::test]
+async fn a_mount_takes_only_what_the_caller_may_read() {
+    let options = RegistryOptions { access: access(options()), ..RegistryOptions::default() };
+    let blob = Digest::sha256(b"{}");
+    for (source, by_name, from_anywhere) in
+        [("team/other", 201, 201), ("public/base", 201, 201), ("other/there", 202, 202), ("other/blank", 202, 202)]
+    {
+        for (query, expected) in [(format!("&from={source}"), by_name), (String::new(), from_anywhere)] {
+            let there = if source == "other/blank" { "else/where" } else { source };
+            let server = filled(&[there], options.clone()).await;
+            let path = format!("/v2/team/app/blobs/uploads/?mount={blob}{query}");
+            let post = |who| server.call("POST", &path).header("authorization", &by(who)).send();
+            post("writer").await.expect(expected);
+            post("reader").await.expect_error(403, "DENIED");
+        }
+    }
+}
