@@ -95,7 +95,7 @@ impl Place {
     /// Opens our registry with options of its own.
     pub async fn ours(options: RegistryOptions) -> Self {
         let credential = match &options.access {
-            Access::Open => None,
+            Access::Open | Access::Rules(_) => None,
             Access::Basic(credentials) | Access::Bearer { credentials, .. } => Some(Credential::Password {
                 user: credentials.user.clone(),
                 password: Secret::new(credentials.password.clone()),
