@@ -4,9 +4,11 @@
 //! with their subject and never before it. A convention tag (`sha256-….sig`) is no root of its own; it lives as long as
 //! what it is about.
 
+pub mod removal;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use oci::{Digest, Tag};
+use oci::{Digest, ManifestKind, Tag};
 
 use crate::node::{EdgeKind, Graph, NodeId};
 
@@ -17,6 +19,23 @@ pub struct Inventory {
     pub graph: Graph,
     /// Every tag.
     pub tags: BTreeMap<Tag, Digest>,
+}
+
+/// A tag and what it points to.
+type TagOf<'a> = (&'a Tag, &'a Digest);
+
+impl Inventory {
+    /// Tells whether a tag attaches something and names nothing for its own sake. An image that somebody has given the name of a
+    /// list of referrers is named like any other.
+    pub fn is_attachment(&self, tag: &Tag, digest: &Digest) -> bool {
+        let is_image = || self.graph.manifest(digest).is_some_and(|manifest| manifest.kind() == ManifestKind::Image);
+        tag.is_attachment() && (matches!(tag.attached_to(), Some((_, Some(_)))) || !is_image())
+    }
+
+    /// Returns the tags that are names, and the tags that attach something.
+    fn names_and_attachments(&self) -> (Vec<TagOf<'_>>, Vec<TagOf<'_>>) {
+        self.tags.iter().partition(|(tag, digest)| !self.is_attachment(tag, digest))
+    }
 }
 
 /// What a collection keeps and removes.
@@ -35,23 +54,30 @@ pub struct CollectionPlan {
 impl CollectionPlan {
     /// Returns the plan for a store with this inventory. `pinned` are roots beyond the tags.
     pub fn new(inventory: &Inventory, pinned: impl IntoIterator<Item = NodeId>) -> Self {
+        Self::without(inventory, &BTreeSet::new(), pinned)
+    }
+
+    /// As [`CollectionPlan::new`], for the store as it is after the names `taken` have been taken away. They are among the tags to
+    /// remove then.
+    pub fn without(inventory: &Inventory, taken: &BTreeSet<Tag>, pinned: impl IntoIterator<Item = NodeId>) -> Self {
         let graph = &inventory.graph;
         let truncated = truncated_fallbacks(inventory);
+        let (names, attachments) = inventory.names_and_attachments();
         let mut pending: Vec<NodeId> = pinned.into_iter().collect();
-        let named = inventory.tags.iter().filter(|(tag, _)| !tag.is_attachment());
-        pending.extend(named.map(|(_, digest)| NodeId::manifest(*digest)));
+        let staying = names.iter().filter(|(tag, _)| !taken.contains(tag));
+        pending.extend(staying.map(|(_, digest)| NodeId::manifest(**digest)));
 
         let mut keep = BTreeSet::new();
         let mut living_tags = BTreeSet::new();
         loop {
             mark(graph, &mut pending, &mut keep);
             // What a living node's attachment tag names lives too, and may bring more to life.
-            for (tag, digest) in &inventory.tags {
+            for (tag, digest) in &attachments {
                 let whole = tag.attached_to().map(|(subject, _)| subject);
                 let mut subjects = whole.iter().chain(truncated.get(tag).into_iter().flatten());
                 let lives = subjects.any(|s| keep.contains(&NodeId::manifest(*s)) || keep.contains(&NodeId::blob(*s)));
-                if lives && living_tags.insert(tag.clone()) {
-                    pending.push(NodeId::manifest(*digest));
+                if lives && living_tags.insert(*tag) {
+                    pending.push(NodeId::manifest(**digest));
                 }
             }
             if pending.is_empty() {
@@ -65,8 +91,9 @@ impl CollectionPlan {
         remove.reverse();
         plan.freed_bytes = remove.iter().fold(0, |sum, (_, node)| sum.saturating_add(node.descriptor.size));
         plan.remove = parents_first(graph, remove.into_iter().map(|(id, _)| *id).collect());
-        plan.untag =
-            inventory.tags.keys().filter(|tag| tag.is_attachment() && !living_tags.contains(*tag)).cloned().collect();
+        let dead = attachments.iter().map(|(tag, _)| *tag).filter(|tag| !living_tags.contains(tag));
+        let taken = names.iter().map(|(tag, _)| *tag).filter(|tag| taken.contains(tag));
+        plan.untag = taken.chain(dead).cloned().collect();
         plan
     }
 }

@@ -30,6 +30,7 @@ pub mod plan;
 pub mod proof;
 pub mod walk;
 
+pub use collect::removal::RemovalPlan;
 pub use collect::{CollectionPlan, Inventory};
 pub use compare::Difference;
 pub use genealogy::{BaseIndex, KnownImage, LayerStack};

@@ -10,7 +10,7 @@ use crate::random::{applications, tries};
 use crate::source::fallback;
 
 /// Everything an application has, as a store would list it. With fallback tags, every subject has one.
-fn inventory(application: &Application, fallbacks: bool) -> Inventory {
+pub(crate) fn inventory(application: &Application, fallbacks: bool) -> Inventory {
     let mut graph = Graph::default();
     let mut lists: BTreeMap<Digest, Vec<oci::Descriptor>> = BTreeMap::new();
     for manifest in application.manifests() {

@@ -9,5 +9,6 @@ mod node;
 mod plan;
 mod proof;
 mod random;
+mod removal;
 mod source;
 mod walk;
