@@ -20,6 +20,7 @@
 //! | [`solve`](mod@crate::solve) | the best candidate of every package, or why there is none |
 //! | [`resolution`] | from a project, its old lock and tags to a version of every image |
 //! | [`requirement`] | which values are wanted |
+//! | [`retention`] | which tags have served their time |
 //! | [`template`] | how tags are made of values |
 //! | [`tag`] | the tags of a repository, read together |
 //! | [`observation`] | what tags were seen to name, and when |
@@ -40,6 +41,7 @@ pub mod observation;
 pub mod project;
 pub mod requirement;
 pub mod resolution;
+pub mod retention;
 pub mod scheme;
 pub mod solve;
 pub mod tag;

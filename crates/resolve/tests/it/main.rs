@@ -10,6 +10,7 @@ mod observation;
 mod project;
 mod requirement;
 mod resolution;
+mod retention;
 mod schema;
 mod solve;
 mod staleness;
