@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use oci::{Descriptor, Digest, Manifest, RepositoryName, Tag};
 use reqwest::Url;
-use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed};
+use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed, Untagged};
 
 use crate::auth::{Access, Scope};
 use crate::host::{Context, Registry};
@@ -143,6 +143,10 @@ impl Store for Repository {
 
     async fn delete_tag(&self, tag: &Tag) -> Result<bool, StoreError> {
         delete::tag(self, tag).await
+    }
+
+    async fn delete_tag_of(&self, tag: &Tag, manifest: &Digest) -> Result<Untagged, StoreError> {
+        delete::tag_of(self, tag, manifest).await
     }
 
     async fn delete_blob(&self, digest: &Digest) -> Result<bool, StoreError> {

@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use oci::{Algorithm, Digest};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -105,6 +106,16 @@ impl BlobDirectory {
         opened.sync_data().map_err(StoreError::file("cannot write", &path))?;
         self.mark_changed(digest.algorithm());
         Ok(true)
+    }
+
+    /// Returns when a file was written.
+    pub(crate) fn written(&self, digest: &Digest) -> Result<Option<SystemTime>, StoreError> {
+        let path = self.path(digest);
+        match fs::symlink_metadata(&path).and_then(|metadata| metadata.modified()) {
+            Ok(written) => Ok(Some(written)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::file("cannot look at", &path)(error)),
+        }
     }
 
     /// Removes a file. Returns false when it was not there.

@@ -38,7 +38,7 @@ use crate::{blocking, regular_file};
 use index::{INDEX_MAX_BYTES, LayoutIndex};
 use scan::Scan;
 
-pub use collect::LayoutCollection;
+pub use collect::{Holdings, LayoutCollection};
 pub(crate) use store::CONCURRENCY;
 
 /// The file that says that a directory is a layout.

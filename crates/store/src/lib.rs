@@ -57,4 +57,4 @@ pub use content_store::{ContentStore, NamedStore};
 pub use error::StoreError;
 pub use layout::LayoutStore;
 pub use memory::MemoryStore;
-pub use store::{Identity, Put, Referrers, Store, SubjectIndexed};
+pub use store::{Identity, Put, Referrers, Store, SubjectIndexed, Untagged};

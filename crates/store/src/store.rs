@@ -97,6 +97,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Removes a tag. Returns false when it was not there.
     async fn delete_tag(&self, tag: &Tag) -> Result<bool, StoreError>;
 
+    /// Removes a tag if it names this manifest. A store that is asked over a network is told what is expected along with the
+    /// request; one that does not heed it has been asked right before.
+    async fn delete_tag_of(&self, tag: &Tag, manifest: &Digest) -> Result<Untagged, StoreError> {
+        match self.resolve(tag).await? {
+            Some(named) if named.digest != *manifest => Ok(Untagged::Moved),
+            Some(_) if self.delete_tag(tag).await? => Ok(Untagged::Removed),
+            _ => Ok(Untagged::Absent),
+        }
+    }
+
     /// Removes a blob from this repository. Returns false when it was not there.
     async fn delete_blob(&self, digest: &Digest) -> Result<bool, StoreError>;
 
@@ -129,6 +139,17 @@ pub enum Put {
     Stored,
     /// The content was there.
     AlreadyThere,
+}
+
+/// What became of a tag that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untagged {
+    /// It was removed.
+    Removed,
+    /// It was not there.
+    Absent,
+    /// It names something else, and was left.
+    Moved,
 }
 
 /// Whether a store lists a manifest that was put for the manifest's subject.

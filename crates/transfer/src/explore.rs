@@ -115,10 +115,24 @@ pub async fn closure_of(
     cache: &dyn ManifestCache,
 ) -> Result<Closure, TransferError> {
     let (found, tags) = try_join!(find_roots(source, roots), list_tags(source, options.artifacts))?;
+    closure_from(source, found, &tags, options, cache).await
+}
+
+/// Walks the closure of manifests that are known by their descriptors, in a store with these tags.
+///
+/// # Errors
+/// [`TransferError::Walk`] for a graph that is not one, and what the store brings.
+pub async fn closure_from(
+    source: &dyn Store,
+    roots: Vec<Descriptor>,
+    tags: &[Tag],
+    options: WalkOptions,
+    cache: &dyn ManifestCache,
+) -> Result<Closure, TransferError> {
     let roots: Vec<FoundRoot> =
-        found.into_iter().map(|descriptor| FoundRoot { descriptor, tag: None, unchanged: false }).collect();
+        roots.into_iter().map(|descriptor| FoundRoot { descriptor, tag: None, unchanged: false }).collect();
     let explorer = Explorer { source, destination: None, destination_tags: &[], cache, given: BTreeMap::new() };
-    explorer.run(options, &tags, &roots, &mut Evidence::default(), None, &mut Asked::default()).await
+    explorer.run(options, tags, &roots, &mut Evidence::default(), None, &mut Asked::default()).await
 }
 
 async fn source_tags(route: &Route, wanted: bool) -> Result<Vec<Tag>, TransferError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use oci::{Descriptor, Digest, Manifest, RegistryReference, Tag};
-use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed};
+use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed, Untagged};
 
 use super::Observer;
 
@@ -111,6 +111,14 @@ impl<S: Store> Store for Watched<S> {
         let was_there = self.store.delete_tag(tag).await?;
         self.observer.note_tag(&self.repository, tag, None);
         Ok(was_there)
+    }
+
+    async fn delete_tag_of(&self, tag: &Tag, manifest: &Digest) -> Result<Untagged, StoreError> {
+        let outcome = self.store.delete_tag_of(tag, manifest).await?;
+        if outcome != Untagged::Moved {
+            self.observer.note_tag(&self.repository, tag, None);
+        }
+        Ok(outcome)
     }
 
     async fn delete_blob(&self, digest: &Digest) -> Result<bool, StoreError> {
