@@ -13,6 +13,7 @@ mod describe;
 mod diff;
 mod difference;
 mod export;
+mod gc;
 mod groups;
 mod history;
 mod hold;
@@ -87,6 +88,7 @@ pub(crate) enum Command {
     Tag(tag::TagArguments),
     Delete(delete::DeleteArguments),
     Mark(mark::MarkArguments),
+    Gc(gc::GcArguments),
     Store(store::StoreArguments),
     Serve(serve::ServeArguments),
     Tour(tour::TourArguments),
@@ -131,6 +133,7 @@ impl Command {
             Self::Tag(arguments) => arguments.run(session).await,
             Self::Delete(arguments) => arguments.run(session).await,
             Self::Mark(arguments) => arguments.run(session).await,
+            Self::Gc(arguments) => arguments.run(session).await,
             Self::Store(arguments) => arguments.run(session).await,
             Self::Serve(arguments) => arguments.run(session).await,
             Self::Tour(arguments) => arguments.run(session).await,
@@ -145,7 +148,7 @@ impl Command {
 
     /// Tells whether the command asks much at once and moves nothing.
     pub(crate) const fn asks_much(&self) -> bool {
-        matches!(self, Self::Outdated(_))
+        matches!(self, Self::Outdated(_) | Self::Gc(_))
     }
 
     /// Tells whether the command moves content, which is worth threads of its own.

@@ -70,6 +70,11 @@ pub(crate) struct Partial {
     pub(crate) total: usize,
 }
 
+/// So many things that a plan names were left, because something is not as it was. Each was told of with its reason.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} of what the plan names was left")]
+pub(crate) struct LeftOver(pub(crate) usize);
+
 /// So many entries of lists of other tools could not be read. Each was told of with its place.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} of the entries could not be read, and the result is without them")]
@@ -103,7 +108,7 @@ pub(crate) fn of(error: &anyhow::Error) -> Exit {
         if let Some(partial) = cause.downcast_ref::<Partial>() {
             return of_partial(partial);
         }
-        if cause.is::<Unread>() {
+        if cause.is::<Unread>() || cause.is::<LeftOver>() {
             return Exit::Partial;
         }
         if let Some(error) = cause.downcast_ref::<OpsError>() {

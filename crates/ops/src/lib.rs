@@ -34,6 +34,7 @@
 //! | [`relocate`] | a project as it is locked, to a registry, a layout or an archive |
 //! | [`verify`](mod@crate::verify) | a lock against what is there |
 //! | [`serve`](mod@crate::serve) | a registry of one's own |
+//! | [`gc`] | what is not needed any more, in a layout or a repository |
 //! | [`content`] | the local content store as a whole |
 //! | [`tour`] | two registries in this process, and an application to move between them |
 //! | [`error`] | what went wrong, and of which kind it is |
@@ -62,6 +63,7 @@ pub mod error;
 pub mod export;
 mod facts;
 pub mod found;
+pub mod gc;
 pub mod genealogy;
 mod git;
 pub mod history;

@@ -17,6 +17,7 @@ mod desk;
 mod example;
 mod failures;
 mod floating;
+mod gc;
 mod groups;
 mod history;
 mod import;

@@ -48,6 +48,9 @@ const COMMANDS: &[&[&str]] = &[
     &["tag"],
     &["mark"],
     &["delete"],
+    &["gc"],
+    &["gc", "plan"],
+    &["gc", "apply"],
     &["store"],
     &["store", "size"],
     &["store", "prune"],
@@ -127,6 +130,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       tag          Give an image further tags where it is
       delete       Take a tag away, or a manifest by its digest, and say what refers to it
       mark         Say what became of an image: yanked, deprecated, at the end of its life, superseded
+      gc           Remove what is not needed any more, in a layout or in a repository of any registry
       store        Look after the local content store
       serve        Run a registry
       tour         Show the main job on two small registries in this process

@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 
 use crate::server::{INDEX, MANIFEST, Server, descriptor, digest, image, index};
 
-const LEASE: Duration = Duration::from_secs(60);
-const UNTAGGED: Duration = Duration::from_secs(1000);
+/// Seconds.
+const LEASE: u64 = 60;
+/// Seconds.
+const UNTAGGED: u64 = 1000;
 
 /// A registry, its clock, and the files of its blobs.
 struct House {
@@ -27,7 +29,7 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        Self::keeping(Some(UNTAGGED))
+        Self::keeping(Some(Duration::from_secs(UNTAGGED)))
     }
 
     fn keeping(untagged: Option<Duration>) -> Self {
@@ -38,13 +40,13 @@ impl House {
             move || Duration::from_secs(seconds.load(Ordering::SeqCst))
         });
         let blobs = Arc::new(BlobFiles::open(root.path()).unwrap());
-        let storage = Storage::in_memory_with(blobs, clock, Keeping { lease: LEASE, untagged });
+        let storage = Storage::in_memory_with(blobs, clock, Keeping { lease: Duration::from_secs(LEASE), untagged });
         let server = Server::over(storage.clone(), RegistryOptions::default());
         Self { server, storage, seconds, root }
     }
 
-    fn wait(&self, time: Duration) {
-        self.seconds.fetch_add(time.as_secs(), Ordering::SeqCst);
+    fn wait(&self, seconds: u64) {
+        self.seconds.fetch_add(seconds, Ordering::SeqCst);
     }
 
     async fn collect(&self) -> Collected {
@@ -99,9 +101,9 @@ fn count(directory: &Path) -> usize {
 async fn a_blob_that_nothing_needs_goes_after_its_lease() {
     let house = House::new();
     let blob = house.server.put_blob("app", b"content").await;
-    house.wait(2 * LEASE - Duration::from_secs(1));
+    house.wait(2 * LEASE - 1);
     assert_eq!(house.collect().await.blobs, 0);
-    house.wait(Duration::from_secs(1));
+    house.wait(1);
     let collected = house.collect().await;
     assert_eq!((collected.blobs, collected.places, collected.manifests), (1, 1, 0));
     assert!(!house.has_blob("app", &blob).await);
@@ -140,7 +142,7 @@ async fn what_was_needed_when_somebody_was_told_stays_for_a_lease() {
     assert!(house.has_blob("app", &Digest::sha256(b"layer")).await);
     house.server.delete(&format!("/v2/app/manifests/{first}")).await.expect(202);
     house.collect().await;
-    house.wait(LEASE - Duration::from_secs(1));
+    house.wait(LEASE - 1);
     house.collect().await;
     let second = house.put("app", "v2", MANIFEST, &image(&[b"layer"], None, "second")).await;
     house.settle().await;
@@ -152,10 +154,10 @@ async fn a_review_that_was_due_before_cuts_no_lease_short() {
     let house = House::new();
     let first = house.put_image("app", Some("v1"), b"layer").await;
     // Just before the blobs are looked at for having been uploaded, the image goes.
-    house.wait(2 * LEASE - Duration::from_secs(1));
+    house.wait(2 * LEASE - 1);
     assert!(house.has_blob("app", &Digest::sha256(b"layer")).await);
     house.server.delete(&format!("/v2/app/manifests/{first}")).await.expect(202);
-    house.wait(LEASE - Duration::from_secs(1));
+    house.wait(LEASE - 1);
     house.collect().await;
     house.put("app", "v2", MANIFEST, &image(&[b"layer"], None, "second")).await;
 }
@@ -167,7 +169,7 @@ async fn a_manifest_without_its_tag_stays_for_a_while() {
     house.wait(UNTAGGED * 5);
     house.collect().await;
     let new = house.put_image("app", Some("latest"), b"new").await;
-    house.wait(UNTAGGED - Duration::from_secs(1));
+    house.wait(UNTAGGED - 1);
     house.collect().await;
     assert!(house.has_manifest("app", &old).await, "whoever has it by its digest can still start it");
     assert_eq!(house.files(), 3);
@@ -225,7 +227,7 @@ async fn what_refers_to_an_image_lives_and_dies_with_it() {
     sbom["artifactType"] = json!("application/vnd.sbom");
     house.put("app", "sbom", MANIFEST, &sbom).await;
     let early = house.server.put_artifact("app", &Digest::sha256(b"later"), "application/vnd.signature", "early").await;
-    house.wait(UNTAGGED - Duration::from_secs(1));
+    house.wait(UNTAGGED - 1);
     house.collect().await;
     assert!(house.has_manifest("app", &early).await, "what it refers to may still come");
     house.settle().await;
@@ -346,7 +348,7 @@ impl House {
             self.server.delete(&format!("/v2/{repository}/manifests/{}", digest(&document(other)))).await;
         }
         // The last moment at which all answers above still hold.
-        self.wait(LEASE - Duration::from_secs(1));
+        self.wait(LEASE - 1);
         self.collect().await;
         let document = document(number);
         self.server.put_manifest(repository, name, MANIFEST, &document).await.expect(201);
@@ -392,7 +394,7 @@ impl House {
                     self.server.delete(&format!("/v2/{repository}/blobs/{blob}")).await;
                 }
             }
-            Step::Wait { seconds } => self.wait(Duration::from_secs(seconds)),
+            Step::Wait { seconds } => self.wait(seconds),
             Step::Collect => {
                 self.collect().await;
             }

@@ -144,6 +144,8 @@ fn every_field_of_every_document_is_in_the_book() {
         vec!["mirror", "mirror.toml"],
         vec!["mirror", "smaller.toml", "--state", "mirror.toml.state"],
         vec!["-C", "found", "init", "--from", "compose.yaml"],
+        vec!["gc", "plan", "oci:app", "--delete-tag", "*"],
+        vec!["gc", "apply", "oci:app", "--delete-tag", "*", "--dry-run"],
         vec!["store", "size"],
         vec!["store", "prune"],
         vec!["store", "verify"],
