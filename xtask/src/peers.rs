@@ -76,11 +76,15 @@ pub fn set_up(selection: Selection) -> Peers {
 }
 
 fn obtain(peer: &Peer, debian: &Result<()>) -> Result<Found> {
+    let why = |error: anyhow::Error| match debian {
+        Ok(()) => error,
+        Err(cause) => error.context(format!("{cause:#}")),
+    };
     let (version, path) = match &peer.source {
-        Source::Debian { package } => debian::find(package).map_err(|error| match debian {
-            Ok(()) => error,
-            Err(cause) => error.context(format!("{cause:#}")),
-        })?,
+        Source::Debian { package } => debian::find(package, debian::installed(package)).map_err(why)?,
+        Source::DebianVersions { package, directory } => {
+            debian::find(package, debian::newest(directory, peer.name)).map_err(why)?
+        }
         Source::Go { module, version, executable } => go::install(peer.name, module, version, executable)?,
         Source::Ours => ours::build(peer.name)?,
     };

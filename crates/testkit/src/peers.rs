@@ -4,6 +4,9 @@
 //! Where it is missing a test says so and does without; with `CI=true` it fails instead, since a comparison that silently
 //! does not happen is worth nothing.
 
+mod bucket;
+mod guard;
+mod postgres;
 mod process;
 mod registry;
 
@@ -17,6 +20,8 @@ use tempfile::TempDir;
 
 use crate::environment;
 
+pub use bucket::RunningBuckets;
+pub use postgres::RunningPostgres;
 pub use registry::{PASSWORD, PeerRegistry, RunningPeer, USER};
 
 /// A program of somebody else, with a home directory of its own: no credentials or settings of this machine reach it.

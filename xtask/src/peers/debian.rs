@@ -17,12 +17,20 @@ const NO_SERVICES: &str = "#!/bin/sh\n# Written by cargo xtask for the time of o
 
 /// Installs the peers that are missing, if we are root and have apt.
 pub fn install_missing() -> Result<()> {
-    install(packages())
+    let missing = PEERS.iter().filter_map(|peer| match peer.source {
+        Source::Debian { package } => installed(package).is_none().then_some(package),
+        Source::DebianVersions { package, directory } => newest(directory, peer.name).is_none().then_some(package),
+        Source::Go { .. } | Source::Ours => None,
+    });
+    install_packages(&missing.collect::<Vec<_>>())
 }
 
 /// Installs those packages whose executable, which has the package's name, is missing, if we are root and have apt.
 pub fn install(packages: impl Iterator<Item = &'static str>) -> Result<()> {
-    let missing: Vec<&str> = packages.filter(|package| environment::find_in_path(package).is_none()).collect();
+    install_packages(&packages.filter(|package| installed(package).is_none()).collect::<Vec<_>>())
+}
+
+fn install_packages(missing: &[&'static str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -41,16 +49,16 @@ pub fn install(packages: impl Iterator<Item = &'static str>) -> Result<()> {
     };
     apt(&["update"])?;
     let install = ["install", "-y", "--no-install-recommends"];
-    apt(&[&install[..], &missing[..]].concat())?;
+    apt(&[&install[..], missing].concat())?;
     if missing.contains(&"docker-registry") {
         keep_from_starting_at_boot();
     }
     Ok(())
 }
 
-/// Returns the version and the executable of an installed package.
-pub fn find(package: &str) -> Result<(String, PathBuf)> {
-    let path = environment::find_in_path(package).context("not installed")?;
+/// Returns the version of a package beside its executable.
+pub fn find(package: &str, executable: Option<PathBuf>) -> Result<(String, PathBuf)> {
+    let path = executable.context("not installed")?;
     let version = match environment::find_in_path("dpkg-query") {
         Some(query) => process::output(Command::new(query).args(["-W", "-f", "${Version}", package])).ok(),
         None => None,
@@ -58,11 +66,22 @@ pub fn find(package: &str) -> Result<(String, PathBuf)> {
     Ok((version.unwrap_or_else(|| "unknown".into()), path))
 }
 
-fn packages() -> impl Iterator<Item = &'static str> {
-    PEERS.iter().filter_map(|peer| match peer.source {
-        Source::Debian { package } => Some(package),
-        Source::Go { .. } | Source::Ours => None,
-    })
+/// Returns the executable of a package that has its name.
+pub fn installed(package: &str) -> Option<PathBuf> {
+    environment::find_in_path(package)
+}
+
+/// Returns an executable of the newest version below a directory.
+pub fn newest(directory: &str, executable: &str) -> Option<PathBuf> {
+    let versions = fs::read_dir(directory).ok()?.filter_map(|entry| {
+        let entry = entry.ok()?;
+        Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path()))
+    });
+    versions
+        .map(|(version, path)| (version, path.join("bin").join(executable)))
+        .filter(|(_, path)| path.is_file())
+        .max()
+        .map(|(_, path)| path)
 }
 
 fn is_root() -> Result<bool> {

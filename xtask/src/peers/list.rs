@@ -13,6 +13,8 @@ pub struct Peer {
 pub enum Source {
     /// A Debian package whose executable has the package's name.
     Debian { package: &'static str },
+    /// A Debian package whose executables lie, by version, in a directory of their own: `{directory}/{version}/bin`.
+    DebianVersions { package: &'static str, directory: &'static str },
     /// A Go command at a pinned version.
     Go { module: &'static str, version: &'static str, executable: &'static str },
     /// A small Go program of ours in `e2e/peers/<name>`.
@@ -21,6 +23,10 @@ pub enum Source {
 
 const fn debian(package: &'static str) -> Peer {
     Peer { name: package, source: Source::Debian { package }, heavy: false }
+}
+
+const fn debian_versions(name: &'static str, package: &'static str, directory: &'static str) -> Peer {
+    Peer { name, source: Source::DebianVersions { package, directory }, heavy: false }
 }
 
 const fn go(name: &'static str, module: &'static str, version: &'static str, executable: &'static str) -> Peer {
@@ -42,9 +48,11 @@ pub const PEERS: &[Peer] = &[
     debian("buildah"),
     debian("docker-registry"),
     debian("hyperfine"),
+    debian_versions("postgres", "postgresql", "/usr/lib/postgresql"),
     go("crane", "github.com/google/go-containerregistry/cmd/crane", "0.22.1", "crane"),
     go("regctl", "github.com/regclient/regclient/cmd/regctl", "0.11.7", "regctl"),
     go("distribution", "github.com/distribution/distribution/v3/cmd/registry", "3.1.2", "registry"),
+    go("versitygw", "github.com/versity/versitygw/cmd/versitygw", "1.8.0", "versitygw"),
     ours("ociregistry"),
     ours("liar"),
     ours("orascopy"),
