@@ -17,6 +17,9 @@ use crate::storage::{Refused, StorageError};
 /// Most missing descriptors that one answer names.
 const MISSING_MAX: usize = 100;
 
+/// Seconds after which a client may try again what the server could not do.
+const UNAVAILABLE_SECONDS: u32 = 5;
+
 /// The `code` of an error. The specification allows no others, except that a failure of the server has none there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -174,6 +177,15 @@ impl ApiError {
         error
     }
 
+    /// The server cannot do it at the moment, and has done nothing.
+    pub(crate) fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let message = "the server cannot do that at the moment";
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unknown, message)
+            .header(RETRY_AFTER, HeaderValue::from(UNAVAILABLE_SECONDS));
+        error.cause = Some(cause.into());
+        error
+    }
+
     pub(crate) fn into_response(self) -> Response {
         let body = json!({ "errors": self.entries }).to_string();
         let mut headers = self.headers;
@@ -200,8 +212,12 @@ impl From<StoreError> for ApiError {
 }
 
 impl From<StorageError> for ApiError {
+    /// Where it is certain that nothing was done, the client is asked to come again.
     fn from(error: StorageError) -> Self {
-        Self::internal(error)
+        match error {
+            StorageError::Unavailable(_) => Self::unavailable(error),
+            error => Self::internal(error),
+        }
     }
 }
 

@@ -12,7 +12,7 @@
 //! | [`route`], [`query`], [`range`] | paths, queries and ranges as values; no I/O |
 //! | [`Registry`] | request in, response out |
 //! | [`RunningRegistry`] | the same on a socket |
-//! | [`Storage`] | what is kept: metadata in SQLite, blobs in files, or both in memory |
+//! | [`Storage`] | what is kept: metadata in SQLite or PostgreSQL, blobs in files or a bucket, or both in memory |
 //! | [`access`] | who may do what |
 //! | [`RegistryOptions`] | what is served and to whom |
 //! | [`configuration`] | the same from a file and from variables |
@@ -39,4 +39,7 @@ pub use configuration::{Configuration, ConfigurationError};
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
 pub use serve::RunningRegistry;
-pub use storage::{BlobFiles, BlobMemory, BlobStorage, BlobWriter, Clock, Collected, Keeping, Storage, StorageError};
+pub use storage::{
+    BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Clock, Collected, Keeping, PostgresUrl,
+    Storage, StorageError,
+};

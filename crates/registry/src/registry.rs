@@ -78,9 +78,9 @@ impl Registry {
         response
     }
 
-    /// Throws away uploads that lay untouched for too long. That also happens whenever an upload is begun.
+    /// Throws away uploads that lay untouched for too long. That also happens when too many are under way.
     pub async fn expire_uploads(&self) {
-        if let Err(error) = self.0.uploads.expire_noted().await {
+        if let Err(error) = self.0.uploads.expire().await {
             self.report(&error);
         }
     }

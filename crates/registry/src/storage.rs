@@ -24,20 +24,20 @@ use std::sync::Arc;
 use oci::{Digest, RepositoryName};
 use store::BlobBody;
 
-pub use blobs::{BlobFiles, BlobMemory, BlobStorage, BlobWriter};
+pub use blobs::{BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket};
 pub use clock::Clock;
 pub use collect::{Collected, Keeping};
-pub use database::StorageError;
-use database::{Database, Durability};
+use database::{Database, Durability, PostgresPool, Schema};
+pub use database::{PostgresUrl, StorageError};
 pub(crate) use manifests::{Condition, PutManifest, Refused};
 pub(crate) use referrers::Referrer;
 pub(crate) use repository_blobs::StoredBlob;
-pub(crate) use sessions::Session;
+pub(crate) use sessions::{Claimed, Session};
 
 /// The steps of the schema of the metadata.
-const METADATA: &[&str] = &[include_str!("storage/schema/metadata-1.sql")];
+const METADATA: Schema = Schema { table: "metadata_step", steps: &[include_str!("storage/schema/metadata-1.sql")] };
 /// The steps of the schema of what is under way.
-const SESSIONS: &[&str] = &[include_str!("storage/schema/sessions-1.sql")];
+const SESSIONS: Schema = Schema { table: "sessions_step", steps: &[include_str!("storage/schema/sessions-1.sql")] };
 
 /// What a registry keeps. Cloning gives another handle to the same.
 #[derive(Clone, Debug)]
@@ -46,9 +46,10 @@ pub struct Storage(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     metadata: Database,
-    /// What is under way: it survives the end of the process, and is worth nothing after a loss of power.
+    /// What is under way: it survives the end of the process, and may be worth nothing after a loss of power.
     sessions: Database,
     blobs: Arc<dyn BlobStorage>,
+    /// What tells the time where the database does not.
     clock: Clock,
     keeping: Keeping,
     /// Held while the directory is served.
@@ -64,8 +65,8 @@ impl Storage {
     /// Returns a storage whose metadata is in memory, with blobs and a clock of the caller's.
     pub fn in_memory_with(blobs: Arc<dyn BlobStorage>, clock: Clock, keeping: Keeping) -> Self {
         Self(Arc::new(Inner {
-            metadata: Database::sqlite(None, METADATA, Durability::Process),
-            sessions: Database::sqlite(None, SESSIONS, Durability::Process),
+            metadata: Database::sqlite(None, METADATA, Durability::Process, clock.clone()),
+            sessions: Database::sqlite(None, SESSIONS, Durability::Process, clock.clone()),
             blobs,
             clock,
             keeping,
@@ -81,10 +82,30 @@ impl Storage {
     pub async fn open(directory: &Path, clock: Clock, keeping: Keeping) -> Result<Self, StorageError> {
         let blobs = BlobFiles::open(directory)?;
         let lock = lock(directory)?;
-        let metadata = Database::sqlite(Some(directory.join("metadata.db")), METADATA, Durability::Power);
+        let metadata =
+            Database::sqlite(Some(directory.join("metadata.db")), METADATA, Durability::Power, clock.clone());
         metadata.open().await?;
-        let sessions = sessions::open(directory).await?;
+        let sessions = sessions::open(directory, clock.clone()).await?;
         Ok(Self(Arc::new(Inner { metadata, sessions, blobs: Arc::new(blobs), clock, keeping, _lock: Some(lock) })))
+    }
+
+    /// Opens the storage of a cluster: metadata and sessions in a PostgreSQL database, which any number of nodes share, and
+    /// blobs that all of them reach. The time is the database's.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] when the database cannot be reached, [`StorageError::Newer`] when a newer program has been
+    /// at work there, otherwise what the database brings.
+    pub async fn postgres(
+        url: &PostgresUrl,
+        blobs: Arc<dyn BlobStorage>,
+        keeping: Keeping,
+    ) -> Result<Self, StorageError> {
+        let pool = PostgresPool::new(url);
+        let metadata = Database::postgres(pool.clone(), METADATA, Durability::Power);
+        metadata.open().await?;
+        let sessions = Database::postgres(pool, SESSIONS, Durability::Process);
+        sessions.open().await?;
+        Ok(Self(Arc::new(Inner { metadata, sessions, blobs, clock: Clock::system(), keeping, _lock: None })))
     }
 
     pub(crate) fn blobs(&self) -> &Arc<dyn BlobStorage> {
@@ -119,11 +140,6 @@ impl Storage {
     /// Returns what tells the time.
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
-    }
-
-    /// Returns the time in milliseconds since 1970.
-    fn now(&self) -> i64 {
-        self.0.clock.now()
     }
 
     fn metadata(&self) -> &Database {

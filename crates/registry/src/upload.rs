@@ -3,8 +3,15 @@
 //! Bytes go to where blobs are kept and through the hash as they arrive, so that the closing PUT, for which clients wait a
 //! bounded time, has little left to do. Each piece is written at a stated position and refused when the upload is no longer
 //! there; so a request that lost its connection, and whose bytes may still be on their way, cannot spoil what the client's
-//! next request writes. How far an upload has come is noted after every request, so that it can go on after a restart.
+//! next request writes.
+//!
+//! Which uploads there are, and how far they have come, is in the database of the sessions, so that an upload can go on after a
+//! restart or on another node. A request that writes claims the upload there and gives it back with what came of it. Requests to
+//! the same node share a claim, and their positions decide; a request to another node is told that the upload ends elsewhere
+//! (416) while somebody writes. A claim is never taken from anybody: if its holder vanished, nobody knows what its last bytes
+//! were or will be, and the upload is lost. So no two nodes ever write to the same upload.
 
+mod claim;
 mod progress;
 mod receive;
 
@@ -12,16 +19,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use oci::{Algorithm, Digest, RepositoryName};
-use tokio::task::JoinHandle;
+use oci::{Algorithm, RepositoryName};
 use tokio::time::Instant;
 
 use crate::error::ApiError;
 use crate::options::RegistryOptions;
 use crate::route::UploadId;
-use crate::storage::{Session, Storage, StorageError, StoredBlob};
+use crate::storage::{Claimed, Session, Storage, StorageError};
 
+pub(crate) use claim::{Turn, Upload};
 use progress::Progress;
 pub(crate) use receive::receive;
 
@@ -29,24 +35,24 @@ pub(crate) use receive::receive;
 const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// The uploads of a registry.
-pub(crate) struct Uploads {
-    /// Those that this process has seen.
-    under_way: Mutex<HashMap<UploadId, Arc<Upload>>>,
+pub(crate) struct Uploads(Arc<Inner>);
+
+struct Inner {
+    /// Those that requests to this process write to, and by how many.
+    held: Mutex<HashMap<UploadId, (Arc<Upload>, usize)>>,
+    /// Those that a request to this process wrote to last, if no other has since.
+    kept: Mutex<HashMap<UploadId, Kept>>,
     storage: Storage,
     most: usize,
     lifetime: Duration,
     blob_max_bytes: u64,
 }
 
-/// One upload.
-pub(crate) struct Upload {
-    pub(crate) id: UploadId,
-    repository: RepositoryName,
-    storage: Storage,
-    blob_max_bytes: u64,
-    touched: Mutex<Instant>,
-    /// Held while a piece is written, by a task of its own.
-    progress: tokio::sync::Mutex<Progress>,
+/// How far an upload came, as long as nobody else has had a turn.
+struct Kept {
+    turn: i64,
+    progress: Progress,
+    since: Instant,
 }
 
 /// Why an upload did not go on.
@@ -54,7 +60,7 @@ pub(crate) struct Upload {
 pub(crate) enum UploadError {
     /// It was completed or cancelled.
     Closed,
-    /// The piece does not begin where the upload ends.
+    /// The piece does not begin where the upload ends, or another node writes to it.
     OutOfOrder {
         /// Bytes received so far.
         received: u64,
@@ -77,175 +83,138 @@ impl From<StorageError> for UploadError {
 
 impl Uploads {
     pub(crate) fn new(options: &RegistryOptions, storage: Storage) -> Self {
-        Self {
-            under_way: Mutex::default(),
+        Self(Arc::new(Inner {
+            held: Mutex::default(),
+            kept: Mutex::default(),
             storage,
             most: options.uploads_max,
             lifetime: options.upload_lifetime,
             blob_max_bytes: options.blob_max_bytes,
-        }
+        }))
     }
 
-    /// Begins an upload to a repository that ends with the request, as a rule.
-    pub(crate) async fn begin(
-        &self,
-        repository: RepositoryName,
-        algorithm: Algorithm,
-    ) -> Result<Arc<Upload>, ApiError> {
-        self.expire().await?;
-        let upload = self.upload(UploadId::random(), repository, Progress::new(algorithm));
-        let mut under_way = self.lock();
-        if under_way.len() >= self.most {
-            return Err(ApiError::too_many("too many uploads are under way", RETRY_AFTER_SECONDS));
-        }
-        under_way.insert(upload.id, Arc::clone(&upload));
-        Ok(upload)
-    }
-
-    /// Returns an upload to a repository.
-    pub(crate) async fn get(&self, repository: &RepositoryName, id: UploadId) -> Result<Arc<Upload>, ApiError> {
-        let found = self.lock().get(&id).filter(|upload| upload.repository == *repository).cloned();
-        if let Some(upload) = found {
-            upload.touch();
-            return Ok(upload);
-        }
-        // It was begun by another process, perhaps by this one's predecessor.
-        let session = self.storage.session(repository, id).await?.ok_or_else(ApiError::upload_unknown)?;
-        let progress = Progress::resume(&self.storage, session).await?.ok_or_else(ApiError::upload_unknown)?;
-        let upload = self.upload(id, repository.clone(), progress);
-        // Two requests may have come here at once: one of the two it is.
-        Ok(Arc::clone(self.lock().entry(id).or_insert(upload)))
-    }
-
-    /// Forgets an upload and what was received of it.
-    pub(crate) async fn remove(&self, id: UploadId) -> Result<(), ApiError> {
-        let upload = self.lock().remove(&id);
-        if let Some(upload) = upload {
-            // Whatever is still at work on it comes to its end first.
-            upload.close().await;
-        }
-        Ok(self.storage.end_session(id).await?)
-    }
-
-    /// Forgets the uploads that lay untouched for too long.
-    pub(crate) async fn expire(&self) -> Result<(), ApiError> {
-        let now = Instant::now();
-        let mut expired = Vec::new();
-        self.lock().retain(|id, upload| {
-            let stays = now.duration_since(upload.last_touched()) < self.lifetime;
-            expired.extend((!stays).then_some(*id));
-            stays
-        });
-        for id in expired {
-            self.remove(id).await?;
-        }
-        Ok(())
-    }
-
-    /// Forgets the uploads of earlier processes that lay untouched for too long.
-    pub(crate) async fn expire_noted(&self) -> Result<(), ApiError> {
-        self.expire().await?;
-        for id in self.storage.expired_sessions(self.lifetime).await? {
-            if !self.lock().contains_key(&id) {
-                self.remove(id).await?;
+    /// Begins an upload to a repository that further requests take on.
+    pub(crate) async fn begin(&self, repository: RepositoryName, algorithm: Algorithm) -> Result<UploadId, ApiError> {
+        if self.is_full().await? {
+            self.expire().await?;
+            if self.is_full().await? {
+                return Err(too_many());
             }
         }
+        let id = UploadId::random();
+        self.0.storage.begin_session(id, repository, algorithm).await?;
+        Ok(id)
+    }
+
+    /// Begins an upload that ends with the request.
+    pub(crate) fn begin_whole(&self, repository: RepositoryName, algorithm: Algorithm) -> Result<Turn, ApiError> {
+        let id = UploadId::random();
+        let upload = Upload::new(&self.0, id, repository, None, Progress::new(algorithm));
+        let mut held = self.0.held();
+        if held.len() >= self.0.most {
+            return Err(too_many());
+        }
+        held.insert(id, (Arc::clone(&upload), 1));
+        Ok(Turn::new(upload, &self.0))
+    }
+
+    /// Claims an upload to a repository, to write to it.
+    pub(crate) async fn claim(&self, repository: &RepositoryName, id: UploadId) -> Result<Turn, UploadError> {
+        if let Some((upload, users)) = self.0.held().get_mut(&id).filter(|(upload, _)| upload.is_of(repository)) {
+            *users += 1;
+            return Ok(Turn::new(Arc::clone(upload), &self.0));
+        }
+        let session = match self.0.storage.claim_session(repository, id).await? {
+            Claimed::Yes(session) => *session,
+            Claimed::Busy(received) => return Err(UploadError::OutOfOrder { received }),
+            Claimed::Lost => {
+                self.0.throw_away(repository, id).await?;
+                return Err(UploadError::Closed);
+            }
+            Claimed::Unknown => return Err(UploadError::Closed),
+        };
+        let kept = self.0.kept().remove(&id).filter(|kept| kept.turn + 1 == session.turn);
+        let turn = session.turn;
+        let progress = match kept {
+            Some(kept) => Some(kept.progress),
+            None => match Progress::resume(&self.0.storage, session.clone()).await {
+                Ok(progress) => progress,
+                Err(error) => {
+                    // The next request may have more luck.
+                    self.0.storage.save_session(session).await?;
+                    return Err(error.into());
+                }
+            },
+        };
+        let Some(progress) = progress else {
+            self.0.throw_away(repository, id).await?;
+            return Err(UploadError::Closed);
+        };
+        let upload = Upload::new(&self.0, id, repository.clone(), Some(turn), progress);
+        self.0.held().insert(id, (Arc::clone(&upload), 1));
+        Ok(Turn::new(upload, &self.0))
+    }
+
+    /// Returns how many bytes of an upload have been received.
+    pub(crate) async fn received(&self, repository: &RepositoryName, id: UploadId) -> Result<u64, UploadError> {
+        let held = self.0.held().get(&id).map(|(upload, _)| Arc::clone(upload));
+        if let Some(upload) = held.filter(|upload| upload.is_of(repository)) {
+            return upload.received().await;
+        }
+        self.0.storage.touch_session(repository, id).await?.ok_or(UploadError::Closed)
+    }
+
+    /// Throws an upload away, whoever writes to it.
+    pub(crate) async fn cancel(&self, repository: &RepositoryName, id: UploadId) -> Result<(), UploadError> {
+        let held = self.0.held().get(&id).map(|(upload, _)| Arc::clone(upload));
+        if let Some(upload) = held.filter(|upload| upload.is_of(repository)) {
+            upload.close().await;
+        }
+        if self.0.throw_away(repository, id).await? { Ok(()) } else { Err(UploadError::Closed) }
+    }
+
+    /// Throws away the uploads that lay untouched for too long, whichever node they were begun on.
+    pub(crate) async fn expire(&self) -> Result<(), ApiError> {
+        let (now, lifetime) = (Instant::now(), self.0.lifetime);
+        self.0.kept().retain(|_, kept| now.duration_since(kept.since) < lifetime);
+        for id in self.0.storage.expired_sessions(lifetime).await? {
+            self.0.storage.end_session(id, None).await?;
+            self.0.kept().remove(&id);
+        }
         Ok(())
     }
 
-    fn upload(&self, id: UploadId, repository: RepositoryName, progress: Progress) -> Arc<Upload> {
-        Arc::new(Upload {
-            id,
-            repository,
-            storage: self.storage.clone(),
-            blob_max_bytes: self.blob_max_bytes,
-            touched: Mutex::new(Instant::now()),
-            progress: tokio::sync::Mutex::new(progress),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Arc<Upload>>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn is_full(&self) -> Result<bool, StorageError> {
+        Ok(self.0.storage.count_sessions().await? >= self.0.most as u64)
     }
 }
 
-impl Upload {
-    /// Returns the number of bytes received.
-    pub(crate) async fn received(&self) -> Result<u64, UploadError> {
-        let progress = self.progress.lock().await;
-        if progress.closed { Err(UploadError::Closed) } else { Ok(progress.received) }
+fn too_many() -> ApiError {
+    ApiError::too_many("too many uploads are under way", RETRY_AFTER_SECONDS)
+}
+
+impl Inner {
+    /// Forgets an upload and what was received of it. Returns false when there was none.
+    async fn throw_away(&self, repository: &RepositoryName, id: UploadId) -> Result<bool, StorageError> {
+        let Some(state) = self.storage.forget_session(repository, id).await? else { return Ok(false) };
+        self.kept().remove(&id);
+        self.storage.blobs().discard(&id.to_string(), &state).await?;
+        Ok(true)
     }
 
-    /// Ends the upload for every request that is still writing to it.
-    pub(crate) async fn close(&self) {
-        self.progress.lock().await.closed = true;
-    }
-
-    /// Says by which algorithm the content will be named, when that is known before its first byte.
-    pub(crate) async fn expect(&self, algorithm: Algorithm) {
-        let mut progress = self.progress.lock().await;
-        if progress.received == 0 {
-            progress.hasher = algorithm.hasher();
+    /// Keeps what the next request to an upload can go on with at once.
+    fn keep(&self, id: UploadId, turn: i64, progress: Progress) {
+        let mut kept = self.kept();
+        if kept.len() < self.most {
+            kept.insert(id, Kept { turn, progress, since: Instant::now() });
         }
     }
 
-    /// Notes how far the upload has come, for the time after a restart.
-    pub(crate) async fn save(&self) -> Result<(), UploadError> {
-        let progress = self.progress.lock().await;
-        if progress.closed {
-            return Err(UploadError::Closed);
-        }
-        Ok(self.storage.save_session(self.session(&progress, None)).await?)
+    fn held(&self) -> MutexGuard<'_, HashMap<UploadId, (Arc<Upload>, usize)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn session(&self, progress: &Progress, place: Option<String>) -> Session {
-        Session {
-            id: self.id,
-            repository: self.repository.clone(),
-            algorithm: progress.hasher.algorithm(),
-            received: progress.received,
-            hasher: Some(progress.hasher.clone()),
-            place,
-        }
-    }
-
-    /// Begins to write a piece at `position`, which must be where the upload ends. The piece is written whether or not
-    /// anybody waits for that.
-    fn append(self: Arc<Self>, position: u64, piece: Bytes) -> JoinHandle<Result<(), UploadError>> {
-        tokio::spawn(async move {
-            let mut progress = self.progress.lock().await;
-            self.touch();
-            let received = progress.at(position)? + piece.len() as u64;
-            if received > self.blob_max_bytes {
-                return Err(ApiError::too_large(self.blob_max_bytes).into());
-            }
-            progress.append(self.storage.blobs().as_ref(), self.id, piece).await
-        })
-    }
-
-    /// Ends the upload, which must end at `position`, and gives what was received, which must be `digest`, to the repository.
-    /// Afterwards the upload is closed, unless it was out of order.
-    pub(crate) async fn finish(self: Arc<Self>, position: u64, digest: Digest) -> Result<(), UploadError> {
-        // A client that goes away must not leave it half done.
-        let finished = tokio::spawn(async move {
-            let mut progress = self.progress.lock().await;
-            let size = progress.at(position)?;
-            let writer = progress.finish(self.storage.blobs().as_ref(), self.id, &digest).await?;
-            let place = writer.place(&digest);
-            // Should the process end before the blob is known, this says what to remove.
-            self.storage.save_session(self.session(&progress, Some(place.clone()))).await?;
-            writer.commit(&digest, size).await?;
-            self.storage.add_blob(&self.repository, &digest, StoredBlob { size, place }).await?;
-            Ok(())
-        });
-        finished.await.map_err(|error| UploadError::Other(ApiError::internal(error)))?
-    }
-
-    fn touch(&self) {
-        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    fn last_touched(&self) -> Instant {
-        *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, HashMap<UploadId, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -38,71 +38,68 @@ pub(crate) async fn begin(context: &Context<'_>, body: &mut Incoming) -> Result<
             name.parse().map_err(|error: DigestError| ApiError::bad_request(Code::DigestInvalid, error.to_string()))?
         }
     };
-    let upload = context.shared.uploads.begin(context.name.clone(), algorithm).await?;
-    upload.save().await.map_err(|error| failure(context, upload.id, error))?;
-    under_way(context, StatusCode::ACCEPTED, upload.id, 0)
+    let id = context.shared.uploads.begin(context.name.clone(), algorithm).await?;
+    under_way(context, StatusCode::ACCEPTED, id, 0)
 }
 
 /// Takes a blob in one request. No other request can take it further.
 async fn whole(context: &Context<'_>, digest: &Digest, body: &mut Incoming) -> Result<Response, ApiError> {
-    let uploads = &context.shared.uploads;
-    let upload = uploads.begin(context.name.clone(), digest.algorithm()).await?;
-    let id = upload.id;
+    let turn = context.shared.uploads.begin_whole(context.name.clone(), digest.algorithm())?;
     let received = async {
-        let end = receive(&upload, body, 0, None).await?;
-        Arc::clone(&upload).finish(end, *digest).await
+        let end = receive(turn.upload(), body, 0, None).await?;
+        Arc::clone(turn.upload()).finish(end, *digest).await
     };
-    let received = received.await.map_err(|error| failure(context, id, error));
-    uploads.remove(id).await?;
-    received.and_then(|()| created(&context.blob_path(digest), digest))
+    let received = received.await;
+    turn.end().await.and(received).map_err(whole_failure)?;
+    created(&context.blob_path(digest), digest)
 }
 
 /// PATCH: takes a chunk (with `Content-Range`), or a stream of any length.
 pub(crate) async fn append(context: &Context<'_>, id: UploadId, body: &mut Incoming) -> Result<Response, ApiError> {
-    let upload = context.shared.uploads.get(&context.name, id).await?;
     let failed = |error| failure(context, id, error);
-    let chunk = chunk_position(context)?;
-    let position = position(upload.received().await, chunk).map_err(failed)?;
-    let received = receive(&upload, body, position, chunk.map(|chunk| chunk.length)).await;
+    let turn = context.shared.uploads.claim(&context.name, id).await.map_err(failed)?;
+    let received = async {
+        let chunk = chunk_position(context)?;
+        let position = position(turn.received().await, chunk)?;
+        receive(turn.upload(), body, position, chunk.map(|chunk| chunk.length)).await
+    };
+    let received = received.await;
     // Also of a request that broke off, for what came of it is kept.
-    upload.save().await.map_err(failed)?;
+    turn.end().await.map_err(failed)?;
     under_way(context, StatusCode::ACCEPTED, id, received.map_err(failed)?)
 }
 
 /// PUT: takes the rest, if there is a body, and makes the whole a blob.
 pub(crate) async fn complete(context: &Context<'_>, id: UploadId, body: &mut Incoming) -> Result<Response, ApiError> {
-    let uploads = &context.shared.uploads;
-    let upload = uploads.get(&context.name, id).await?;
     let failed = |error| failure(context, id, error);
-    let digest = context
-        .digest_parameter("digest")?
-        .ok_or_else(|| ApiError::bad_request(Code::DigestInvalid, "the closing request has no `digest`"))?;
-    let chunk = chunk_position(context)?;
-    let position = position(upload.received().await, chunk).map_err(failed)?;
-    upload.expect(digest.algorithm()).await;
-    let end = receive(&upload, body, position, chunk.map(|chunk| chunk.length)).await.map_err(failed)?;
-    match upload.finish(end, digest).await {
-        Err(error @ UploadError::OutOfOrder { .. }) => Err(failed(error)),
-        finished => {
-            uploads.remove(id).await?;
-            finished.map_err(failed)?;
-            created(&context.blob_path(&digest), &digest)
-        }
-    }
+    let turn = context.shared.uploads.claim(&context.name, id).await.map_err(failed)?;
+    let completed = async {
+        let digest = context
+            .digest_parameter("digest")?
+            .ok_or_else(|| ApiError::bad_request(Code::DigestInvalid, "the closing request has no `digest`"))?;
+        let chunk = chunk_position(context)?;
+        let position = position(turn.received().await, chunk)?;
+        turn.expect(digest.algorithm()).await;
+        let end = receive(turn.upload(), body, position, chunk.map(|chunk| chunk.length)).await?;
+        Arc::clone(turn.upload()).finish(end, digest).await?;
+        Ok(digest)
+    };
+    let completed = completed.await;
+    turn.end().await.map_err(failed)?;
+    let digest = completed.map_err(failed)?;
+    created(&context.blob_path(&digest), &digest)
 }
 
 /// GET: says how far the upload is.
 pub(crate) async fn status(context: &Context<'_>, id: UploadId) -> Result<Response, ApiError> {
-    let upload = context.shared.uploads.get(&context.name, id).await?;
-    let received = upload.received().await.map_err(|error| failure(context, id, error))?;
-    under_way(context, StatusCode::NO_CONTENT, id, received)
+    let received = context.shared.uploads.received(&context.name, id).await;
+    under_way(context, StatusCode::NO_CONTENT, id, received.map_err(|error| failure(context, id, error))?)
 }
 
 /// DELETE: throws the upload away.
 pub(crate) async fn cancel(context: &Context<'_>, id: UploadId) -> Result<Response, ApiError> {
-    let upload = context.shared.uploads.get(&context.name, id).await?;
-    upload.close().await;
-    context.shared.uploads.remove(id).await?;
+    let cancelled = context.shared.uploads.cancel(&context.name, id).await;
+    cancelled.map_err(|error| failure(context, id, error))?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
@@ -138,6 +135,14 @@ fn place(context: &Context<'_>, id: UploadId, received: u64) -> Result<(HeaderVa
     let range = format!("0-{}", received.saturating_sub(1));
     let location = HeaderValue::try_from(context.upload_path(id)).map_err(ApiError::internal)?;
     Ok((location, HeaderValue::try_from(range).map_err(ApiError::internal)?))
+}
+
+/// Nobody else can have closed or continued what ends with its request.
+fn whole_failure(error: UploadError) -> ApiError {
+    match error {
+        UploadError::Other(error) => error,
+        UploadError::Closed | UploadError::OutOfOrder { .. } => ApiError::upload_unknown(),
+    }
 }
 
 fn failure(context: &Context<'_>, id: UploadId, error: UploadError) -> ApiError {

@@ -2,6 +2,7 @@
 
 mod files;
 mod memory;
+mod objects;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use store::BlobBody;
 
 pub use files::BlobFiles;
 pub use memory::BlobMemory;
+pub use objects::{BlobObjects, Bucket};
 
 use super::StorageError;
 
@@ -20,12 +22,13 @@ pub trait BlobStorage: Send + Sync + std::fmt::Debug {
     /// Begins to write bytes that nobody can read before they are committed. `name` is unique, and has letters and digits.
     async fn begin(&self, name: &str) -> Result<Box<dyn BlobWriter>, StorageError>;
 
-    /// Goes on with what was begun as `name`, by this process or another, and of which `written` bytes are wanted. Returns
-    /// `None` when there is less than that.
-    async fn resume(&self, name: &str, written: u64) -> Result<Option<Box<dyn BlobWriter>>, StorageError>;
+    /// Goes on with what was begun as `name`, by this process or another, and of which `written` bytes are wanted. `state` is
+    /// what [`BlobWriter::suspend`] returned last, and empty when that was never called. Returns `None` when there is less.
+    async fn resume(&self, name: &str, written: u64, state: &[u8])
+    -> Result<Option<Box<dyn BlobWriter>>, StorageError>;
 
-    /// Removes what was begun as `name`; what is not there is no error.
-    async fn discard(&self, name: &str) -> Result<(), StorageError>;
+    /// Removes what was begun as `name` and suspended with `state`; what is not there is no error.
+    async fn discard(&self, name: &str, state: &[u8]) -> Result<(), StorageError>;
 
     /// Returns `length` bytes from `offset` on of what is in a place, or `None` when nothing is.
     async fn open(&self, place: &str, offset: u64, length: u64) -> Result<Option<BlobBody>, StorageError>;
@@ -41,8 +44,12 @@ pub trait BlobWriter: Send + Sync + std::fmt::Debug {
     /// behind.
     async fn write(&mut self, position: u64, piece: Bytes) -> Result<(), StorageError>;
 
-    /// Returns the first `length` bytes, which have been written.
-    async fn read(&mut self, length: u64) -> Result<BlobBody, StorageError>;
+    /// Returns the first `length` bytes, which have been written; `None` where they can be read only when they are a blob.
+    async fn read(&mut self, length: u64) -> Result<Option<BlobBody>, StorageError>;
+
+    /// Makes ready for another process to go on behind the first `length` bytes, and returns what it needs for that. This writer
+    /// can go on too.
+    async fn suspend(&mut self, length: u64) -> Result<Vec<u8>, StorageError>;
 
     /// Returns the place that the blob of this digest will have.
     fn place(&self, digest: &Digest) -> String;

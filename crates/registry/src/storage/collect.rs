@@ -91,7 +91,7 @@ impl Storage {
     pub async fn collect(&self) -> Result<Collected, StorageError> {
         let mut collected = Collected::default();
         loop {
-            let round = self.metadata().write(review::Review { now: self.now(), keeping: self.keeping() }).await?;
+            let round = self.metadata().write(review::Review { keeping: self.keeping() }).await?;
             collected.reviewed += round.reviewed;
             collected.manifests += round.manifests;
             collected.blobs += round.blobs;

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!   Database ─ read, write ─▶ an Operation, with a Connection
-//!       └─ Sqlite: one writer, which commits what has gathered in one go; readers beside it
+//!       ├─ Sqlite: one writer, which commits what has gathered in one go; readers beside it
+//!       └─ Postgres: serializable transactions of any number of nodes, which run again when they were in each other's way
 //! ```
 
 mod connection;
 mod error;
 mod migrate;
+mod postgres;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -17,7 +19,13 @@ use tokio::sync::OnceCell;
 
 pub(crate) use connection::{Connection, Value};
 pub use error::StorageError;
+pub(crate) use migrate::Schema;
+use postgres::Postgres;
+pub(crate) use postgres::PostgresPool;
+pub use postgres::PostgresUrl;
 use sqlite::Sqlite;
+
+use super::Clock;
 
 /// Something that is asked of the database, or changed in it, as a whole.
 #[async_trait]
@@ -41,27 +49,53 @@ pub(crate) enum Durability {
 /// A database. It is opened by what is first asked of it.
 #[derive(Debug)]
 pub(crate) struct Database {
-    file: Option<PathBuf>,
-    schema: &'static [&'static str],
+    place: Place,
+    schema: Schema,
     durability: Durability,
-    engine: OnceCell<Sqlite>,
+    engine: OnceCell<Engine>,
+}
+
+/// Where a database is.
+#[derive(Debug)]
+enum Place {
+    /// In a file, or in memory. The time is told by the clock.
+    Sqlite { file: Option<PathBuf>, clock: Clock },
+    /// On a server, which tells the time.
+    Postgres(PostgresPool),
+}
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 impl Database {
-    /// Returns the database in `file`, or one in memory. `schema` has the steps by which it becomes what this program needs.
-    pub(crate) fn sqlite(file: Option<PathBuf>, schema: &'static [&'static str], durability: Durability) -> Self {
-        Self { file, schema, durability, engine: OnceCell::new() }
+    /// Returns the database in `file`, or one in memory.
+    pub(crate) fn sqlite(file: Option<PathBuf>, schema: Schema, durability: Durability, clock: Clock) -> Self {
+        Self { place: Place::Sqlite { file, clock }, schema, durability, engine: OnceCell::new() }
+    }
+
+    /// Returns the database to which the connections lead. It may hold others beside this one.
+    pub(crate) fn postgres(pool: PostgresPool, schema: Schema, durability: Durability) -> Self {
+        Self { place: Place::Postgres(pool), schema, durability, engine: OnceCell::new() }
     }
 
     /// Asks for something. What was acknowledged before the call is seen.
     pub(crate) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
-        self.engine().await?.read(operation).await
+        match self.engine().await? {
+            Engine::Sqlite(engine) => engine.read(operation).await,
+            Engine::Postgres(engine) => engine.read(operation).await,
+        }
     }
 
     /// Changes something. When this returns the change is durable, and seen by every read that begins then. Dropping the
     /// future does not undo the change.
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
-        self.engine().await?.write(operation).await
+        match self.engine().await? {
+            Engine::Sqlite(engine) => engine.write(operation).await,
+            Engine::Postgres(engine) => engine.write(operation).await,
+        }
     }
 
     /// Opens the database, which is otherwise done by the first read or write.
@@ -69,7 +103,13 @@ impl Database {
         self.engine().await.map(|_| ())
     }
 
-    async fn engine(&self) -> Result<&Sqlite, StorageError> {
-        self.engine.get_or_try_init(|| Sqlite::open(self.file.as_deref(), self.schema, self.durability)).await
+    async fn engine(&self) -> Result<&Engine, StorageError> {
+        let open = async || match &self.place {
+            Place::Sqlite { file, clock } => {
+                Sqlite::open(file.as_deref(), self.schema, self.durability, clock).await.map(Engine::Sqlite)
+            }
+            Place::Postgres(pool) => Postgres::open(pool, self.schema, self.durability).await.map(Engine::Postgres),
+        };
+        self.engine.get_or_try_init(open).await
     }
 }

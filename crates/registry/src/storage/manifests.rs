@@ -29,21 +29,21 @@ impl Storage {
         repository: &RepositoryName,
         name: &ManifestName,
     ) -> Result<Option<StoredManifest>, StorageError> {
-        let find = Find { repository: repository.clone(), name: name.clone() };
+        let keeping = self.keeping();
+        let find = Find { repository: repository.clone(), name: name.clone(), keeping };
         let Some(found) = self.metadata().read(find).await? else { return Ok(None) };
-        let (now, keeping) = (self.now(), self.keeping());
-        if found.is_needed || keeping.is_promised(now, found.kept_until) {
+        if found.stays {
             return Ok(Some(found.manifest));
         }
         // Whoever is told that it is there builds on it, so it must stay for a while.
         let digest = found.manifest.descriptor.digest;
-        let promise = Promise { repository: repository.clone(), digest, kept_until: keeping.promised(now) };
+        let promise = Promise { repository: repository.clone(), digest, keeping };
         Ok(self.metadata().write(promise).await?.then_some(found.manifest))
     }
 
     /// Puts a manifest and points tags to it, all or nothing.
     pub(crate) async fn put_manifest(&self, put: PutManifest) -> Result<Result<(), Refused>, StorageError> {
-        self.metadata().write(put::Put { put, at: self.now(), keeping: self.keeping() }).await
+        self.metadata().write(put::Put { put, keeping: self.keeping() }).await
     }
 
     /// Removes a tag, or a manifest and every tag that points to it. Returns false when it was not there.
@@ -53,13 +53,7 @@ impl Storage {
         name: &ManifestName,
         condition: Condition,
     ) -> Result<Result<bool, Refused>, StorageError> {
-        let remove = Remove {
-            repository: repository.clone(),
-            name: name.clone(),
-            condition,
-            at: self.now(),
-            keeping: self.keeping(),
-        };
+        let remove = Remove { repository: repository.clone(), name: name.clone(), condition, keeping: self.keeping() };
         self.metadata().write(remove).await
     }
 }
@@ -67,14 +61,14 @@ impl Storage {
 struct Find {
     repository: RepositoryName,
     name: ManifestName,
+    keeping: Keeping,
 }
 
 /// A manifest, and whether it stays.
 struct Found {
     manifest: StoredManifest,
-    /// Whether a tag or another manifest holds it, as far as one look shows.
-    is_needed: bool,
-    kept_until: i64,
+    /// Whether a tag or another manifest holds it, as far as one look shows, or it is promised.
+    stays: bool,
 }
 
 #[async_trait]
@@ -108,7 +102,8 @@ impl Operation for Find {
         let bytes = Bytes::from(row.bytes(2)?);
         let descriptor = Descriptor::new(row.media_type(1)?, row.digest(0)?, bytes.len() as u64);
         let manifest = StoredManifest { descriptor, bytes };
-        Ok(Some(Found { manifest, kept_until: row.integer(3)?, is_needed: row.integer(4)? != 0 }))
+        let stays = row.integer(4)? != 0 || self.keeping.is_promised(connection.now().await?, row.integer(3)?);
+        Ok(Some(Found { manifest, stays }))
     }
 }
 
@@ -116,7 +111,6 @@ struct Remove {
     repository: RepositoryName,
     name: ManifestName,
     condition: Condition,
-    at: i64,
     keeping: Keeping,
 }
 
@@ -134,12 +128,13 @@ impl Operation for Remove {
         if !self.condition.holds(Some(&digest)) {
             return Ok(Err(Refused::Condition));
         }
+        let at = connection.now().await?;
         match &self.name {
             ManifestName::Tag(tag) => {
-                tags::remove(connection, repository, tag.as_str(), self.at).await?;
-                untagged(connection, repository, &digest, self.at + self.keeping.untagged()).await?;
+                tags::remove(connection, repository, tag.as_str(), at).await?;
+                untagged(connection, repository, &digest, at + self.keeping.untagged()).await?;
             }
-            ManifestName::Digest(_) => remove(connection, repository, &digest, self.at, &self.keeping).await?,
+            ManifestName::Digest(_) => remove(connection, repository, &digest, at, &self.keeping).await?,
         }
         Ok(Ok(true))
     }
@@ -151,11 +146,11 @@ async fn has(connection: &mut Connection<'_>, repository: i64, digest: &Digest) 
     Ok(connection.row(sql, &[repository.into(), digest.into()]).await?.is_some())
 }
 
-/// Keeps a manifest until a time.
+/// Keeps a manifest for a lease.
 struct Promise {
     repository: RepositoryName,
     digest: Digest,
-    kept_until: i64,
+    keeping: Keeping,
 }
 
 #[async_trait]
@@ -165,7 +160,8 @@ impl Operation for Promise {
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(false) };
-        keep(connection, repository, &self.digest, self.kept_until).await
+        let kept_until = self.keeping.promised(connection.now().await?);
+        keep(connection, repository, &self.digest, kept_until).await
     }
 }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use oci::{Digest, RepositoryName};
 
 use super::Storage;
+use super::collect::Keeping;
 use super::database::{Connection, Operation, StorageError};
 use super::{repositories, repository_blobs};
 
@@ -23,8 +24,8 @@ impl Storage {
         digest: &Digest,
         from: &RepositoryName,
     ) -> Result<bool, StorageError> {
-        let kept_until = self.keeping().promised(self.now());
-        let mount = Mount { repository: repository.clone(), digest: *digest, from: from.clone(), kept_until };
+        let keeping = self.keeping();
+        let mount = Mount { repository: repository.clone(), digest: *digest, from: from.clone(), keeping };
         self.metadata().write(mount).await
     }
 }
@@ -50,7 +51,7 @@ struct Mount {
     repository: RepositoryName,
     digest: Digest,
     from: RepositoryName,
-    kept_until: i64,
+    keeping: Keeping,
 }
 
 #[async_trait]
@@ -62,7 +63,8 @@ impl Operation for Mount {
         let sql = "SELECT 1 FROM repository_blob WHERE repository = $1 AND digest = $2";
         let found = connection.row(sql, &[from.into(), (&self.digest).into()]).await?;
         if found.is_some() {
-            repository_blobs::link(connection, &self.repository, &self.digest, self.kept_until).await?;
+            let kept_until = self.keeping.promised(connection.now().await?);
+            repository_blobs::link(connection, &self.repository, &self.digest, kept_until).await?;
         }
         Ok(found.is_some())
     }

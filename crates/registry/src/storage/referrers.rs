@@ -53,7 +53,7 @@ impl Operation for List {
             (&self.subject).into(),
             after.as_slice().into(),
             limit.into(),
-            self.artifact_type.as_deref().into(),
+            self.artifact_type.as_deref().map(str::as_bytes).into(),
         ];
         let rows = if self.artifact_type.is_some() {
             let sql = "SELECT digest, referrer FROM manifest WHERE repository = $1 AND subject = $2 \

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use oci::{Digest, RepositoryName};
 
 use super::Storage;
-use super::collect::{Space, give_up, later};
+use super::collect::{Keeping, Space, give_up, later};
 use super::database::{Connection, Operation, StorageError};
 use super::repositories;
 
@@ -24,14 +24,14 @@ impl Storage {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<Option<StoredBlob>, StorageError> {
-        let find = Find { repository: repository.clone(), digest: *digest };
+        let keeping = self.keeping();
+        let find = Find { repository: repository.clone(), digest: *digest, keeping };
         let Some(found) = self.metadata().read(find).await? else { return Ok(None) };
-        let (now, keeping) = (self.now(), self.keeping());
-        if found.is_needed || keeping.is_promised(now, found.kept_until) {
+        if found.stays {
             return Ok(Some(found.blob));
         }
         // Whoever is told that it is there builds on it, so it must stay for a while.
-        let promise = Promise { repository: repository.clone(), digest: *digest, kept_until: keeping.promised(now) };
+        let promise = Promise { repository: repository.clone(), digest: *digest, keeping };
         Ok(self.metadata().write(promise).await?.then_some(found.blob))
     }
 
@@ -44,8 +44,8 @@ impl Storage {
         blob: StoredBlob,
     ) -> Result<(), StorageError> {
         let place = blob.place.clone();
-        let kept_until = self.keeping().promised(self.now());
-        let add = Add { repository: repository.clone(), digest: *digest, blob, kept_until };
+        let keeping = self.keeping();
+        let add = Add { repository: repository.clone(), digest: *digest, blob, keeping };
         let kept = self.metadata().write(add).await?;
         if kept != place {
             self.blobs().remove(&place).await?;
@@ -67,14 +67,14 @@ impl Storage {
 struct Find {
     repository: RepositoryName,
     digest: Digest,
+    keeping: Keeping,
 }
 
 /// A blob, and whether it stays.
 struct Found {
     blob: StoredBlob,
-    /// Whether a manifest names it.
-    is_needed: bool,
-    kept_until: i64,
+    /// Whether a manifest names it, or it is promised.
+    stays: bool,
 }
 
 #[async_trait]
@@ -89,19 +89,18 @@ impl Operation for Find {
                    JOIN blob ON blob.digest = repository_blob.digest \
                    WHERE repository.name = $1 AND repository_blob.digest = $2";
         let row = connection.row(sql, &[self.repository.as_str().into(), (&self.digest).into()]).await?;
-        row.map(|row| {
-            let blob = StoredBlob { size: row.size(0)?, place: row.text(1)? };
-            Ok(Found { blob, kept_until: row.integer(2)?, is_needed: row.integer(3)? != 0 })
-        })
-        .transpose()
+        let Some(row) = row else { return Ok(None) };
+        let blob = StoredBlob { size: row.size(0)?, place: row.text(1)? };
+        let stays = row.integer(3)? != 0 || self.keeping.is_promised(connection.now().await?, row.integer(2)?);
+        Ok(Some(Found { blob, stays }))
     }
 }
 
-/// Keeps a blob until a time.
+/// Keeps a blob for a lease.
 struct Promise {
     repository: RepositoryName,
     digest: Digest,
-    kept_until: i64,
+    keeping: Keeping,
 }
 
 #[async_trait]
@@ -111,8 +110,9 @@ impl Operation for Promise {
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(false) };
+        let kept_until = self.keeping.promised(connection.now().await?);
         let sql = "UPDATE repository_blob SET kept_until = $3 WHERE repository = $1 AND digest = $2";
-        let values = [repository.into(), (&self.digest).into(), self.kept_until.into()];
+        let values = [repository.into(), (&self.digest).into(), kept_until.into()];
         Ok(connection.execute(sql, &values).await? > 0)
     }
 }
@@ -121,7 +121,7 @@ struct Add {
     repository: RepositoryName,
     digest: Digest,
     blob: StoredBlob,
-    kept_until: i64,
+    keeping: Keeping,
 }
 
 #[async_trait]
@@ -135,7 +135,8 @@ impl Operation for Add {
                    ON CONFLICT (digest) DO UPDATE SET size = blob.size RETURNING place";
         let values = [(&self.digest).into(), size.into(), self.blob.place.as_str().into()];
         let row = connection.row(sql, &values).await?.ok_or(StorageError::Damaged("a blob"))?;
-        link(connection, &self.repository, &self.digest, self.kept_until).await?;
+        let kept_until = self.keeping.promised(connection.now().await?);
+        link(connection, &self.repository, &self.digest, kept_until).await?;
         row.text(0)
     }
 }

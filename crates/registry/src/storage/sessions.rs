@@ -8,34 +8,55 @@ use async_trait::async_trait;
 use oci::{Algorithm, Hasher, RepositoryName};
 
 use super::database::{Connection, Database, Durability, Operation, StorageError, Value};
-use super::{SESSIONS, Storage};
+use super::{Clock, SESSIONS, Storage};
 use crate::route::UploadId;
 
 /// Most sessions that are looked at in one go.
 const EXPIRED_MAX: i64 = 1000;
 
-/// How far an upload has come.
+/// How long a claim holds without being renewed.
+const CLAIM: Duration = Duration::from_mins(5);
+
+/// How far an upload has come, as whoever has claimed it knows.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) id: UploadId,
-    pub(crate) repository: RepositoryName,
     pub(crate) algorithm: Algorithm,
     /// Bytes received.
     pub(crate) received: u64,
     /// The hash over them, unless its state cannot be written down.
     pub(crate) hasher: Option<Hasher>,
-    /// Where the blob is about to be, from the moment at which that is known.
-    pub(crate) place: Option<String>,
+    /// What the place of the blobs needs to go on.
+    pub(crate) state: Vec<u8>,
+    /// The number of the claim. No two have the same.
+    pub(crate) turn: i64,
+}
+
+/// What came of an attempt to claim an upload.
+#[derive(Debug)]
+pub(crate) enum Claimed {
+    /// It is the caller's until it is saved or forgotten.
+    Yes(Box<Session>),
+    /// Another one writes to it; so many bytes had been received before.
+    Busy(u64),
+    /// The one that wrote to it has not been heard of for too long. What it wrote last is not known, so nobody goes on.
+    Lost,
+    /// There is none of this name in the repository.
+    Unknown,
 }
 
 /// Opens the database of the sessions in a directory. One that was damaged by a loss of power is begun anew: nothing that was
 /// acknowledged depends on it.
-pub(super) async fn open(directory: &Path) -> Result<Database, StorageError> {
+pub(super) async fn open(directory: &Path, clock: Clock) -> Result<Database, StorageError> {
     let file = directory.join("sessions.db");
-    let database = || Database::sqlite(Some(file.clone()), SESSIONS, Durability::Process);
+    let database = || Database::sqlite(Some(file.clone()), SESSIONS, Durability::Process, clock.clone());
     let opened = database();
     match opened.open().await {
-        Ok(()) => Ok(opened),
+        Ok(()) => {
+            // The directory is this process's, so whoever claimed something has ended.
+            opened.write(Free).await?;
+            Ok(opened)
+        }
         Err(error @ StorageError::Newer { .. }) => Err(error),
         Err(_) => {
             drop(opened);
@@ -50,116 +71,279 @@ pub(super) async fn open(directory: &Path) -> Result<Database, StorageError> {
 }
 
 impl Storage {
-    /// Notes how far an upload has come.
-    pub(crate) async fn save_session(&self, session: Session) -> Result<(), StorageError> {
-        self.sessions().write(Save { session, at: self.now() }).await
+    /// Notes an upload that has just begun.
+    pub(crate) async fn begin_session(
+        &self,
+        id: UploadId,
+        repository: RepositoryName,
+        algorithm: Algorithm,
+    ) -> Result<(), StorageError> {
+        self.sessions().write(Begin { id, repository, algorithm }).await
     }
 
-    /// Returns how far an upload has come; `None` when there is none of this name in the repository.
-    pub(crate) async fn session(
+    /// Claims an upload: nobody else can write to it until the claim is given back.
+    pub(crate) async fn claim_session(
         &self,
         repository: &RepositoryName,
         id: UploadId,
-    ) -> Result<Option<Session>, StorageError> {
-        self.sessions().read(Load { repository: repository.clone(), id }).await
+    ) -> Result<Claimed, StorageError> {
+        self.sessions().write(Claim { repository: repository.clone(), id }).await
     }
 
-    /// Forgets an upload, and removes what was received unless it has become a blob. Nothing may be at work on it any more.
-    pub(crate) async fn end_session(&self, id: UploadId) -> Result<(), StorageError> {
+    /// Says that a claim is still needed. Returns false when it has gone with its upload.
+    pub(crate) async fn renew_session(&self, id: UploadId, turn: i64) -> Result<bool, StorageError> {
+        self.sessions().write(Renew { id, turn }).await
+    }
+
+    /// Notes how far an upload has come and gives the claim back. Returns false when the upload has gone.
+    pub(crate) async fn save_session(&self, session: Session) -> Result<bool, StorageError> {
+        self.sessions().write(Save(session)).await
+    }
+
+    /// Returns how many bytes of an upload had been received when it was last saved; `None` when there is none of this name in
+    /// the repository. It counts as touched.
+    pub(crate) async fn touch_session(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<Option<u64>, StorageError> {
+        self.sessions().write(Touch { repository: repository.clone(), id }).await
+    }
+
+    /// Notes where the blob of an upload is about to be. Should this process end before the blob is known, that says what to
+    /// remove.
+    pub(crate) async fn note_place(
+        &self,
+        id: UploadId,
+        repository: &RepositoryName,
+        place: &str,
+    ) -> Result<(), StorageError> {
+        self.sessions().write(Note { id, repository: repository.clone(), place: place.to_owned() }).await
+    }
+
+    /// Forgets an upload on which nobody is at work any more, and removes what was received unless it has become a blob. `state`
+    /// is what the place of the blobs needs for that, where it is known better than from the session.
+    pub(crate) async fn end_session(&self, id: UploadId, state: Option<Vec<u8>>) -> Result<(), StorageError> {
+        let noted = self.sessions().read(Noted { id }).await?;
+        let (noted_state, place) = noted.unwrap_or_default();
         // Bytes first: a crash leaves the session, and so another try.
-        self.blobs().discard(&id.to_string()).await?;
-        if let Some(place) = self.sessions().read(Place { id }).await?
+        self.blobs().discard(&id.to_string(), &state.unwrap_or(noted_state)).await?;
+        if let Some(place) = place
             && !self.is_used(&place).await?
         {
             self.blobs().remove(&place).await?;
         }
-        self.sessions().write(Forget { id }).await
+        self.sessions().write(End { id }).await
+    }
+
+    /// Forgets an upload that is not about to become a blob. Returns what the place of the blobs needs to throw it away; `None`
+    /// when there was none.
+    pub(crate) async fn forget_session(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<Option<Vec<u8>>, StorageError> {
+        self.sessions().write(Forget { repository: repository.clone(), id }).await
+    }
+
+    /// Returns how many uploads are under way.
+    pub(crate) async fn count_sessions(&self) -> Result<u64, StorageError> {
+        self.sessions().read(Count).await
     }
 
     /// Returns uploads that lay untouched for longer than `lifetime`.
     pub(crate) async fn expired_sessions(&self, lifetime: Duration) -> Result<Vec<UploadId>, StorageError> {
-        let lifetime = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
-        self.sessions().read(Expired { before: self.now().saturating_sub(lifetime) }).await
+        self.sessions().read(Expired { lifetime: milliseconds(lifetime) }).await
     }
 }
 
-struct Save {
-    session: Session,
-    at: i64,
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+struct Begin {
+    id: UploadId,
+    repository: RepositoryName,
+    algorithm: Algorithm,
 }
 
 #[async_trait]
-impl Operation for Save {
+impl Operation for Begin {
     type Outcome = ();
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let session = &self.session;
-        let received = i64::try_from(session.received).map_err(|_| StorageError::Damaged("a size"))?;
-        let id = session.id.to_string();
-        let hash = session.hasher.as_ref().and_then(Hasher::state);
-        let sql = "INSERT INTO upload (id, repository, algorithm, received, hash, place, touched_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7) \
-                   ON CONFLICT (id) DO UPDATE SET algorithm = excluded.algorithm, received = excluded.received, \
-                   hash = excluded.hash, place = excluded.place, touched_at = excluded.touched_at";
-        let values = [
-            id.as_str().into(),
-            session.repository.as_str().into(),
-            session.algorithm.name().into(),
-            received.into(),
-            Value::Bytes(hash.map(Into::into)),
-            session.place.as_deref().into(),
-            self.at.into(),
-        ];
+        let at = connection.now().await?;
+        let sql = "INSERT INTO upload (id, repository, algorithm, received, state, turn, touched_at) \
+                   VALUES ($1, $2, $3, 0, $4, 0, $5)";
+        let id = self.id.to_string();
+        let none: &[u8] = &[];
+        let values =
+            [id.as_str().into(), self.repository.as_str().into(), self.algorithm.name().into(), none.into(), at.into()];
         connection.execute(sql, &values).await?;
         Ok(())
     }
 }
 
-struct Load {
+struct Claim {
     repository: RepositoryName,
     id: UploadId,
 }
 
 #[async_trait]
-impl Operation for Load {
-    type Outcome = Option<Session>;
+impl Operation for Claim {
+    type Outcome = Claimed;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let id = self.id.to_string();
-        // One that was about to become a blob is no upload any more.
-        let sql = "SELECT algorithm, received, hash FROM upload \
-                   WHERE id = $1 AND repository = $2 AND place IS NULL";
+        let sql =
+            // One that is about to become a blob is no upload any more.
+            "SELECT algorithm, received, hash, state, turn, taken_at FROM upload \
+             WHERE id = $1 AND repository = $2 AND place IS NULL";
         let Some(row) = connection.row(sql, &[id.as_str().into(), self.repository.as_str().into()]).await? else {
-            return Ok(None);
+            return Ok(Claimed::Unknown);
         };
+        let received = row.size(1)?;
+        let now = connection.now().await?;
+        if let Some(taken_at) = row.optional_integer(5)? {
+            let holds = now - taken_at < milliseconds(CLAIM);
+            return Ok(if holds { Claimed::Busy(received) } else { Claimed::Lost });
+        }
+        let turn = row.integer(4)? + 1;
+        let sql = "UPDATE upload SET turn = $2, taken_at = $3, touched_at = $3 WHERE id = $1";
+        connection.execute(sql, &[id.as_str().into(), turn.into(), now.into()]).await?;
         let algorithm = row.text(0)?.parse().map_err(|_| StorageError::Damaged("an algorithm"))?;
         let hasher = row.optional_bytes(2)?.and_then(|state| Hasher::resume(algorithm, &state));
-        let (repository, received) = (self.repository.clone(), row.size(1)?);
-        Ok(Some(Session { id: self.id, repository, algorithm, received, hasher, place: None }))
+        let state = row.bytes(3)?;
+        Ok(Claimed::Yes(Box::new(Session { id: self.id, algorithm, received, hasher, state, turn })))
     }
 }
 
-struct Place {
+struct Renew {
+    id: UploadId,
+    turn: i64,
+}
+
+#[async_trait]
+impl Operation for Renew {
+    type Outcome = bool;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let now = connection.now().await?;
+        let sql = "UPDATE upload SET taken_at = $3, touched_at = $3 WHERE id = $1 AND turn = $2";
+        let id = self.id.to_string();
+        Ok(connection.execute(sql, &[id.as_str().into(), self.turn.into(), now.into()]).await? > 0)
+    }
+}
+
+struct Save(Session);
+
+#[async_trait]
+impl Operation for Save {
+    type Outcome = bool;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let Self(session) = self;
+        let received = i64::try_from(session.received).map_err(|_| StorageError::Damaged("a size"))?;
+        let now = connection.now().await?;
+        let id = session.id.to_string();
+        let hash = session.hasher.as_ref().and_then(Hasher::state);
+        let sql = "UPDATE upload SET algorithm = $3, received = $4, hash = $5, state = $6, taken_at = NULL, \
+                   touched_at = $7 WHERE id = $1 AND turn = $2";
+        let values = [
+            id.as_str().into(),
+            session.turn.into(),
+            session.algorithm.name().into(),
+            received.into(),
+            Value::Bytes(hash.map(Into::into)),
+            session.state.as_slice().into(),
+            now.into(),
+        ];
+        Ok(connection.execute(sql, &values).await? > 0)
+    }
+}
+
+struct Touch {
+    repository: RepositoryName,
     id: UploadId,
 }
 
 #[async_trait]
-impl Operation for Place {
-    type Outcome = Option<String>;
+impl Operation for Touch {
+    type Outcome = Option<u64>;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let sql = "SELECT place FROM upload WHERE id = $1 AND place IS NOT NULL";
-        let row = connection.row(sql, &[self.id.to_string().as_str().into()]).await?;
-        row.map(|row| row.text(0)).transpose()
+        let now = connection.now().await?;
+        let sql = "UPDATE upload SET touched_at = $3 WHERE id = $1 AND repository = $2 \
+                   AND place IS NULL RETURNING received";
+        let id = self.id.to_string();
+        let row = connection.row(sql, &[id.as_str().into(), self.repository.as_str().into(), now.into()]).await?;
+        row.map(|row| row.size(0)).transpose()
     }
 }
 
 struct Forget {
+    repository: RepositoryName,
     id: UploadId,
 }
 
 #[async_trait]
 impl Operation for Forget {
+    type Outcome = Option<Vec<u8>>;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let id = self.id.to_string();
+        let sql = "DELETE FROM upload WHERE id = $1 AND repository = $2 AND place IS NULL RETURNING state";
+        let row = connection.row(sql, &[id.as_str().into(), self.repository.as_str().into()]).await?;
+        row.map(|row| row.bytes(0)).transpose()
+    }
+}
+
+struct Note {
+    id: UploadId,
+    repository: RepositoryName,
+    place: String,
+}
+
+#[async_trait]
+impl Operation for Note {
+    type Outcome = ();
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let now = connection.now().await?;
+        let sql = "INSERT INTO upload (id, repository, algorithm, received, state, turn, place, touched_at) \
+                   VALUES ($1, $2, 'sha256', 0, $3, 0, $4, $5) \
+                   ON CONFLICT (id) DO UPDATE SET place = excluded.place, touched_at = excluded.touched_at";
+        let id = self.id.to_string();
+        let none: &[u8] = &[];
+        let values =
+            [id.as_str().into(), self.repository.as_str().into(), none.into(), self.place.as_str().into(), now.into()];
+        connection.execute(sql, &values).await?;
+        Ok(())
+    }
+}
+
+/// What the place of the blobs needs to throw an upload away, and where its blob was about to be.
+struct Noted {
+    id: UploadId,
+}
+
+#[async_trait]
+impl Operation for Noted {
+    type Outcome = Option<(Vec<u8>, Option<String>)>;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let sql = "SELECT state, place FROM upload WHERE id = $1";
+        let row = connection.row(sql, &[self.id.to_string().as_str().into()]).await?;
+        row.map(|row| Ok((row.bytes(0)?, row.optional_text(1)?))).transpose()
+    }
+}
+
+struct End {
+    id: UploadId,
+}
+
+#[async_trait]
+impl Operation for End {
     type Outcome = ();
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
@@ -168,8 +352,33 @@ impl Operation for Forget {
     }
 }
 
+struct Count;
+
+#[async_trait]
+impl Operation for Count {
+    type Outcome = u64;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let row = connection.row("SELECT COUNT(*) FROM upload", &[]).await?;
+        row.map_or(Ok(0), |row| row.size(0))
+    }
+}
+
+/// Gives every claim back.
+struct Free;
+
+#[async_trait]
+impl Operation for Free {
+    type Outcome = ();
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        connection.execute("UPDATE upload SET taken_at = NULL", &[]).await?;
+        Ok(())
+    }
+}
+
 struct Expired {
-    before: i64,
+    lifetime: i64,
 }
 
 #[async_trait]
@@ -177,8 +386,9 @@ impl Operation for Expired {
     type Outcome = Vec<UploadId>;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let sql = "SELECT id FROM upload WHERE touched_at < $1 ORDER BY touched_at LIMIT $2";
-        let rows = connection.rows(sql, &[self.before.into(), EXPIRED_MAX.into()]).await?;
+        let before = connection.now().await?.saturating_sub(self.lifetime);
+        let sql = "SELECT id FROM upload WHERE touched_at <= $1 ORDER BY touched_at LIMIT $2";
+        let rows = connection.rows(sql, &[before.into(), EXPIRED_MAX.into()]).await?;
         rows.iter().map(|row| row.text(0)?.parse().map_err(|_| StorageError::Damaged("an upload"))).collect()
     }
 }

@@ -33,8 +33,10 @@ impl Operation for List {
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(None) };
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        // No tag has a zero byte, and not every engine takes one: what is behind it decides nothing.
+        let after = self.after.split('\0').next().unwrap_or_default();
         let sql = "SELECT name FROM tag WHERE repository = $1 AND name > $2 ORDER BY name LIMIT $3";
-        let rows = connection.rows(sql, &[repository.into(), self.after.as_str().into(), limit.into()]).await?;
+        let rows = connection.rows(sql, &[repository.into(), after.into(), limit.into()]).await?;
         let tag = |text: String| text.parse().map_err(|_| StorageError::Damaged("a tag"));
         rows.iter().map(|row| row.text(0).and_then(tag)).collect::<Result<_, _>>().map(Some)
     }

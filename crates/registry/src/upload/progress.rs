@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use oci::{Algorithm, Digest, Hasher};
+use oci::{Algorithm, Digest, Hasher, RepositoryName};
 use store::BlobBody;
 
 use super::UploadError;
@@ -16,36 +16,35 @@ pub(super) struct Progress {
     writer: Option<Box<dyn BlobWriter>>,
     pub(super) hasher: Hasher,
     pub(super) received: u64,
-    pub(super) closed: bool,
 }
 
 impl Progress {
     pub(super) fn new(algorithm: Algorithm) -> Self {
-        Self { writer: None, hasher: algorithm.hasher(), received: 0, closed: false }
+        Self { writer: None, hasher: algorithm.hasher(), received: 0 }
     }
 
     /// Returns where a session ended; `None` when what was received is no longer there.
     pub(super) async fn resume(storage: &Storage, session: Session) -> Result<Option<Self>, ApiError> {
         let received = session.received;
-        let Some(mut writer) = storage.blobs().resume(&session.id.to_string(), received).await? else {
+        if received == 0 && session.state.is_empty() {
+            return Ok(Some(Self::new(session.algorithm)));
+        }
+        let Some(mut writer) = storage.blobs().resume(&session.id.to_string(), received, &session.state).await? else {
             return Ok(None);
         };
         let hasher = match session.hasher {
             Some(hasher) => hasher,
-            None => hash(writer.read(received).await?, session.algorithm).await?,
+            None => match writer.read(received).await? {
+                Some(body) => hash(body, session.algorithm).await?,
+                None => return Ok(None),
+            },
         };
-        Ok(Some(Self { writer: Some(writer), hasher, received, closed: false }))
+        Ok(Some(Self { writer: Some(writer), hasher, received }))
     }
 
     /// Returns `position` if that is where the upload ends.
     pub(super) const fn at(&self, position: u64) -> Result<u64, UploadError> {
-        if self.closed {
-            Err(UploadError::Closed)
-        } else if self.received == position {
-            Ok(position)
-        } else {
-            Err(UploadError::OutOfOrder { received: self.received })
-        }
+        if self.received == position { Ok(position) } else { Err(UploadError::OutOfOrder { received: self.received }) }
     }
 
     /// Writes a piece where the upload ends, and hashes it meanwhile.
@@ -71,25 +70,44 @@ impl Progress {
         Ok(())
     }
 
-    /// Ends the upload, checks that what was received is `digest`, and returns what makes a blob of it.
+    /// Returns what the place of the blobs needs to go on behind the first `length` bytes.
+    pub(super) async fn suspend(&mut self, length: u64) -> Result<Vec<u8>, StorageError> {
+        match &mut self.writer {
+            Some(writer) => writer.suspend(length).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Checks that what was received is `digest`, and returns the place where it is kept now. That was noted before.
     pub(super) async fn finish(
         &mut self,
-        blobs: &dyn BlobStorage,
+        storage: &Storage,
         id: UploadId,
+        repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<Box<dyn BlobWriter>, UploadError> {
-        self.closed = true;
-        let mut found = self.hasher.clone().finish();
+    ) -> Result<String, UploadError> {
+        let blobs = storage.blobs().as_ref();
+        let found = self.hasher.clone().finish();
         let length = self.received;
-        if found.algorithm() != digest.algorithm() {
-            let body = self.writer(blobs, id).await?.read(length).await?;
-            found = hash(body, digest.algorithm()).await?.finish();
-        }
-        if found != *digest {
+        let mut is_known = found.algorithm() == digest.algorithm();
+        if is_known && found != *digest {
             return Err(ApiError::wrong_digest(digest, &found).into());
         }
         self.writer(blobs, id).await?;
-        self.writer.take().ok_or(UploadError::Closed)
+        let mut writer = self.writer.take().ok_or(UploadError::Closed)?;
+        if !is_known && let Some(body) = writer.read(length).await? {
+            check(body, digest).await?;
+            is_known = true;
+        }
+        let place = writer.place(digest);
+        storage.note_place(id, repository, &place).await?;
+        writer.commit(digest, length).await?;
+        if !is_known {
+            // Nobody knows the place yet; where the digest is another, it goes with the upload.
+            let body = blobs.open(&place, 0, length).await?.ok_or(StorageError::Ended)?;
+            check(body, digest).await?;
+        }
+        Ok(place)
     }
 
     async fn writer(
@@ -103,6 +121,12 @@ impl Progress {
         }
         self.writer.as_mut().ok_or(StorageError::Ended)
     }
+}
+
+/// Checks that what was received is `digest`, by an algorithm that was not known before.
+async fn check(body: BlobBody, digest: &Digest) -> Result<(), ApiError> {
+    let found = hash(body, digest.algorithm()).await?.finish();
+    if found == *digest { Ok(()) } else { Err(ApiError::wrong_digest(digest, &found)) }
 }
 
 /// Hashes what was received once more, by an algorithm that was not known before.

@@ -2,11 +2,10 @@
 
 use oci::{Algorithm, Digest};
 
-use crate::server::Server;
+use crate::backends::{Backend, on_every_backend};
 
-#[tokio::test]
-async fn get_and_head() {
-    let server = Server::default();
+async fn get_and_head(backend: Backend) {
+    let server = backend.server().await;
     let digest = server.put_blob("team/app", b"0123456789").await;
     let path = format!("/v2/team/app/blobs/{digest}");
     for method in ["GET", "HEAD"] {
@@ -21,9 +20,8 @@ async fn get_and_head() {
     }
 }
 
-#[tokio::test]
-async fn ranges() {
-    let server = Server::default();
+async fn ranges(backend: Backend) {
+    let server = backend.server().await;
     let digest = server.put_blob("app", b"0123456789").await;
     let path = format!("/v2/app/blobs/{digest}");
     let cases = [
@@ -56,9 +54,8 @@ async fn ranges() {
     assert_eq!(head.header("content-length"), "10");
 }
 
-#[tokio::test]
-async fn every_algorithm() {
-    let server = Server::default();
+async fn every_algorithm(backend: Backend) {
+    let server = backend.server().await;
     for algorithm in Algorithm::ALL {
         let digest = algorithm.digest(b"content");
         let post = server.call("POST", &format!("/v2/app/blobs/uploads/?digest={digest}")).body("content");
@@ -74,9 +71,8 @@ async fn every_algorithm() {
     }
 }
 
-#[tokio::test]
-async fn an_empty_blob() {
-    let server = Server::default();
+async fn an_empty_blob(backend: Backend) {
+    let server = backend.server().await;
     let digest = server.put_blob("app", b"").await;
     let path = format!("/v2/app/blobs/{digest}");
     let reply = server.get(&path).await.expect(200);
@@ -84,9 +80,8 @@ async fn an_empty_blob() {
     server.call("GET", &path).header("range", "bytes=0-").send().await.expect_error(416, "SIZE_INVALID");
 }
 
-#[tokio::test]
-async fn delete() {
-    let server = Server::default();
+async fn delete(backend: Backend) {
+    let server = backend.server().await;
     let digest = server.put_blob("app", b"content").await;
     let path = format!("/v2/app/blobs/{digest}");
     server.delete(&path).await.expect(202);
@@ -96,19 +91,27 @@ async fn delete() {
     assert_eq!(reply.json()["errors"][0]["detail"]["digest"], digest.to_string());
 }
 
-#[tokio::test]
-async fn a_digest_may_be_percent_encoded() {
-    let server = Server::default();
+async fn a_digest_may_be_percent_encoded(backend: Backend) {
+    let server = backend.server().await;
     let digest = server.put_blob("app", b"content").await;
     let encoded = digest.to_string().replace(':', "%3A");
     assert_eq!(server.get(&format!("/v2/app/blobs/{encoded}")).await.expect(200).body, "content");
 }
 
-#[tokio::test]
-async fn a_manifest_is_no_blob_and_a_blob_no_manifest() {
-    let server = Server::default();
+async fn a_manifest_is_no_blob_and_a_blob_no_manifest(backend: Backend) {
+    let server = backend.server().await;
     let manifest = server.put_image("app", "latest", "").await;
     server.get(&format!("/v2/app/blobs/{manifest}")).await.expect_error(404, "BLOB_UNKNOWN");
     let config = Digest::sha256(b"{}");
     server.get(&format!("/v2/app/manifests/{config}")).await.expect_error(404, "MANIFEST_UNKNOWN");
+}
+
+on_every_backend! {
+    get_and_head,
+    ranges,
+    every_algorithm,
+    an_empty_blob,
+    delete,
+    a_digest_may_be_percent_encoded,
+    a_manifest_is_no_blob_and_a_blob_no_manifest,
 }

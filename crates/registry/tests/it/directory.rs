@@ -102,7 +102,7 @@ async fn what_a_newer_program_made_is_left_alone() {
     let root = tempfile::tempdir().unwrap();
     drop(server(root.path()).await);
     let file = root.path().join("metadata.db");
-    let newer = "INSERT INTO schema_step (number) VALUES (1000)";
+    let newer = "INSERT INTO metadata_step (number) VALUES (1000)";
     let done = std::process::Command::new("sqlite3").arg(&file).arg(newer).status();
     let Ok(status) = done else { return };
     assert!(status.success());

@@ -39,12 +39,17 @@ impl BlobStorage for BrokenBlobs {
         if self.0 == Broken::Writing { Err(failure()) } else { self.1.begin(name).await }
     }
 
-    async fn resume(&self, name: &str, written: u64) -> Result<Option<Box<dyn BlobWriter>>, StorageError> {
-        self.1.resume(name, written).await
+    async fn resume(
+        &self,
+        name: &str,
+        written: u64,
+        state: &[u8],
+    ) -> Result<Option<Box<dyn BlobWriter>>, StorageError> {
+        self.1.resume(name, written, state).await
     }
 
-    async fn discard(&self, name: &str) -> Result<(), StorageError> {
-        self.1.discard(name).await
+    async fn discard(&self, name: &str, state: &[u8]) -> Result<(), StorageError> {
+        self.1.discard(name, state).await
     }
 
     async fn open(&self, place: &str, offset: u64, length: u64) -> Result<Option<BlobBody>, StorageError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use oci::Digest;
 use proptest::prelude::*;
 
-use crate::server::Server;
+use crate::backends::Backend;
 
 const REPOSITORIES: [&str; 3] = ["one", "two", "two/three"];
 const CONTENTS: [&[u8]; 2] = [b"a", b"b"];
@@ -29,8 +29,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-async fn check(operations: Vec<Operation>) {
-    let server = Server::default();
+async fn check(backend: Backend, operations: Vec<Operation>) {
+    let server = backend.server().await;
     let mut expected: BTreeSet<(usize, usize)> = BTreeSet::new();
     for operation in operations {
         match operation {
@@ -72,11 +72,32 @@ async fn check(operations: Vec<Operation>) {
     }
 }
 
+fn run(backend: Backend, operations: Vec<Operation>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(check(backend, operations));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn a_blob_is_where_it_was_put_and_nowhere_else(operations in prop::collection::vec(operation(), 0..12)) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(check(operations));
+        run(Backend::Memory, operations);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn also_in_files(operations in prop::collection::vec(operation(), 0..12)) {
+        run(Backend::Files, operations);
+    }
+
+    #[test]
+    fn also_in_a_cluster(operations in prop::collection::vec(operation(), 0..12)) {
+        if Backend::Postgres.is_there() {
+            run(Backend::Postgres, operations);
+        }
     }
 }

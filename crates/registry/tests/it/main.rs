@@ -3,7 +3,10 @@
 
 mod access;
 mod authorisation;
+mod backends;
 mod blobs;
+mod buckets;
+mod cluster;
 mod collector;
 mod configuration;
 mod copy;

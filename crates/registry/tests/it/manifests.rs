@@ -6,11 +6,11 @@ use oci::{Algorithm, Digest};
 use registry::RegistryOptions;
 use serde_json::json;
 
-use crate::server::{INDEX, MANIFEST, Server, descriptor, digest, image, index};
+use crate::backends::{Backend, on_every_backend};
+use crate::server::{INDEX, MANIFEST, descriptor, digest, image, index};
 
-#[tokio::test]
-async fn put_get_head_by_tag_and_digest() {
-    let server = Server::default();
+async fn put_get_head_by_tag_and_digest(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("app", b"{}").await;
     server.put_blob("app", b"layer").await;
     let document = image(&[b"layer"], None, "");
@@ -34,9 +34,8 @@ async fn put_get_head_by_tag_and_digest() {
     }
 }
 
-#[tokio::test]
-async fn the_bytes_are_kept_as_they_came() {
-    let server = Server::default();
+async fn the_bytes_are_kept_as_they_came(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("app", b"{}").await;
     let text = format!(" {} \n", serde_json::to_string_pretty(&image(&[], None, "é")).unwrap());
     let call = server.call("PUT", "/v2/app/manifests/v1").header("content-type", MANIFEST).body(text.clone());
@@ -47,9 +46,8 @@ async fn the_bytes_are_kept_as_they_came() {
     assert_eq!(server.get("/v2/app/manifests/v1").await.expect(200).body, text);
 }
 
-#[tokio::test]
-async fn named_by_any_algorithm() {
-    let server = Server::default();
+async fn named_by_any_algorithm(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("app", b"{}").await;
     let document = image(&[], None, "");
     for algorithm in Algorithm::ALL {
@@ -65,9 +63,8 @@ async fn named_by_any_algorithm() {
         .expect_error(400, "DIGEST_INVALID");
 }
 
-#[tokio::test]
-async fn put_by_digest_sets_the_tags_asked_for() {
-    let server = Server::default();
+async fn put_by_digest_sets_the_tags_asked_for(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("app", b"{}").await;
     let document = image(&[], None, "");
     let digest = digest(&document);
@@ -89,9 +86,8 @@ async fn put_by_digest_sets_the_tags_asked_for() {
     reply.expect_error(414, "MANIFEST_INVALID");
 }
 
-#[tokio::test]
-async fn a_tag_moves() {
-    let server = Server::default();
+async fn a_tag_moves(backend: Backend) {
+    let server = backend.server().await;
     let old = server.put_image("app", "latest", "old").await;
     let new = server.put_image("app", "latest", "new").await;
     assert_eq!(
@@ -101,9 +97,8 @@ async fn a_tag_moves() {
     server.get(&format!("/v2/app/manifests/{old}")).await.expect(200);
 }
 
-#[tokio::test]
-async fn content_must_be_there_first() {
-    let server = Server::default();
+async fn content_must_be_there_first(backend: Backend) {
+    let server = backend.server().await;
     let document = image(&[b"one", b"two"], None, "");
     let reply = server.put_manifest("app", "v1", MANIFEST, &document).await.expect_error(400, "MANIFEST_BLOB_UNKNOWN");
     let named: Vec<_> =
@@ -120,9 +115,8 @@ async fn content_must_be_there_first() {
     server.put_manifest("other", "v1", MANIFEST, &document).await.expect(201);
 }
 
-#[tokio::test]
-async fn children_must_be_there_as_manifests() {
-    let server = Server::default();
+async fn children_must_be_there_as_manifests(backend: Backend) {
+    let server = backend.server().await;
     let child = image(&[], None, "");
     let bytes = child.to_string();
     let document = index(&[descriptor(MANIFEST, bytes.as_bytes())]);
@@ -134,9 +128,8 @@ async fn children_must_be_there_as_manifests() {
     server.put_manifest("app", "empty", INDEX, &index(&[])).await.expect(201);
 }
 
-#[tokio::test]
-async fn sizes_must_be_right() {
-    let server = Server::default();
+async fn sizes_must_be_right(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("app", b"{}").await;
     let mut document = image(&[], None, "");
     document["config"]["size"] = json!(3);
@@ -144,9 +137,8 @@ async fn sizes_must_be_right() {
     assert_eq!(reply.json()["errors"][0]["detail"]["found"], 2);
 }
 
-#[tokio::test]
-async fn what_lies_elsewhere_need_not_be_there() {
-    let server = Server::default();
+async fn what_lies_elsewhere_need_not_be_there(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("app", b"{}").await;
     for kind in [
         "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
@@ -158,17 +150,15 @@ async fn what_lies_elsewhere_need_not_be_there() {
     }
 }
 
-#[tokio::test]
-async fn sparse_manifests_can_be_switched_on() {
-    let server = Server::with(RegistryOptions { sparse: true, ..RegistryOptions::default() });
+async fn sparse_manifests_can_be_switched_on(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { sparse: true, ..RegistryOptions::default() }).await;
     server.put_manifest("app", "v1", MANIFEST, &image(&[b"layer"], None, "")).await.expect(201);
     let child = descriptor(MANIFEST, image(&[], None, "").to_string().as_bytes());
     server.put_manifest("app", "v2", INDEX, &index(&[child])).await.expect(201);
 }
 
-#[tokio::test]
-async fn docker_manifests() {
-    let server = Server::default();
+async fn docker_manifests(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("app", b"{}").await;
     let kind = "application/vnd.docker.distribution.manifest.v2+json";
     let document = json!({
@@ -184,9 +174,8 @@ async fn docker_manifests() {
     server.put_manifest("app", "list", list, &document).await.expect(201);
 }
 
-#[tokio::test]
-async fn the_type_is_what_both_say() {
-    let server = Server::default();
+async fn the_type_is_what_both_say(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("app", b"{}").await;
     let document = image(&[], None, "");
     server.put_manifest("app", "v1", INDEX, &document).await.expect_error(400, "MANIFEST_INVALID");
@@ -205,9 +194,8 @@ async fn the_type_is_what_both_say() {
     assert_eq!(server.head("/v2/app/manifests/v3").await.expect(200).header("content-type"), MANIFEST);
 }
 
-#[tokio::test]
-async fn what_is_no_manifest() {
-    let server = Server::default();
+async fn what_is_no_manifest(backend: Backend) {
+    let server = backend.server().await;
     let both = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [], "layers": [] });
     let old = json!({ "schemaVersion": 1, "mediaType": MANIFEST });
     for body in
@@ -219,9 +207,8 @@ async fn what_is_no_manifest() {
     server.get("/v2/app/tags/list").await.expect_error(404, "NAME_UNKNOWN");
 }
 
-#[tokio::test]
-async fn manifests_have_a_limit() {
-    let server = Server::default();
+async fn manifests_have_a_limit(backend: Backend) {
+    let server = backend.server().await;
     let put = || server.call("PUT", "/v2/app/manifests/v1").header("content-type", MANIFEST);
     put().body(vec![b' '; MANIFEST_MAX_BYTES + 1]).send().await.expect_error(413, "SIZE_INVALID");
     let announced = put().header("content-length", "5000000").body(vec![b' '; 5_000_000]);
@@ -231,9 +218,8 @@ async fn manifests_have_a_limit() {
     put().body(Body::from_stream(endless)).send().await.expect_error(413, "SIZE_INVALID");
 }
 
-#[tokio::test]
-async fn the_largest_manifest_is_taken() {
-    let server = Server::default();
+async fn the_largest_manifest_is_taken(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("app", b"{}").await;
     let fill = MANIFEST_MAX_BYTES - image(&[], None, "").to_string().len();
     let document = image(&[], None, &"x".repeat(fill));
@@ -242,9 +228,8 @@ async fn the_largest_manifest_is_taken() {
     assert_eq!(server.get("/v2/app/manifests/v1").await.expect(200).body.len(), MANIFEST_MAX_BYTES);
 }
 
-#[tokio::test]
-async fn delete_by_tag_keeps_the_manifest() {
-    let server = Server::default();
+async fn delete_by_tag_keeps_the_manifest(backend: Backend) {
+    let server = backend.server().await;
     let digest = server.put_image("app", "v1", "").await;
     server.put_image("app", "v2", "").await;
     server.delete("/v2/app/manifests/v1").await.expect(202);
@@ -254,9 +239,8 @@ async fn delete_by_tag_keeps_the_manifest() {
     server.delete("/v2/app/manifests/v1").await.expect_error(404, "MANIFEST_UNKNOWN");
 }
 
-#[tokio::test]
-async fn delete_by_digest_takes_its_tags_along() {
-    let server = Server::default();
+async fn delete_by_digest_takes_its_tags_along(backend: Backend) {
+    let server = backend.server().await;
     let digest = server.put_image("app", "v1", "").await;
     server.put_image("app", "v2", "").await;
     server.put_image("app", "other", "other").await;
@@ -266,4 +250,24 @@ async fn delete_by_digest_takes_its_tags_along() {
     }
     assert_eq!(server.get("/v2/app/tags/list").await.json()["tags"], json!(["other"]));
     server.delete(&format!("/v2/app/manifests/{digest}")).await.expect_error(404, "MANIFEST_UNKNOWN");
+}
+
+on_every_backend! {
+    put_get_head_by_tag_and_digest,
+    the_bytes_are_kept_as_they_came,
+    named_by_any_algorithm,
+    put_by_digest_sets_the_tags_asked_for,
+    a_tag_moves,
+    content_must_be_there_first,
+    children_must_be_there_as_manifests,
+    sizes_must_be_right,
+    what_lies_elsewhere_need_not_be_there,
+    sparse_manifests_can_be_switched_on,
+    docker_manifests,
+    the_type_is_what_both_say,
+    what_is_no_manifest,
+    manifests_have_a_limit,
+    the_largest_manifest_is_taken,
+    delete_by_tag_keeps_the_manifest,
+    delete_by_digest_takes_its_tags_along,
 }

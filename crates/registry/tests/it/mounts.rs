@@ -2,11 +2,10 @@
 
 use registry::RegistryOptions;
 
-use crate::server::Server;
+use crate::backends::{Backend, on_every_backend};
 
-#[tokio::test]
-async fn from_a_repository() {
-    let server = Server::default();
+async fn from_a_repository(backend: Backend) {
+    let server = backend.server().await;
     let digest = server.put_blob("base", b"content").await;
     let reply = server.post(&format!("/v2/app/blobs/uploads/?mount={digest}&from=base")).await.expect(201);
     reply.assert_headers(&[
@@ -19,9 +18,8 @@ async fn from_a_repository() {
     server.get(&format!("/v2/app/blobs/{digest}")).await.expect(200);
 }
 
-#[tokio::test]
-async fn from_wherever_it_is() {
-    let server = Server::default();
+async fn from_wherever_it_is(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("aaa", b"other").await;
     let digest = server.put_blob("base", b"content").await;
     server.post(&format!("/v2/app/blobs/uploads/?mount={digest}")).await.expect(201);
@@ -29,9 +27,8 @@ async fn from_wherever_it_is() {
     server.get(&format!("/v2/app/blobs/{digest}")).await.expect(200);
 }
 
-#[tokio::test]
-async fn what_cannot_be_mounted_is_uploaded() {
-    let server = Server::default();
+async fn what_cannot_be_mounted_is_uploaded(backend: Backend) {
+    let server = backend.server().await;
     let digest = server.put_blob("base", b"content").await;
     server.put_blob("empty", b"other").await;
     for from in ["&from=empty", "&from=nowhere"] {
@@ -46,10 +43,16 @@ async fn what_cannot_be_mounted_is_uploaded() {
     server.post(&format!("/v2/app/blobs/uploads/?mount={digest}&from=Base")).await.expect_error(400, "NAME_INVALID");
 }
 
-#[tokio::test]
-async fn mounts_can_be_switched_off() {
-    let server = Server::with(RegistryOptions { mounts: false, ..RegistryOptions::default() });
+async fn mounts_can_be_switched_off(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { mounts: false, ..RegistryOptions::default() }).await;
     let digest = server.put_blob("base", b"content").await;
     server.post(&format!("/v2/app/blobs/uploads/?mount={digest}&from=base")).await.expect(202);
     server.head(&format!("/v2/app/blobs/{digest}")).await.expect(404);
+}
+
+on_every_backend! {
+    from_a_repository,
+    from_wherever_it_is,
+    what_cannot_be_mounted_is_uploaded,
+    mounts_can_be_switched_off,
 }

@@ -2,13 +2,12 @@
 
 use registry::RegistryOptions;
 
-use crate::server::Server;
+use crate::backends::{Backend, on_every_backend};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-#[tokio::test]
-async fn ping() {
-    let server = Server::default();
+async fn ping(backend: Backend) {
+    let server = backend.server().await;
     for path in ["/v2/", "/v2"] {
         let reply = server.get(path).await.expect(200);
         assert_eq!(reply.body, "{}");
@@ -18,17 +17,15 @@ async fn ping() {
     assert_eq!(server.post("/v2/").await.expect_error(405, "UNSUPPORTED").header("allow"), "GET, HEAD");
 }
 
-#[tokio::test]
-async fn what_is_no_endpoint_is_not_found() {
-    let server = Server::default();
+async fn what_is_no_endpoint_is_not_found(backend: Backend) {
+    let server = backend.server().await;
     for path in ["/", "/v1/", "/v2/app", "/v2/app/tags", "/v2/_catalog", "/token", "/v2/app/other/x"] {
         server.get(path).await.expect_error(404, "UNSUPPORTED");
     }
 }
 
-#[tokio::test]
-async fn names_are_checked_before_anything_is_looked_up() {
-    let server = Server::default();
+async fn names_are_checked_before_anything_is_looked_up(backend: Backend) {
+    let server = backend.server().await;
     server.get("/v2/App/tags/list").await.expect_error(400, "NAME_INVALID");
     server.get("/v2/a%2fb/tags/list").await.expect_error(400, "NAME_INVALID");
     server.get("/v2/../etc/tags/list").await.expect_error(400, "NAME_INVALID");
@@ -44,9 +41,8 @@ async fn names_are_checked_before_anything_is_looked_up() {
     server.get(&format!("/v2/app/tags/list?{many}")).await.expect_error(414, "UNSUPPORTED");
 }
 
-#[tokio::test]
-async fn what_is_in_no_repository_is_not_found() {
-    let server = Server::default();
+async fn what_is_in_no_repository_is_not_found(backend: Backend) {
+    let server = backend.server().await;
     server.get("/v2/app/tags/list").await.expect_error(404, "NAME_UNKNOWN");
     server.get("/v2/app/manifests/latest").await.expect_error(404, "NAME_UNKNOWN");
     server.get(&format!("/v2/app/blobs/{ABSENT}")).await.expect_error(404, "NAME_UNKNOWN");
@@ -56,17 +52,15 @@ async fn what_is_in_no_repository_is_not_found() {
     server.get("/v2/app/tags/list").await.expect_error(404, "NAME_UNKNOWN");
 }
 
-#[tokio::test]
-async fn an_error_answers_head_without_a_body() {
-    let server = Server::default();
+async fn an_error_answers_head_without_a_body(backend: Backend) {
+    let server = backend.server().await;
     let reply = server.head(&format!("/v2/app/blobs/{ABSENT}")).await.expect(404);
     assert_eq!(reply.body, "");
     assert_eq!(reply.header("content-type"), "application/json");
 }
 
-#[tokio::test]
-async fn methods_that_are_not_for_a_resource() {
-    let server = Server::default();
+async fn methods_that_are_not_for_a_resource(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     let cases = [
         (format!("/v2/app/blobs/{ABSENT}"), "PUT", "GET, HEAD, DELETE"),
@@ -82,9 +76,8 @@ async fn methods_that_are_not_for_a_resource() {
     }
 }
 
-#[tokio::test]
-async fn deletes_can_be_switched_off() {
-    let server = Server::with(RegistryOptions { deletes: false, ..RegistryOptions::default() });
+async fn deletes_can_be_switched_off(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { deletes: false, ..RegistryOptions::default() }).await;
     let blob = server.put_blob("app", b"content").await;
     let manifest = server.put_image("app", "latest", "").await;
     for path in [format!("blobs/{blob}"), format!("manifests/{manifest}"), "manifests/latest".to_owned()] {
@@ -95,4 +88,14 @@ async fn deletes_can_be_switched_off() {
     }
     let upload = server.begin("app").await;
     server.delete(&upload).await.expect(204);
+}
+
+on_every_backend! {
+    ping,
+    what_is_no_endpoint_is_not_found,
+    names_are_checked_before_anything_is_looked_up,
+    what_is_in_no_repository_is_not_found,
+    an_error_answers_head_without_a_body,
+    methods_that_are_not_for_a_resource,
+    deletes_can_be_switched_off,
 }

@@ -4,6 +4,7 @@ use oci::{Digest, Tag};
 use registry::RegistryOptions;
 use serde_json::{Value, json};
 
+use crate::backends::{Backend, on_every_backend};
 use crate::server::{INDEX, MANIFEST, Reply, Server, digest, image, index};
 
 async fn list(server: &Server, subject: &Digest, query: &str) -> Reply {
@@ -26,18 +27,16 @@ fn sorted(digests: &[Digest]) -> Vec<String> {
     digests.iter().map(Digest::to_string).collect()
 }
 
-#[tokio::test]
-async fn nothing_is_an_empty_list_and_never_an_absence() {
-    let server = Server::default();
+async fn nothing_is_an_empty_list_and_never_an_absence(backend: Backend) {
+    let server = backend.server().await;
     let subject = Digest::sha256(b"unknown");
     assert_eq!(list(&server, &subject, "").await.json()["manifests"], json!([]));
     server.put_image("app", "v1", "").await;
     assert_eq!(list(&server, &subject, "").await.json()["manifests"], json!([]));
 }
 
-#[tokio::test]
-async fn an_entry_describes_the_artifact() {
-    let server = Server::default();
+async fn an_entry_describes_the_artifact(backend: Backend) {
+    let server = backend.server().await;
     let subject = server.put_image("app", "v1", "").await;
     server.put_blob("app", b"{}").await;
     let mut document = image(&[], Some(&subject), "signature");
@@ -57,9 +56,8 @@ async fn an_entry_describes_the_artifact() {
     );
 }
 
-#[tokio::test]
-async fn the_type_falls_back_to_that_of_the_config_and_an_index_has_none() {
-    let server = Server::default();
+async fn the_type_falls_back_to_that_of_the_config_and_an_index_has_none(backend: Backend) {
+    let server = backend.server().await;
     let subject = server.put_image("app", "v1", "").await;
     let plain = image(&[], Some(&subject), "");
     server.put_manifest("app", &digest(&plain).to_string(), MANIFEST, &plain).await.expect(201);
@@ -77,9 +75,8 @@ async fn the_type_falls_back_to_that_of_the_config_and_an_index_has_none() {
     assert_eq!(entry(digest(&list_document)).get("artifactType"), None);
 }
 
-#[tokio::test]
-async fn filter() {
-    let server = Server::default();
+async fn filter(backend: Backend) {
+    let server = backend.server().await;
     let subject = server.put_image("app", "v1", "").await;
     let wanted = "application/vnd.example.sbom+json";
     let sbom = server.put_artifact("app", &subject, wanted, "").await;
@@ -97,9 +94,8 @@ async fn filter() {
     assert_eq!((digests(&none).len(), none.header("oci-filters-applied")), (0, "artifactType"));
 }
 
-#[tokio::test]
-async fn any_digest_is_a_subject() {
-    let server = Server::default();
+async fn any_digest_is_a_subject(backend: Backend) {
+    let server = backend.server().await;
     let layer = server.put_blob("app", b"layer").await;
     let artifact = server.put_artifact("app", &layer, "application/vnd.example", "about a layer").await;
     assert_eq!(digests(&list(&server, &layer, "").await), [artifact.to_string()]);
@@ -110,9 +106,8 @@ async fn any_digest_is_a_subject() {
     assert_eq!(elsewhere.json()["manifests"], json!([]));
 }
 
-#[tokio::test]
-async fn a_deleted_artifact_is_gone_from_the_list_and_a_deleted_subject_is_not() {
-    let server = Server::default();
+async fn a_deleted_artifact_is_gone_from_the_list_and_a_deleted_subject_is_not(backend: Backend) {
+    let server = backend.server().await;
     let subject = server.put_image("app", "v1", "").await;
     let one = server.put_artifact("app", &subject, "application/vnd.example", "one").await;
     let two = server.put_artifact("app", &subject, "application/vnd.example", "two").await;
@@ -122,9 +117,8 @@ async fn a_deleted_artifact_is_gone_from_the_list_and_a_deleted_subject_is_not()
     assert_eq!(digests(&list(&server, &subject, "").await), [two.to_string()]);
 }
 
-#[tokio::test]
-async fn pages() {
-    let server = Server::with(RegistryOptions { referrers_page: 2, ..RegistryOptions::default() });
+async fn pages(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { referrers_page: 2, ..RegistryOptions::default() }).await;
     let subject = server.put_image("app", "v1", "").await;
     let mut artifacts = Vec::new();
     for i in 0..5 {
@@ -147,9 +141,8 @@ async fn pages() {
     server.get(&format!("/v2/app/referrers/{subject}?last=x")).await.expect_error(400, "DIGEST_INVALID");
 }
 
-#[tokio::test]
-async fn a_page_is_no_larger_than_a_manifest() {
-    let server = Server::default();
+async fn a_page_is_no_larger_than_a_manifest(backend: Backend) {
+    let server = backend.server().await;
     let subject = server.put_image("app", "v1", "").await;
     let mut artifacts = Vec::new();
     for i in 0..3 {
@@ -164,9 +157,8 @@ async fn a_page_is_no_larger_than_a_manifest() {
     assert_eq!(digests(&list(&server, &subject, &format!("?last={last}")).await), sorted(&artifacts)[2..]);
 }
 
-#[tokio::test]
-async fn can_be_switched_off() {
-    let server = Server::with(RegistryOptions { referrers: false, ..RegistryOptions::default() });
+async fn can_be_switched_off(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { referrers: false, ..RegistryOptions::default() }).await;
     let subject = server.put_image("app", "v1", "").await;
     let document = image(&[], Some(&subject), "");
     let reply = server.put_manifest("app", "artifact", MANIFEST, &document).await.expect(201);
@@ -174,9 +166,8 @@ async fn can_be_switched_off() {
     server.get(&format!("/v2/app/referrers/{subject}")).await.expect_error(404, "UNSUPPORTED");
 }
 
-#[tokio::test]
-async fn a_fallback_tag_from_before_is_folded_in() {
-    let server = Server::with(RegistryOptions { sparse: true, ..RegistryOptions::default() });
+async fn a_fallback_tag_from_before_is_folded_in(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { sparse: true, ..RegistryOptions::default() }).await;
     let subject = server.put_image("app", "v1", "").await;
     let artifact = server.put_artifact("app", &subject, "application/vnd.example", "listed in both").await;
     let stranger = server.put_image("app", "v2", "says nothing of the subject").await;
@@ -193,4 +184,17 @@ async fn a_fallback_tag_from_before_is_folded_in() {
     server.put_blob("app", b"{}").await;
     server.put_manifest("app", tag.as_str(), MANIFEST, &image(&[], None, "")).await.expect(201);
     assert_eq!(digests(&list(&server, &subject, "").await), [artifact.to_string()]);
+}
+
+on_every_backend! {
+    nothing_is_an_empty_list_and_never_an_absence,
+    an_entry_describes_the_artifact,
+    the_type_falls_back_to_that_of_the_config_and_an_index_has_none,
+    filter,
+    any_digest_is_a_subject,
+    a_deleted_artifact_is_gone_from_the_list_and_a_deleted_subject_is_not,
+    pages,
+    a_page_is_no_larger_than_a_manifest,
+    can_be_switched_off,
+    a_fallback_tag_from_before_is_folded_in,
 }

@@ -1,5 +1,7 @@
 //! A registry in memory and requests to it, without a network.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
@@ -8,11 +10,13 @@ use http_body_util::BodyExt as _;
 use oci::{Algorithm, Digest};
 use registry::{Registry, RegistryOptions, Storage};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-pub(crate) struct Server(pub(crate) Registry);
+/// A registry, and the directory that it needs.
+pub(crate) struct Server(pub(crate) Registry, pub(crate) Option<Arc<TempDir>>);
 
 impl Default for Server {
     fn default() -> Self {
@@ -26,7 +30,7 @@ impl Server {
     }
 
     pub(crate) fn over(storage: Storage, options: RegistryOptions) -> Self {
-        Self(Registry::new(storage, options))
+        Self(Registry::new(storage, options), None)
     }
 
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {

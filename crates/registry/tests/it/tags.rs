@@ -3,27 +3,26 @@
 use registry::RegistryOptions;
 use serde_json::json;
 
+use crate::backends::{Backend, on_every_backend};
 use crate::server::Server;
 
-async fn server(tags_page: usize) -> Server {
-    let server = Server::with(RegistryOptions { tags_page, ..RegistryOptions::default() });
+async fn server(backend: Backend, tags_page: usize) -> Server {
+    let server = backend.server_with(RegistryOptions { tags_page, ..RegistryOptions::default() }).await;
     for tag in ["v2", "V1", "latest", "v10", "1.0"] {
         server.put_image("team/app", tag, "").await;
     }
     server
 }
 
-#[tokio::test]
-async fn all_in_byte_order() {
-    let reply = server(100).await.get("/v2/team/app/tags/list").await.expect(200);
+async fn all_in_byte_order(backend: Backend) {
+    let reply = server(backend, 100).await.get("/v2/team/app/tags/list").await.expect(200);
     assert_eq!(reply.json(), json!({ "name": "team/app", "tags": ["1.0", "V1", "latest", "v10", "v2"] }));
     assert_eq!(reply.header("content-type"), "application/json");
     assert!(!reply.headers.contains_key("link"));
 }
 
-#[tokio::test]
-async fn pages() {
-    let server = server(100).await;
+async fn pages(backend: Backend) {
+    let server = server(backend, 100).await;
     let get = async |query: &str| server.get(&format!("/v2/team/app/tags/list?{query}")).await.expect(200);
     let first = get("n=2").await;
     assert_eq!(first.json()["tags"], json!(["1.0", "V1"]));
@@ -42,9 +41,8 @@ async fn pages() {
     assert!(!none.headers.contains_key("link"));
 }
 
-#[tokio::test]
-async fn pages_are_bounded_whatever_is_asked_for() {
-    let server = server(3).await;
+async fn pages_are_bounded_whatever_is_asked_for(backend: Backend) {
+    let server = server(backend, 3).await;
     for query in ["", "?n=1000", "?n=18446744073709551616"] {
         let reply = server.get(&format!("/v2/team/app/tags/list{query}")).await.expect(200);
         assert_eq!(reply.json()["tags"], json!(["1.0", "V1", "latest"]));
@@ -55,9 +53,15 @@ async fn pages_are_bounded_whatever_is_asked_for() {
     }
 }
 
-#[tokio::test]
-async fn a_repository_with_blobs_alone_has_no_tags() {
-    let server = Server::default();
+async fn a_repository_with_blobs_alone_has_no_tags(backend: Backend) {
+    let server = backend.server().await;
     server.put_blob("app", b"content").await;
     assert_eq!(server.get("/v2/app/tags/list").await.expect(200).json(), json!({ "name": "app", "tags": [] }));
+}
+
+on_every_backend! {
+    all_in_byte_order,
+    pages,
+    pages_are_bounded_whatever_is_asked_for,
+    a_repository_with_blobs_alone_has_no_tags,
 }

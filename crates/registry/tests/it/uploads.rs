@@ -1,11 +1,14 @@
 //! Uploads.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
 use oci::{Algorithm, Digest};
-use registry::RegistryOptions;
+use registry::{BlobMemory, Clock, Keeping, RegistryOptions, Storage};
 
+use crate::backends::{Backend, on_every_backend};
 use crate::server::{Reply, Server};
 
 async fn patch(server: &Server, upload: &str, range: Option<&str>, content: &'static str) -> Reply {
@@ -25,9 +28,8 @@ async fn assert_stored(server: &Server, content: &[u8]) {
     assert_eq!(server.get(&path).await.expect(200).body, content);
 }
 
-#[tokio::test]
-async fn begins_with_a_place_and_nothing_received() {
-    let server = Server::default();
+async fn begins_with_a_place_and_nothing_received(backend: Backend) {
+    let server = backend.server().await;
     let reply = server.post("/v2/app/blobs/uploads/").await.expect(202);
     let id = reply.header("docker-upload-uuid");
     reply.assert_headers(&[("location", &format!("/v2/app/blobs/uploads/{id}")), ("range", "0-0")]);
@@ -36,9 +38,8 @@ async fn begins_with_a_place_and_nothing_received() {
     server.get("/v2/app/tags/list").await.expect_error(404, "NAME_UNKNOWN");
 }
 
-#[tokio::test]
-async fn post_then_put() {
-    let server = Server::default();
+async fn post_then_put(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     let digest = Digest::sha256(b"content");
     let reply = close(&server, &upload, b"content", "content").await.expect(201);
@@ -51,9 +52,8 @@ async fn post_then_put() {
     close(&server, &upload, b"content", "content").await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
 }
 
-#[tokio::test]
-async fn a_single_post_with_wrong_content_leaves_nothing() {
-    let server = Server::with(RegistryOptions { uploads_max: 1, ..RegistryOptions::default() });
+async fn a_single_post_with_wrong_content_leaves_nothing(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { uploads_max: 1, ..RegistryOptions::default() }).await;
     let digest = Digest::sha256(b"content");
     let path = format!("/v2/app/blobs/uploads/?digest={digest}");
     for body in ["other", "", "content and more"] {
@@ -67,9 +67,8 @@ async fn a_single_post_with_wrong_content_leaves_nothing() {
     server.call("POST", &path).body("content").send().await.expect(201);
 }
 
-#[tokio::test]
-async fn single_posts_can_be_switched_off() {
-    let server = Server::with(RegistryOptions { single_post: false, ..RegistryOptions::default() });
+async fn single_posts_can_be_switched_off(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { single_post: false, ..RegistryOptions::default() }).await;
     let digest = Digest::sha256(b"content");
     let reply = server.call("POST", &format!("/v2/app/blobs/uploads/?digest={digest}")).body("content").send().await;
     let upload = reply.expect(202).header("location").to_owned();
@@ -77,9 +76,8 @@ async fn single_posts_can_be_switched_off() {
     close(&server, &upload, b"content", "content").await.expect(201);
 }
 
-#[tokio::test]
-async fn chunks_in_order() {
-    let server = Server::default();
+async fn chunks_in_order(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     for (range, content, end) in [("0-2", "abc", "0-2"), ("3-3", "d", "0-3")] {
         let reply = patch(&server, &upload, Some(range), content).await.expect(202);
@@ -93,9 +91,8 @@ async fn chunks_in_order() {
     assert_stored(&server, b"abcdef").await;
 }
 
-#[tokio::test]
-async fn chunks_out_of_order_change_nothing() {
-    let server = Server::default();
+async fn chunks_out_of_order_change_nothing(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     patch(&server, &upload, Some("3-5"), "def").await.expect_error(416, "BLOB_UPLOAD_INVALID");
     patch(&server, &upload, Some("0-2"), "abc").await.expect(202);
@@ -112,9 +109,8 @@ async fn chunks_out_of_order_change_nothing() {
     assert_stored(&server, b"abcdef").await;
 }
 
-#[tokio::test]
-async fn a_chunk_must_be_as_long_as_its_range() {
-    let server = Server::default();
+async fn a_chunk_must_be_as_long_as_its_range(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     patch(&server, &upload, Some("0-1"), "abc").await.expect_error(400, "SIZE_INVALID");
     let announced =
@@ -129,18 +125,16 @@ async fn a_chunk_must_be_as_long_as_its_range() {
     }
 }
 
-#[tokio::test]
-async fn a_chunk_at_the_end_of_all_numbers_is_refused() {
-    let server = Server::default();
+async fn a_chunk_at_the_end_of_all_numbers_is_refused(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     let far = "18446744073709551613-18446744073709551614";
     patch(&server, &upload, Some(far), "ab").await.expect_error(416, "BLOB_UPLOAD_INVALID");
     patch(&server, &upload, Some("0-18446744073709551614"), "ab").await.expect_error(400, "SIZE_INVALID");
 }
 
-#[tokio::test]
-async fn streams_of_any_length() {
-    let server = Server::default();
+async fn streams_of_any_length(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     // More than the two pieces that are in memory at once, in chunks that do not divide them.
     let content: Vec<u8> = (0..1_500_000u32).map(|i| i.to_le_bytes()[usize::from(i % 7 == 0)]).collect();
@@ -154,9 +148,8 @@ async fn streams_of_any_length() {
     assert_stored(&server, &whole).await;
 }
 
-#[tokio::test]
-async fn what_came_before_a_connection_broke_is_kept() {
-    let server = Server::default();
+async fn what_came_before_a_connection_broke_is_kept(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     server.call("PATCH", &upload).broken_body(&[b"ab", b"cd"]).send().await.expect_error(400, "SIZE_INVALID");
     assert_eq!(server.get(&upload).await.expect(204).header("range"), "0-3");
@@ -165,9 +158,8 @@ async fn what_came_before_a_connection_broke_is_kept() {
     assert_stored(&server, b"abcdef").await;
 }
 
-#[tokio::test]
-async fn algorithms_are_known_before_or_after() {
-    let server = Server::default();
+async fn algorithms_are_known_before_or_after(backend: Backend) {
+    let server = backend.server().await;
     for algorithm in Algorithm::ALL {
         let digest = algorithm.digest(b"content");
         for announced in [format!("?digest-algorithm={algorithm}"), String::new()] {
@@ -186,9 +178,8 @@ async fn algorithms_are_known_before_or_after() {
     server.post("/v2/app/blobs/uploads/?digest-algorithm=md5").await.expect_error(400, "DIGEST_INVALID");
 }
 
-#[tokio::test]
-async fn a_wrong_digest_ends_the_upload() {
-    let server = Server::default();
+async fn a_wrong_digest_ends_the_upload(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     server.call("PUT", &upload).body("content").send().await.expect_error(400, "DIGEST_INVALID");
     server.call("PUT", &format!("{upload}?digest=sha256:1")).send().await.expect_error(400, "DIGEST_INVALID");
@@ -198,9 +189,8 @@ async fn a_wrong_digest_ends_the_upload() {
     server.get(&format!("/v2/app/blobs/{}", Digest::sha256(b"other"))).await.expect(404);
 }
 
-#[tokio::test]
-async fn cancel() {
-    let server = Server::default();
+async fn cancel(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     patch(&server, &upload, None, "content").await.expect(202);
     assert_eq!(server.delete(&upload).await.expect(204).body, "");
@@ -210,9 +200,8 @@ async fn cancel() {
     server.delete(&upload).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
 }
 
-#[tokio::test]
-async fn an_upload_belongs_to_its_repository() {
-    let server = Server::default();
+async fn an_upload_belongs_to_its_repository(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     let elsewhere = upload.replace("/app/", "/other/");
     for method in ["GET", "PATCH", "PUT", "DELETE"] {
@@ -222,9 +211,8 @@ async fn an_upload_belongs_to_its_repository() {
     server.get(&upload).await.expect(204);
 }
 
-#[tokio::test]
-async fn blobs_have_a_limit() {
-    let server = Server::with(RegistryOptions { blob_max_bytes: 4, ..RegistryOptions::default() });
+async fn blobs_have_a_limit(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { blob_max_bytes: 4, ..RegistryOptions::default() }).await;
     let upload = server.begin("app").await;
     patch(&server, &upload, None, "12345").await.expect_error(413, "SIZE_INVALID");
     let announced = server.call("PATCH", &upload).header("content-length", "5").body("12345");
@@ -235,9 +223,8 @@ async fn blobs_have_a_limit() {
     close(&server, &upload, b"1234", "").await.expect(201);
 }
 
-#[tokio::test]
-async fn uploads_under_way_have_a_limit() {
-    let server = Server::with(RegistryOptions { uploads_max: 2, ..RegistryOptions::default() });
+async fn uploads_under_way_have_a_limit(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { uploads_max: 2, ..RegistryOptions::default() }).await;
     let first = server.begin("app").await;
     server.begin("app").await;
     let reply = server.post("/v2/app/blobs/uploads/").await.expect_error(429, "TOOMANYREQUESTS");
@@ -246,15 +233,21 @@ async fn uploads_under_way_have_a_limit() {
     server.begin("app").await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn abandoned_uploads_expire() {
     let lifetime = Duration::from_mins(10);
-    let server = Server::with(RegistryOptions { upload_lifetime: lifetime, ..RegistryOptions::default() });
+    let now = Arc::new(AtomicU64::new(0));
+    let clock = Clock::new({
+        let now = Arc::clone(&now);
+        move || Duration::from_secs(now.load(Ordering::Relaxed))
+    });
+    let storage = Storage::in_memory_with(Arc::new(BlobMemory::default()), clock, Keeping::default());
+    let server = Server::over(storage, RegistryOptions { upload_lifetime: lifetime, ..RegistryOptions::default() });
     let abandoned = server.begin("app").await;
     let used = server.begin("app").await;
-    tokio::time::advance(lifetime / 2).await;
+    now.fetch_add(lifetime.as_secs() / 2, Ordering::Relaxed);
     server.get(&used).await.expect(204);
-    tokio::time::advance(lifetime / 2).await;
+    now.fetch_add(lifetime.as_secs() / 2, Ordering::Relaxed);
     server.0.expire_uploads().await;
     server.get(&abandoned).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     server.get(&used).await.expect(204);
@@ -268,9 +261,8 @@ async fn a_body_that_brings_nothing_is_given_up() {
     server.call("PATCH", &upload).body(silent).send().await.expect_error(408, "SIZE_INVALID");
 }
 
-#[tokio::test]
-async fn two_requests_at_once_do_not_mix() {
-    let server = Server::default();
+async fn two_requests_at_once_do_not_mix(backend: Backend) {
+    let server = backend.server().await;
     let upload = server.begin("app").await;
     let one: Vec<u8> = vec![b'1'; 700_000];
     let two: Vec<u8> = vec![b'2'; 700_000];
@@ -288,4 +280,24 @@ async fn two_requests_at_once_do_not_mix() {
     assert_eq!(received, range);
     close(&server, &upload, winner, "").await.expect(201);
     assert_stored(&server, winner).await;
+}
+
+on_every_backend! {
+    begins_with_a_place_and_nothing_received,
+    post_then_put,
+    a_single_post_with_wrong_content_leaves_nothing,
+    single_posts_can_be_switched_off,
+    chunks_in_order,
+    chunks_out_of_order_change_nothing,
+    a_chunk_must_be_as_long_as_its_range,
+    a_chunk_at_the_end_of_all_numbers_is_refused,
+    streams_of_any_length,
+    what_came_before_a_connection_broke_is_kept,
+    algorithms_are_known_before_or_after,
+    a_wrong_digest_ends_the_upload,
+    cancel,
+    an_upload_belongs_to_its_repository,
+    blobs_have_a_limit,
+    uploads_under_way_have_a_limit,
+    two_requests_at_once_do_not_mix,
 }

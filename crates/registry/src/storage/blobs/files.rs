@@ -50,7 +50,12 @@ impl BlobStorage for BlobFiles {
         Ok(Box::new(writer))
     }
 
-    async fn resume(&self, name: &str, written: u64) -> Result<Option<Box<dyn BlobWriter>>, StorageError> {
+    async fn resume(
+        &self,
+        name: &str,
+        written: u64,
+        _state: &[u8],
+    ) -> Result<Option<Box<dyn BlobWriter>>, StorageError> {
         let path = self.upload(name);
         let opened = blocking(move || {
             let file = match File::options().read(true).write(true).open(&path) {
@@ -68,7 +73,7 @@ impl BlobStorage for BlobFiles {
         Ok(there.then(writer))
     }
 
-    async fn discard(&self, name: &str) -> Result<(), StorageError> {
+    async fn discard(&self, name: &str, _state: &[u8]) -> Result<(), StorageError> {
         let path = self.upload(name);
         blocking(move || remove(&path)).await
     }
@@ -118,11 +123,15 @@ impl BlobWriter for FileWriter {
         blocking(move || file.write_all_at(&piece, position).map_err(StorageError::file("cannot write", &path))).await
     }
 
-    async fn read(&mut self, length: u64) -> Result<BlobBody, StorageError> {
+    async fn read(&mut self, length: u64) -> Result<Option<BlobBody>, StorageError> {
         let file = self.file().await?;
         let path = self.files.upload(&self.name);
         let file = file.try_clone().map_err(StorageError::file("cannot open", &path))?;
-        Ok(BlobBody::from_file(file, 0, length))
+        Ok(Some(BlobBody::from_file(file, 0, length)))
+    }
+
+    async fn suspend(&mut self, _length: u64) -> Result<Vec<u8>, StorageError> {
+        Ok(Vec::new())
     }
 
     fn place(&self, digest: &Digest) -> String {

@@ -37,12 +37,17 @@ impl BlobStorage for BlobMemory {
         Ok(self.writer(name))
     }
 
-    async fn resume(&self, name: &str, written: u64) -> Result<Option<Box<dyn BlobWriter>>, StorageError> {
+    async fn resume(
+        &self,
+        name: &str,
+        written: u64,
+        _state: &[u8],
+    ) -> Result<Option<Box<dyn BlobWriter>>, StorageError> {
         let there = self.lock().under_way.get(name).map(|bytes| bytes.len() as u64);
         Ok(there.filter(|there| *there >= written).map(|_| self.writer(name)))
     }
 
-    async fn discard(&self, name: &str) -> Result<(), StorageError> {
+    async fn discard(&self, name: &str, _state: &[u8]) -> Result<(), StorageError> {
         self.lock().under_way.remove(name);
         Ok(())
     }
@@ -76,10 +81,14 @@ impl BlobWriter for MemoryWriter {
         Ok(())
     }
 
-    async fn read(&mut self, length: u64) -> Result<BlobBody, StorageError> {
+    async fn read(&mut self, length: u64) -> Result<Option<BlobBody>, StorageError> {
         let contents = self.memory.lock();
         let bytes = contents.under_way.get(&self.name).map_or(&[] as &[u8], |bytes| bytes);
-        Ok(BlobBody::from_bytes(Bytes::copy_from_slice(&bytes[..index(length).min(bytes.len())])))
+        Ok(Some(BlobBody::from_bytes(Bytes::copy_from_slice(&bytes[..index(length).min(bytes.len())]))))
+    }
+
+    async fn suspend(&mut self, _length: u64) -> Result<Vec<u8>, StorageError> {
+        Ok(Vec::new())
     }
 
     fn place(&self, _digest: &Digest) -> String {

@@ -13,7 +13,6 @@ const TOGETHER: i64 = 64;
 
 /// Reviews what is due.
 pub(super) struct Review {
-    pub(super) now: i64,
     pub(super) keeping: Keeping,
 }
 
@@ -24,7 +23,8 @@ impl Operation for Review {
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let mut collected = Collected::default();
         let sql = "SELECT repository, space, digest FROM review WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
-        for row in connection.rows(sql, &[self.now.into(), TOGETHER.into()]).await? {
+        let now = connection.now().await?;
+        for row in connection.rows(sql, &[now.into(), TOGETHER.into()]).await? {
             let (repository, space, digest) = (row.integer(0)?, row.integer(1)?, row.digest(2)?);
             let sql = "DELETE FROM review WHERE repository = $1 AND space = $2 AND digest = $3";
             connection.execute(sql, &[repository.into(), space.into(), (&digest).into()]).await?;
@@ -51,7 +51,7 @@ impl Review {
                    (SELECT 1 FROM edge WHERE repository = $1 AND space = 0 AND child = $2)";
         let Some(row) = connection.row(sql, &[repository.into(), digest.into()]).await? else { return Ok(false) };
         let kept_until = row.integer(0)?;
-        if kept_until > self.now {
+        if kept_until > connection.now().await? {
             later(connection, repository, Space::Blob, digest, kept_until).await?;
             return Ok(false);
         }
@@ -71,12 +71,12 @@ impl Review {
                    AND NOT EXISTS (SELECT 1 FROM manifest AS subject \
                    WHERE subject.repository = $1 AND subject.digest = it.subject)";
         let Some(row) = connection.row(sql, &[repository.into(), digest.into()]).await? else { return Ok(false) };
-        let kept_until = row.integer(0)?;
-        if kept_until > self.now {
+        let (kept_until, now) = (row.integer(0)?, connection.now().await?);
+        if kept_until > now {
             later(connection, repository, Space::Manifest, digest, kept_until).await?;
             return Ok(false);
         }
-        manifests::remove(connection, repository, digest, self.now, &self.keeping).await?;
+        manifests::remove(connection, repository, digest, now, &self.keeping).await?;
         Ok(true)
     }
 }

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row as _, SqlStr, SqliteConnection};
+use sqlx::{AssertSqlSafe, Decode, Encode, PgConnection, Postgres, Row as _, SqlStr, Sqlite, SqliteConnection, Type};
 
 use super::StorageError;
+use crate::storage::Clock;
 
 /// A value of a query: what stands for `$1`, `$2` and so on.
 #[derive(Clone, Debug)]
@@ -39,6 +41,12 @@ impl<'v> From<&'v [u8]> for Value<'v> {
     }
 }
 
+impl<'v> From<Option<&'v [u8]>> for Value<'v> {
+    fn from(value: Option<&'v [u8]>) -> Self {
+        Self::Bytes(value.map(Cow::Borrowed))
+    }
+}
+
 impl From<&oci::Digest> for Value<'_> {
     fn from(value: &oci::Digest) -> Self {
         Self::Bytes(Some(Cow::Owned(value.to_bytes())))
@@ -53,12 +61,54 @@ impl From<Option<&oci::Digest>> for Value<'_> {
 
 /// A connection to the database, within a transaction.
 #[derive(Debug)]
-pub(crate) struct Connection<'c>(pub(super) &'c mut SqliteConnection);
+pub(crate) struct Connection<'c> {
+    engine: Engine<'c>,
+    /// The time as far as it has been asked for.
+    now: Option<i64>,
+}
+
+#[derive(Debug)]
+enum Engine<'c> {
+    Sqlite { connection: &'c mut SqliteConnection, clock: &'c Clock },
+    Postgres { connection: &'c mut PgConnection },
+}
+
+impl<'c> Connection<'c> {
+    /// Returns a connection to SQLite. The time is told by `clock`.
+    pub(super) const fn sqlite(connection: &'c mut SqliteConnection, clock: &'c Clock) -> Self {
+        Self { engine: Engine::Sqlite { connection, clock }, now: None }
+    }
+
+    /// Returns a connection to PostgreSQL. The time is told by the server, which all nodes share.
+    pub(super) const fn postgres(connection: &'c mut PgConnection) -> Self {
+        Self { engine: Engine::Postgres { connection }, now: None }
+    }
+}
 
 impl Connection<'_> {
+    /// Returns the time in milliseconds since 1970, the same within a transaction.
+    pub(crate) async fn now(&mut self) -> Result<i64, StorageError> {
+        if let Some(now) = self.now {
+            return Ok(now);
+        }
+        let now = match &self.engine {
+            Engine::Sqlite { clock, .. } => clock.now(),
+            Engine::Postgres { .. } => {
+                let sql = "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)";
+                self.row(sql, &[]).await?.ok_or(StorageError::Damaged("the time"))?.integer(0)?
+            }
+        };
+        Ok(*self.now.insert(now))
+    }
+
     /// Runs a statement and returns how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        Ok(bound(sqlx::SqlSafeStr::into_sql_str(sql), values).execute(&mut *self.0).await?.rows_affected())
+        self.change(sqlx::SqlSafeStr::into_sql_str(sql), values).await
+    }
+
+    /// Runs a statement that was put together from constants of this program.
+    pub(super) async fn execute_made(&mut self, sql: String, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        self.change(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)), values).await
     }
 
     /// Returns the rows that a query finds.
@@ -73,17 +123,55 @@ impl Connection<'_> {
 
     /// Returns the row that a query finds, if there is one.
     pub(crate) async fn row(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Option<Row>, StorageError> {
-        Ok(bound(sqlx::SqlSafeStr::into_sql_str(sql), values).fetch_optional(&mut *self.0).await?.map(Row))
+        let sql = sqlx::SqlSafeStr::into_sql_str(sql);
+        Ok(match &mut self.engine {
+            Engine::Sqlite { connection, .. } => {
+                bound::<Sqlite>(sql, values).fetch_optional(&mut **connection).await?.map(Row::Sqlite)
+            }
+            Engine::Postgres { connection } => {
+                bound::<Postgres>(sql, values).fetch_optional(&mut **connection).await?.map(Row::Postgres)
+            }
+        })
+    }
+
+    /// Tells whether the engine is PostgreSQL, for the few words that differ.
+    pub(super) const fn is_postgres(&self) -> bool {
+        matches!(self.engine, Engine::Postgres { .. })
+    }
+
+    async fn change(&mut self, sql: SqlStr, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        Ok(match &mut self.engine {
+            Engine::Sqlite { connection, .. } => {
+                bound::<Sqlite>(sql, values).execute(&mut **connection).await?.rows_affected()
+            }
+            Engine::Postgres { connection } => {
+                bound::<Postgres>(sql, values).execute(&mut **connection).await?.rows_affected()
+            }
+        })
     }
 
     async fn ask(&mut self, sql: SqlStr, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
-        Ok(bound(sql, values).fetch_all(&mut *self.0).await?.into_iter().map(Row).collect())
+        Ok(match &mut self.engine {
+            Engine::Sqlite { connection, .. } => {
+                let rows = bound::<Sqlite>(sql, values).fetch_all(&mut **connection).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            Engine::Postgres { connection } => {
+                let rows = bound::<Postgres>(sql, values).fetch_all(&mut **connection).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
     }
 }
 
-type Query = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+type Query<D> = sqlx::query::Query<'static, D, <D as sqlx::Database>::Arguments>;
 
-fn bound(sql: SqlStr, values: &[Value<'_>]) -> Query {
+fn bound<D: sqlx::Database>(sql: SqlStr, values: &[Value<'_>]) -> Query<D>
+where
+    Option<i64>: Encode<'static, D> + Type<D>,
+    Option<String>: Encode<'static, D> + Type<D>,
+    Option<Vec<u8>>: Encode<'static, D> + Type<D>,
+{
     values.iter().fold(sqlx::query(sql), |query, value| match value {
         Value::Integer(value) => query.bind(*value),
         Value::Text(value) => query.bind(value.map(str::to_owned)),
@@ -93,11 +181,29 @@ fn bound(sql: SqlStr, values: &[Value<'_>]) -> Query {
 
 /// What a query found. Columns are counted from zero.
 #[derive(Debug)]
-pub(crate) struct Row(SqliteRow);
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
 
 impl Row {
+    fn get<T>(&self, column: usize) -> Result<T, StorageError>
+    where
+        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    /// Returns a whole number. The type of a literal is a smaller one in PostgreSQL than that of a column.
     pub(crate) fn integer(&self, column: usize) -> Result<i64, StorageError> {
-        Ok(self.0.try_get(column)?)
+        self.get::<i64>(column).or_else(|_| self.get::<i32>(column).map(i64::from))
+    }
+
+    pub(crate) fn optional_integer(&self, column: usize) -> Result<Option<i64>, StorageError> {
+        self.get(column)
     }
 
     /// Returns a number that is never negative, such as a size.
@@ -106,15 +212,19 @@ impl Row {
     }
 
     pub(crate) fn text(&self, column: usize) -> Result<String, StorageError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>, StorageError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     pub(crate) fn optional_bytes(&self, column: usize) -> Result<Option<Vec<u8>>, StorageError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
+    }
+
+    pub(crate) fn optional_text(&self, column: usize) -> Result<Option<String>, StorageError> {
+        self.get(column)
     }
 
     pub(crate) fn digest(&self, column: usize) -> Result<oci::Digest, StorageError> {

@@ -11,6 +11,15 @@ pub enum StorageError {
     /// The database refused.
     #[error("the database refused")]
     Database(#[source] Arc<sqlx::Error>),
+    /// The database, or the place of the blobs, is away or has no time. Nothing was changed, and the same may be tried again.
+    #[error("the database or the place of the blobs is not available")]
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The place of the blobs refused.
+    #[error("the place of the blobs refused")]
+    Objects(#[source] Arc<object_store::Error>),
+    /// The address of the database cannot be understood.
+    #[error("the address of the database is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
+    Address,
     /// The database was made by a newer program.
     #[error("the database has schema {found}, this program knows {known}: a newer supercargo has been at work here")]
     Newer {

@@ -11,8 +11,9 @@ use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection::Connection;
-use super::migrate::migrate;
+use super::migrate::{Schema, migrate};
 use super::{Durability, Operation, StorageError};
+use crate::storage::Clock;
 
 /// Most changes that wait; whoever comes then waits to be let in.
 const WAITING_MAX: usize = 1024;
@@ -26,13 +27,15 @@ pub(super) struct Sqlite {
     writer: mpsc::Sender<Box<dyn Job>>,
     /// None for a database in memory, which one connection alone can see.
     readers: Option<SqlitePool>,
+    clock: Clock,
 }
 
 impl Sqlite {
     pub(super) async fn open(
         file: Option<&Path>,
-        schema: &'static [&'static str],
+        schema: Schema,
         durability: Durability,
+        clock: &Clock,
     ) -> Result<Self, StorageError> {
         let synchronous = match durability {
             Durability::Power => SqliteSynchronous::Full,
@@ -45,21 +48,21 @@ impl Sqlite {
         let options = options.create_if_missing(true).synchronous(synchronous);
         let mut connection = SqliteConnection::connect_with(&options).await?;
         begin(&mut connection).await?;
-        migrate(&mut Connection(&mut connection), schema).await?;
+        migrate(&mut Connection::sqlite(&mut connection, clock), schema).await?;
         run(&mut connection, "COMMIT").await?;
         let readers = file.map(|_| {
             let options = options.create_if_missing(false).read_only(true);
             SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options)
         });
         let (writer, jobs) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(write(connection, jobs));
-        Ok(Self { writer, readers })
+        tokio::spawn(write(connection, clock.clone(), jobs));
+        Ok(Self { writer, readers, clock: clock.clone() })
     }
 
     pub(super) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
         let Some(readers) = &self.readers else { return self.write(operation).await };
         let mut transaction = readers.begin().await?;
-        let outcome = operation.run(&mut Connection(&mut transaction)).await?;
+        let outcome = operation.run(&mut Connection::sqlite(&mut transaction, &self.clock)).await?;
         transaction.commit().await?;
         Ok(outcome)
     }
@@ -76,7 +79,7 @@ impl Sqlite {
 #[async_trait]
 trait Job: Send {
     /// Makes the change within a transaction.
-    async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StorageError>;
+    async fn run(&mut self, connection: &mut SqliteConnection, clock: &Clock) -> Result<(), StorageError>;
 
     /// Tells whoever waits what came of it.
     fn tell(self: Box<Self>, committed: Result<(), StorageError>);
@@ -90,9 +93,9 @@ struct Waiting<O: Operation> {
 
 #[async_trait]
 impl<O: Operation> Job for Waiting<O> {
-    async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StorageError> {
+    async fn run(&mut self, connection: &mut SqliteConnection, clock: &Clock) -> Result<(), StorageError> {
         run(connection, "SAVEPOINT job").await?;
-        match self.operation.run(&mut Connection(connection)).await {
+        match self.operation.run(&mut Connection::sqlite(connection, clock)).await {
             Ok(outcome) => {
                 self.outcome = Some(outcome);
                 run(connection, "RELEASE job").await
@@ -112,14 +115,14 @@ impl<O: Operation> Job for Waiting<O> {
     }
 }
 
-async fn write(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+async fn write(mut connection: SqliteConnection, clock: Clock, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut together = Vec::with_capacity(TOGETHER_MAX);
     while jobs.recv_many(&mut together, TOGETHER_MAX).await > 0 {
         let mut done: Vec<(Box<dyn Job>, Result<(), StorageError>)> = Vec::with_capacity(together.len());
         let begun = begin(&mut connection).await;
         for mut job in together.drain(..) {
             let result = match &begun {
-                Ok(()) => job.run(&mut connection).await,
+                Ok(()) => job.run(&mut connection, &clock).await,
                 Err(error) => Err(error.clone()),
             };
             done.push((job, result));

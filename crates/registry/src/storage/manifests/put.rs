@@ -68,11 +68,10 @@ pub(crate) enum Refused {
     Permission,
 }
 
-/// Puts a manifest at a time.
+/// Puts a manifest.
 #[allow(clippy::struct_field_names, reason = "what is put is called so")]
 pub(super) struct Put {
     pub(super) put: PutManifest,
-    pub(super) at: i64,
     pub(super) keeping: Keeping,
 }
 
@@ -98,10 +97,11 @@ impl Operation for Put {
             Some(repository) => repository,
             None => repositories::find_or_make(connection, &put.repository).await?,
         };
-        let kept_until = self.at + self.keeping.untagged();
-        put.insert(connection, repository, self.at, kept_until).await?;
+        let at = connection.now().await?;
+        let kept_until = at + self.keeping.untagged();
+        put.insert(connection, repository, at, kept_until).await?;
         for tag in &put.tags {
-            if let Some(before) = tags::set(connection, repository, tag, put.manifest.digest(), self.at).await? {
+            if let Some(before) = tags::set(connection, repository, tag, put.manifest.digest(), at).await? {
                 untagged(connection, repository, &before, kept_until).await?;
             }
         }
@@ -183,7 +183,7 @@ impl PutManifest {
             size.into(),
             subject.as_ref().into(),
             descriptor.as_deref().into(),
-            referrer.artifact_type.as_deref().into(),
+            referrer.artifact_type.as_deref().map(str::as_bytes).into(),
             at.into(),
             kept_until.into(),
         ];

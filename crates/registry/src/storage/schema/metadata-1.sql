@@ -32,7 +32,7 @@ CREATE TABLE manifest (
   size BIGINT NOT NULL,
   subject BYTEA,
   referrer TEXT,
-  artifact_type TEXT,
+  artifact_type BYTEA,
   put_at BIGINT NOT NULL,
   kept_until BIGINT NOT NULL,
   PRIMARY KEY (repository, digest)

@@ -5,6 +5,9 @@ CREATE TABLE upload (
   received BIGINT NOT NULL,
   hash BYTEA,
   place TEXT,
+  state BYTEA NOT NULL,
+  turn BIGINT NOT NULL,
+  taken_at BIGINT,
   touched_at BIGINT NOT NULL
 );
 

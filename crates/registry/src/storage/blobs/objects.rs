@@ -1,0 +1,171 @@
+//! Blobs in a bucket of an S3 service: `blobs/<name>`, named by the upload that brought them and not by their digest, so that
+//! making an upload a blob is one call and copies nothing.
+//!
+//! What arrives goes into parts of a multipart upload; a blob that is smaller than a part is put at once. What does not fill a
+//! part yet is kept in an object of its own (`uploads/<name>-<length>`) while nobody writes, so that another node can go on. A
+//! bucket should have a rule that aborts multipart uploads after some days: those of nodes that vanished stay otherwise.
+
+mod writer;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::multipart::MultipartStore as _;
+use object_store::path::Path;
+use object_store::{BackoffConfig, ClientOptions, GetOptions, ObjectStore as _, ObjectStoreExt as _, RetryConfig};
+use store::{BlobBody, StoreError};
+
+use super::{BlobStorage, BlobWriter, StorageError};
+use writer::{ObjectWriter, State};
+
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the service may bring nothing.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often, and for how long, a request is tried again.
+const RETRIES_MAX: usize = 5;
+const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Shortest and longest pause before it is.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// A bucket, and the key to it.
+#[derive(Clone)]
+pub struct Bucket {
+    /// The URL of the service; without it, that of AWS in the region. Plain HTTP where it says `http://`.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: String,
+    /// The name of the bucket.
+    pub name: String,
+    /// The name of the key.
+    pub access_key: String,
+    /// The secret part of the key. It never shows.
+    pub secret_key: String,
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket").field("endpoint", &self.endpoint).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Blobs in a bucket.
+#[derive(Clone, Debug)]
+pub struct BlobObjects(Arc<AmazonS3>);
+
+impl BlobObjects {
+    /// Returns the blobs in a bucket. Nothing is asked of the service yet.
+    ///
+    /// # Errors
+    /// [`StorageError::Objects`] when the description of the bucket makes no sense.
+    pub fn new(bucket: &Bucket) -> Result<Self, StorageError> {
+        let is_plain = bucket.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+        let client = ClientOptions::new()
+            .with_timeout_disabled()
+            .with_connect_timeout(CONNECT_TIMEOUT)
+            .with_read_timeout(READ_TIMEOUT)
+            .with_allow_http(is_plain);
+        let (init_backoff, max_backoff) = PAUSE;
+        let retry = RetryConfig {
+            backoff: BackoffConfig { init_backoff, max_backoff, base: 2.0 },
+            max_retries: RETRIES_MAX,
+            retry_timeout: RETRY_TIMEOUT,
+        };
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(&bucket.name)
+            .with_region(&bucket.region)
+            .with_access_key_id(&bucket.access_key)
+            .with_secret_access_key(&bucket.secret_key)
+            .with_client_options(client)
+            .with_retry(retry);
+        if let Some(endpoint) = &bucket.endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        Ok(Self(Arc::new(builder.build()?)))
+    }
+
+    async fn delete(&self, path: &Path) -> Result<(), StorageError> {
+        match self.0.delete(path).await {
+            Err(error) if !matches!(error, object_store::Error::NotFound { .. }) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl BlobStorage for BlobObjects {
+    async fn begin(&self, name: &str) -> Result<Box<dyn BlobWriter>, StorageError> {
+        Ok(Box::new(ObjectWriter::new(self.clone(), name)))
+    }
+
+    async fn resume(
+        &self,
+        name: &str,
+        written: u64,
+        state: &[u8],
+    ) -> Result<Option<Box<dyn BlobWriter>>, StorageError> {
+        let Some(state) = State::parse(state) else { return Ok(None) };
+        let resumed = ObjectWriter::resume(self.clone(), name, state, written).await?;
+        Ok(resumed.map(|writer| Box::new(writer) as Box<dyn BlobWriter>))
+    }
+
+    async fn discard(&self, name: &str, state: &[u8]) -> Result<(), StorageError> {
+        let Some(state) = State::parse(state) else { return Ok(()) };
+        for tail in &state.tails {
+            self.delete(&Path::from(tail.as_str())).await?;
+        }
+        if let Some(id) = &state.multipart {
+            match self.0.abort_multipart(&blob(name), id).await {
+                // It was completed or aborted before.
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(&self, place: &str, offset: u64, length: u64) -> Result<Option<BlobBody>, StorageError> {
+        if length == 0 {
+            return Ok(Some(BlobBody::from_bytes(bytes::Bytes::new())));
+        }
+        let options = GetOptions::new().with_range(Some(offset..offset.saturating_add(length)));
+        match self.0.get_opts(&Path::from(place), options).await {
+            Ok(found) => {
+                let location = place.to_owned();
+                let stream = found.into_stream().map(move |chunk| {
+                    chunk.map_err(|error| StoreError::Unreachable {
+                        location: location.clone(),
+                        reason: "the bucket broke off".to_owned(),
+                        source: Some(error.into()),
+                    })
+                });
+                Ok(Some(BlobBody::from_stream(length, stream.boxed())))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn remove(&self, place: &str) -> Result<(), StorageError> {
+        self.delete(&Path::from(place)).await
+    }
+}
+
+/// Returns where a blob is.
+fn blob(name: &str) -> Path {
+    Path::from(format!("blobs/{name}"))
+}
+
+impl From<object_store::Error> for StorageError {
+    /// What a service fails at after all tries it may do later; what it refuses it refuses.
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            error @ object_store::Error::Generic { .. } => Self::Unavailable(Arc::new(error)),
+            error => Self::Objects(Arc::new(error)),
+        }
+    }
+}
