@@ -10,17 +10,22 @@ const HEAD: &str = "# Written by supercargo; commit it, and let `supercargo lock
 pub(super) fn lock(lock: &Lock) -> String {
     let mut text = format!("{HEAD}lock-version = {LOCK_VERSION}\n{}", lock.unknown.keys);
     for (name, image) in &lock.images {
-        text.push('\n');
+        end_section(&mut text);
         match &image.source {
             Some(source) => text.push_str(source),
             None => text.push_str(&entry(name, image)),
         }
     }
     if !lock.unknown.tables.is_empty() {
-        text.push('\n');
+        end_section(&mut text);
         text.push_str(&lock.unknown.tables);
     }
     text
+}
+
+/// Writes what stands between two sections: an empty line. What was the last line of a file may have no end.
+fn end_section(text: &mut String) {
+    text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
 }
 
 /// Returns the text of an entry.

@@ -36,9 +36,11 @@ pub(super) fn split<'a>(text: &'a str, root: &Table) -> (Vec<&'a str>, Unknown) 
         return (Vec::new(), unknown);
     }
     let entry = |range: Range<usize>| {
+        let is_last = range.end == text.len();
         let section = text.get(range).unwrap_or_default();
         // Without the blank line before what comes next.
-        section.strip_suffix("\n\n").map_or(section, |_| &section[..section.len() - 1])
+        let is_parted = !is_last && section.ends_with("\n\n");
+        if is_parted { &section[..section.len() - 1] } else { section }
     };
     (entries.into_iter().map(entry).collect(), unknown)
 }

@@ -123,6 +123,28 @@ fn what_is_not_known_is_kept() {
 }
 
 #[test]
+fn a_lock_that_is_written_is_written_the_same_again() {
+    let entry = |name: &str| {
+        let text = lock(&BTreeMap::from([(name.to_owned(), 1)])).text();
+        text[text.find("[[image]]").unwrap()..].trim_end().to_owned()
+    };
+    let (a, b) = (entry("a"), entry("b"));
+    let more = "[[more]]\nx = 1";
+    for parts in [[&a, &b, more], [&b, &a, more], [more, &a, &b], [more, &b, &a], [&b, more, &a]] {
+        for between in ["\n", "\n\n", "\n\n\n", "\r\n\r\n", "\n  \n", "\n# kept\n"] {
+            for end in ["", "\n", "\n\n", "\n\n\n", "\r\n", "\n  ", "\n# kept"] {
+                let text = format!("lock-version = 1\n\n{}{end}", parts.join(between));
+                let read = Lock::parse(&text).unwrap();
+                let written = read.text();
+                let again = Lock::parse(&written).unwrap();
+                assert_eq!(again, read, "{text:?}");
+                assert_eq!(again.text(), written, "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_no_lock_is_refused() {
     let text = lock(&BTreeMap::from([("a".to_owned(), 1)])).text();
     let newer = text.replace("lock-version = 1", "lock-version = 2");
