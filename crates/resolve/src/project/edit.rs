@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{DocumentMut, InlineTable, Item, RawString, Table, TableLike, Value};
 
 use super::keys::TAKEN;
 use super::line_ends::LineEnds;
@@ -243,9 +243,8 @@ impl ProjectFile {
 fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
     if let Some(old) = table.get(key).and_then(Item::as_value) {
         *value.decor_mut() = old.decor().clone();
-    } else {
-        let blanks = take_last_blanks(table);
-        value.decor_mut().set_suffix(blanks);
+    } else if let Some(last) = last_value(table) {
+        move_last_blanks(last, &mut value);
     }
     table.insert(key, Item::Value(value));
 }
@@ -253,23 +252,21 @@ fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
 /// Takes a value out.
 fn unset(table: &mut dyn TableLike, key: &str) {
     let is_last = table.iter().last().is_some_and(|(last, _)| last == key);
-    let blanks = if is_last { take_last_blanks(table) } else { String::new() };
-    table.remove(key);
-    if let Some(value) = last_value(table).filter(|_| is_last) {
-        value.decor_mut().set_suffix(blanks);
+    let removed = table.remove(key).filter(|_| is_last);
+    if let (Some(Item::Value(mut removed)), Some(last)) = (removed, last_value(table)) {
+        move_last_blanks(&mut removed, last);
     }
 }
 
-/// Takes away the blanks between the last value and the `}` of an inline table.
-fn take_last_blanks(table: &mut dyn TableLike) -> String {
-    let Some(value) = last_value(table) else { return String::new() };
-    let suffix = value.decor().suffix().and_then(toml_edit::RawString::as_str).unwrap_or_default();
-    if suffix.is_empty() || !suffix.trim().is_empty() {
-        return String::new();
+/// Moves the blanks between the last value and the `}` of an inline table to the value that becomes the last. Comments stay where
+/// they are, and so does what nobody has written: a document chooses it by the place of the value.
+fn move_last_blanks(from: &mut Value, to: &mut Value) {
+    let is_blank = |text: &RawString| text.as_str().is_some_and(|text| text.trim().is_empty());
+    let Some(blanks) = from.decor().suffix().filter(|suffix| is_blank(suffix)).cloned() else { return };
+    if to.decor().suffix().is_none_or(is_blank) {
+        to.decor_mut().set_suffix(blanks);
+        from.decor_mut().set_suffix("");
     }
-    let blanks = suffix.to_owned();
-    value.decor_mut().set_suffix("");
-    blanks
 }
 
 fn last_value(table: &mut dyn TableLike) -> Option<&mut Value> {

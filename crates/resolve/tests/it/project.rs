@@ -230,6 +230,44 @@ fn changes_keep_everything_else() {
 }
 
 #[test]
+fn an_image_that_is_no_longer_held_is_written_as_before() {
+    for image in [
+        "db = {repo=\"up/db\",groups=[\"dev\"]}",
+        "db = { repo = \"up/db\", groups = [\"dev\"]}",
+        "db = {repo = \"up/db\", groups = [\"dev\"]\t }",
+        "db = { repo = \"up/db\" , groups = [\"dev\"] , }",
+        "db = { repo = \"up/db\", tag = \"{version}-{os}\", axes.os = \"trixie\" }",
+        "db = { repo = \"up/db\", tag = \"{version}-{os}\", axes.os = \"trixie\"}",
+        "db = {\n  repo = \"up/db\", # one\n  version = \"1\", # two\n}",
+        "db = {\n  repo = \"up/db\",\n  version = \"1\" # two\n}",
+        "db.repo = \"up/db\" # one",
+        "[images.db]\nrepo = \"up/db\" # one",
+        "[images.db]\nrepo = \"up/db\"\ntag = \"{version}-{os}\"  \n\n[images.db.axes]\nos = \"trixie\" # two",
+    ] {
+        let text = format!("[registries.up]\nhost = \"registry.example\"\n\n[images]\n{image}\n");
+        let mut file = ProjectFile::parse(&text).unwrap();
+        file.hold("db", true).unwrap();
+        assert!(Project::parse(&file.text()).unwrap().images["db"].hold, "{}", file.text());
+        let mut read = ProjectFile::parse(&file.text()).unwrap();
+        for mut file in [file, read.clone()] {
+            file.hold("db", false).unwrap();
+            assert_eq!(file.text(), text);
+        }
+        read.set_version("db", "2").unwrap();
+        assert!(Project::parse(&read.text()).unwrap().images["db"].hold, "{}", read.text());
+    }
+    let mut file = ProjectFile::parse("").unwrap();
+    let repository = "registry.example/db".to_owned();
+    let groups = vec!["dev".to_owned()];
+    file.add(&Addition { name: "db".to_owned(), repository, groups, ..Addition::default() }).unwrap();
+    let added = file.text();
+    file.hold("db", true).unwrap();
+    assert!(file.text().ends_with("groups = [\"dev\"], hold = true }\n"), "{}", file.text());
+    file.hold("db", false).unwrap();
+    assert_eq!(file.text(), added);
+}
+
+#[test]
 fn the_schema_knows_the_keys_of_the_example() {
     let schema = json_schema();
     let document: toml_edit::DocumentMut = JAEGER.parse().unwrap();
