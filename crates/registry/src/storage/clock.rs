@@ -22,7 +22,7 @@ impl Clock {
 
     /// Returns the time in milliseconds since 1970.
     pub(crate) fn now(&self) -> i64 {
-        i64::try_from((self.0)().as_millis()).unwrap_or(i64::MAX)
+        milliseconds((self.0)())
     }
 }
 
@@ -30,4 +30,9 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Clock")
     }
+}
+
+/// Returns a time in milliseconds. One that is too long is cut, so that a few of them can still be added up.
+pub(super) fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(i64::MAX / 8)
 }

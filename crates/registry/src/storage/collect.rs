@@ -22,9 +22,10 @@ mod review;
 use std::time::Duration;
 
 pub(super) use places::give_up;
-pub(super) use queue::{Space, later, later_children, later_referrers};
+pub(super) use queue::{later, later_children, later_referrers};
 
 use super::Storage;
+use super::clock::milliseconds;
 use super::database::StorageError;
 
 /// How long things are kept that nothing needs.
@@ -63,10 +64,6 @@ impl Keeping {
     pub(super) fn untagged(&self) -> i64 {
         self.untagged.map_or(i64::MAX / 8, milliseconds).max(2 * self.lease())
     }
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(i64::MAX / 8)
 }
 
 /// What a round of the collector did.

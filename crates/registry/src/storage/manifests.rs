@@ -5,10 +5,11 @@ mod put;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use graph::Space;
 use oci::{Descriptor, Digest, RepositoryName};
 
 use super::Storage;
-use super::collect::{Keeping, Space, later, later_children, later_referrers};
+use super::collect::{Keeping, later, later_children, later_referrers};
 use super::database::{Connection, Operation, StorageError};
 use super::{repositories, tags};
 use crate::route::ManifestName;
@@ -132,7 +133,7 @@ impl Operation for Remove {
         match &self.name {
             ManifestName::Tag(tag) => {
                 tags::remove(connection, repository, tag.as_str(), at).await?;
-                untagged(connection, repository, &digest, at + self.keeping.untagged()).await?;
+                keep(connection, repository, &digest, at + self.keeping.untagged()).await?;
             }
             ManifestName::Digest(_) => remove(connection, repository, &digest, at, &self.keeping).await?,
         }
@@ -179,16 +180,6 @@ async fn keep(
         later(connection, repository, Space::Manifest, digest, kept_until).await?;
     }
     Ok(found)
-}
-
-/// Keeps a manifest from which a tag has gone for as long as manifests without one are kept.
-async fn untagged(
-    connection: &mut Connection<'_>,
-    repository: i64,
-    digest: &Digest,
-    kept_until: i64,
-) -> Result<(), StorageError> {
-    keep(connection, repository, digest, kept_until).await.map(|_| ())
 }
 
 /// Removes a manifest and every tag that points to it. What it is made of stays for a lease; what refers to it goes as soon as

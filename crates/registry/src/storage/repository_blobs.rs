@@ -1,10 +1,11 @@
 //! Which repository has which blob.
 
 use async_trait::async_trait;
+use graph::Space;
 use oci::{Digest, RepositoryName};
 
 use super::Storage;
-use super::collect::{Keeping, Space, give_up, later};
+use super::collect::{Keeping, give_up, later};
 use super::database::{Connection, Operation, StorageError};
 use super::repositories;
 

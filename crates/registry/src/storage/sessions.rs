@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oci::{Algorithm, Hasher, RepositoryName};
 
+use super::clock::milliseconds;
 use super::database::{Connection, Database, Durability, Operation, StorageError, Value};
 use super::{Clock, SESSIONS, Storage};
 use crate::route::UploadId;
@@ -155,10 +156,6 @@ impl Storage {
     pub(crate) async fn expired_sessions(&self, lifetime: Duration) -> Result<Vec<UploadId>, StorageError> {
         self.sessions().read(Expired { lifetime: milliseconds(lifetime) }).await
     }
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 struct Begin {

@@ -1,24 +1,9 @@
 //! What is to be reviewed, and when.
 
+use graph::Space;
 use oci::Digest;
 
 use crate::storage::database::{Connection, StorageError};
-
-/// What kind of thing a digest names in a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::storage) enum Space {
-    Blob = 0,
-    Manifest = 1,
-}
-
-impl From<graph::Space> for Space {
-    fn from(space: graph::Space) -> Self {
-        match space {
-            graph::Space::Blob => Self::Blob,
-            graph::Space::Manifest => Self::Manifest,
-        }
-    }
-}
 
 /// Has something reviewed at a time, and not before. A review that was to come later comes then too; one that was to come
 /// earlier comes and finds it kept.
@@ -32,7 +17,7 @@ pub(in crate::storage) async fn later(
     let sql = "INSERT INTO review (repository, space, digest, due_at) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (repository, space, digest) DO UPDATE SET due_at = excluded.due_at \
                WHERE review.due_at > excluded.due_at";
-    connection.execute(sql, &[repository.into(), (space as i64).into(), digest.into(), due_at.into()]).await?;
+    connection.execute(sql, &[repository.into(), space.into(), digest.into(), due_at.into()]).await?;
     Ok(())
 }
 
@@ -56,7 +41,7 @@ pub(in crate::storage) async fn later_children(
              (SELECT child FROM edge WHERE repository = $2 AND parent = $3 AND space = $4)",
         ),
     ] {
-        let values = [due_at.into(), repository.into(), parent.into(), (space as i64).into()];
+        let values = [due_at.into(), repository.into(), parent.into(), space.into()];
         connection.execute(keep, &values).await?;
     }
     let sql = "INSERT INTO review (repository, space, digest, due_at) \

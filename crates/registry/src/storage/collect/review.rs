@@ -1,9 +1,10 @@
 //! Reviews: whether something is needed, and its end if it is not.
 
 use async_trait::async_trait;
+use graph::Space;
 use oci::Digest;
 
-use super::queue::{Space, later};
+use super::queue::later;
 use super::{Collected, Keeping};
 use crate::storage::database::{Connection, Operation, StorageError};
 use crate::storage::{manifests, repository_blobs};
@@ -25,11 +26,11 @@ impl Operation for Review {
         let sql = "SELECT repository, space, digest FROM review WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
         let now = connection.now().await?;
         for row in connection.rows(sql, &[now.into(), TOGETHER.into()]).await? {
-            let (repository, space, digest) = (row.integer(0)?, row.integer(1)?, row.digest(2)?);
+            let (repository, space, digest) = (row.integer(0)?, row.space(1)?, row.digest(2)?);
             let sql = "DELETE FROM review WHERE repository = $1 AND space = $2 AND digest = $3";
             connection.execute(sql, &[repository.into(), space.into(), (&digest).into()]).await?;
             collected.reviewed += 1;
-            if space == Space::Manifest as i64 {
+            if space == Space::Manifest {
                 collected.manifests += u64::from(self.manifest(connection, repository, &digest).await?);
             } else {
                 collected.blobs += u64::from(self.blob(connection, repository, &digest).await?);

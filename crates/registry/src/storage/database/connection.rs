@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use graph::Space;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Decode, Encode, PgConnection, Postgres, Row as _, SqlStr, Sqlite, SqliteConnection, Type};
@@ -44,6 +45,15 @@ impl<'v> From<&'v [u8]> for Value<'v> {
 impl<'v> From<Option<&'v [u8]>> for Value<'v> {
     fn from(value: Option<&'v [u8]>) -> Self {
         Self::Bytes(value.map(Cow::Borrowed))
+    }
+}
+
+impl From<Space> for Value<'_> {
+    fn from(value: Space) -> Self {
+        Self::Integer(Some(match value {
+            Space::Blob => 0,
+            Space::Manifest => 1,
+        }))
     }
 }
 
@@ -225,6 +235,14 @@ impl Row {
 
     pub(crate) fn optional_text(&self, column: usize) -> Result<Option<String>, StorageError> {
         self.get(column)
+    }
+
+    pub(crate) fn space(&self, column: usize) -> Result<Space, StorageError> {
+        match self.integer(column)? {
+            0 => Ok(Space::Blob),
+            1 => Ok(Space::Manifest),
+            _ => Err(StorageError::Damaged("a name space")),
+        }
     }
 
     pub(crate) fn digest(&self, column: usize) -> Result<oci::Digest, StorageError> {

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use graph::node::content_edges;
+use graph::{NodeId, Space};
 use oci::{Digest, Manifest, RepositoryName, Tag};
 
-use super::{content, has, untagged};
-use crate::storage::collect::{Keeping, Space, later};
+use super::{content, has, keep};
+use crate::storage::collect::{Keeping, later};
 use crate::storage::database::{Connection, Operation, StorageError};
 use crate::storage::{repositories, tags};
 
@@ -102,7 +103,7 @@ impl Operation for Put {
         put.insert(connection, repository, at, kept_until).await?;
         for tag in &put.tags {
             if let Some(before) = tags::set(connection, repository, tag, put.manifest.digest(), at).await? {
-                untagged(connection, repository, &before, kept_until).await?;
+                keep(connection, repository, &before, kept_until).await?;
             }
         }
         Ok(Ok(()))
@@ -193,12 +194,11 @@ impl PutManifest {
     }
 
     async fn insert_edges(&self, connection: &mut Connection<'_>, repository: i64) -> Result<(), StorageError> {
-        let edges: BTreeSet<(i64, Digest)> = content_edges(&self.manifest)
-            .map(|(edge, _)| (Space::from(edge.to.space) as i64, edge.to.digest))
-            .collect();
+        // A layer may be named more than once.
+        let children: BTreeSet<NodeId> = content_edges(&self.manifest).map(|(edge, _)| edge.to).collect();
         let sql = "INSERT INTO edge (repository, parent, space, child) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-        for (space, child) in edges {
-            let values = [repository.into(), self.manifest.digest().into(), space.into(), (&child).into()];
+        for child in children {
+            let values = [repository.into(), self.manifest.digest().into(), child.space.into(), (&child.digest).into()];
             connection.execute(sql, &values).await?;
         }
         Ok(())
