@@ -1,6 +1,6 @@
 //! Two registries in this process, and an application to move between them.
 //!
-//! The registries listen on the loopback address, keep everything in memory and are gone when the [`Stage`] is.
+//! The registries are what `serve` runs when nothing is said: files and SQLite. They listen on the loopback address.
 
 mod application;
 mod image;
@@ -9,10 +9,11 @@ mod scene;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use graph::{Difference, Graph, WalkOptions};
 use oci::{Digest, Reference, Selector};
-use registry::{Registry, RegistryOptions, RunningRegistry};
+use registry::{Clock, Keeping, Registry, RegistryOptions, RunningRegistry, Storage};
 use transfer::RootRequest;
 
 use crate::context::Context;
@@ -31,13 +32,22 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts both registries, on free ports where the usual ones are taken.
+    /// Starts both registries, each in a directory of its own below `directory`, on free ports where the usual ones are taken.
     ///
     /// # Errors
-    /// When the loopback address cannot be listened on.
-    pub async fn open() -> Result<Self, OpsError> {
+    /// When the loopback address cannot be listened on, or the directory cannot be written.
+    pub async fn open(directory: &Path) -> Result<Self, OpsError> {
         let [first, second] = PORTS;
-        Ok(Self { registries: [start(first).await?, start(second).await?] })
+        let registries = directory.join("registries");
+        let start = async |name, port| start(registries.join(name), port).await;
+        Ok(Self { registries: [start("first", first).await?, start("second", second).await?] })
+    }
+
+    /// Ends both registries. Returns when they no longer use their directories.
+    pub async fn close(self) {
+        let [first, second] = self.registries;
+        first.shutdown().await;
+        second.shutdown().await;
     }
 
     /// Returns the address of the registry that has the application first, as `HOST:PORT`.
@@ -51,8 +61,10 @@ impl Stage {
     }
 }
 
-async fn start(port: u16) -> Result<RunningRegistry, OpsError> {
-    let registry = || Registry::in_memory(RegistryOptions::default());
+async fn start(root: PathBuf, port: u16) -> Result<RunningRegistry, OpsError> {
+    let opened = Storage::open(&root, Clock::system(), Keeping::default()).await;
+    let storage = opened.map_err(|source| OpsError::Storage { root, source })?;
+    let registry = || Registry::new(storage.clone(), RegistryOptions::default());
     let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let started = match RunningRegistry::start(address(port), registry()).await {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => RunningRegistry::start(address(0), registry()).await,

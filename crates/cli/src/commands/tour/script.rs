@@ -32,13 +32,14 @@ pub(super) async fn run(session: &Session, keep: Option<PathBuf>) -> Result<Show
         stagehand: Stagehand::new(scene.directory().to_owned(), scene.home().to_owned())?,
         steps: Vec::new(),
     };
-    let stage = Stage::open().await?;
+    let stage = Stage::open(scene.home()).await?;
     let application = ops::tour::write_application(scene.directory()).await?;
     let artifacts = guide.show_artifacts(&stage, &application).await?;
     guide.say(&artifacts)?;
     guide.say("")?;
     let jaeger = guide.show_jaeger(&stage, scene.directory()).await?;
     guide.say(&jaeger)?;
+    stage.close().await;
     Ok(Shown { steps: guide.steps, proven: vec![artifacts, jaeger] })
 }
 
