@@ -6,6 +6,7 @@
 //! | `generate` | writes the small images and the application as OCI layouts, the same bytes in every run |
 //! | `measure` | runs one program and says what it used; a process of its own, so that nothing else is counted |
 //! | `solve` | decides on versions of fifty images, in this process |
+//! | `load` | sends one request over and over, and says what it took |
 //! | `hash` | hashes files, to know what of a copy is hashing |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal is all this program talks to")]
 #![expect(unreachable_pub, reason = "in a program, pub says: for the other modules")]
@@ -16,9 +17,11 @@ mod content;
 mod discard;
 mod generate;
 mod hash;
+mod load;
 mod machine;
 mod measure;
 mod peers;
+mod process;
 mod registry;
 mod releases;
 mod report;
@@ -59,6 +62,8 @@ enum Command {
     },
     /// Measures how long a decision on many versions takes.
     Solve,
+    /// Sends one request over and over.
+    Load(load::LoadArguments),
     /// Hashes files with sha256 as supercargo does.
     Hash { files: Vec<PathBuf> },
 }
@@ -98,6 +103,7 @@ fn main() -> ExitCode {
         Command::Generate { directory } => generate::generate(&directory).map(|()| ExitCode::SUCCESS),
         Command::Measure { command } => measure::run_and_print(&command),
         Command::Solve => solve::run().map(|()| ExitCode::SUCCESS),
+        Command::Load(arguments) => load::command(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Hash { files } => hash::hash(&files).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {

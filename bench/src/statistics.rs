@@ -21,6 +21,12 @@ impl Spread {
     }
 }
 
+/// Returns the smallest of some sorted figures that so many hundredths of them do not exceed; 0 when there are none.
+pub fn percentile(sorted: &[u64], hundredths: usize) -> u64 {
+    let rank = (sorted.len() * hundredths).div_ceil(100);
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
+}
+
 /// Returns `a / b`.
 #[expect(clippy::cast_precision_loss, reason = "figures far below 2^52")]
 pub fn ratio(a: u64, b: u64) -> f64 {
@@ -29,12 +35,19 @@ pub fn ratio(a: u64, b: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Spread;
+    use super::{Spread, percentile};
 
     #[test]
     fn the_middle_is_one_of_the_figures() {
         assert_eq!(Spread::of([5, 1, 3]), Some(Spread { min: 1, median: 3, max: 5 }));
         assert_eq!(Spread::of([4, 1, 3, 2]), Some(Spread { min: 1, median: 2, max: 4 }));
         assert_eq!(Spread::of([]), None);
+    }
+
+    #[test]
+    fn a_percentile_is_a_figure_that_so_many_do_not_exceed() {
+        let figures: Vec<u64> = (1..=200).collect();
+        assert_eq!([50, 99, 100].map(|hundredths| percentile(&figures, hundredths)), [100, 198, 200]);
+        assert_eq!((percentile(&[7], 50), percentile(&[7], 99), percentile(&[], 99)), (7, 7, 0));
     }
 }
