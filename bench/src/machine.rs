@@ -26,6 +26,12 @@ impl Machine {
             file_system: file_system(work),
         }
     }
+
+    /// Returns it as a line of text.
+    pub fn heading(&self) -> String {
+        let Self { processors, processor, kernel, file_system } = self;
+        format!("{processors} x {processor}, Linux {kernel}, files on {file_system}")
+    }
 }
 
 /// Returns the type of the file system a directory lies on: that of the longest mount point above it.

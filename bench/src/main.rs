@@ -3,6 +3,7 @@
 //! | command | does |
 //! |---|---|
 //! | `copy` | runs the scenarios of [`scenarios`] and holds the figures against their targets |
+//! | `registry` | runs the scenarios of [`serving`] likewise |
 //! | `generate` | writes the small images and the application as OCI layouts, the same bytes in every run |
 //! | `measure` | runs one program and says what it used; a process of its own, so that nothing else is counted |
 //! | `solve` | decides on versions of fifty images, in this process |
@@ -27,6 +28,7 @@ mod releases;
 mod report;
 mod runner;
 mod scenarios;
+mod serving;
 mod solve;
 mod statistics;
 mod table;
@@ -53,6 +55,8 @@ struct Arguments {
 enum Command {
     /// Compares copies.
     Copy(CopyArguments),
+    /// Compares registries under load.
+    Registry(serving::RegistryArguments),
     /// Writes the generated part of the corpus.
     Generate { directory: PathBuf },
     /// Runs a program and prints what it used as JSON.
@@ -100,6 +104,7 @@ pub struct CopyArguments {
 fn main() -> ExitCode {
     let outcome: Result<ExitCode> = match Arguments::parse().command {
         Command::Copy(arguments) => runner::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Registry(arguments) => serving::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Generate { directory } => generate::generate(&directory).map(|()| ExitCode::SUCCESS),
         Command::Measure { command } => measure::run_and_print(&command),
         Command::Solve => solve::run().map(|()| ExitCode::SUCCESS),

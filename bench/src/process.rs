@@ -35,7 +35,7 @@ impl Process {
     ///
     /// # Errors
     /// When it has ended.
-    pub fn used(&self) -> Result<Used> {
+    pub fn used(self) -> Result<Used> {
         let read = |file: &str| {
             let path = format!("/proc/{}/{file}", self.0);
             fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
@@ -46,11 +46,6 @@ impl Process {
             resident: memory(&status, "VmRSS:").context("no VmRSS")?,
             peak: memory(&status, "VmHWM:").context("no VmHWM")?,
         })
-    }
-
-    /// Lets the peak begin anew at what is used now.
-    pub fn forget_peak(&self) -> Result<()> {
-        fs::write(format!("/proc/{}/clear_refs", self.0), "5").context("cannot reset the peak")
     }
 }
 

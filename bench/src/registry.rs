@@ -63,15 +63,7 @@ impl Registry {
 
     fn write_configuration(&self) -> Result<PathBuf> {
         let path = self.directory.join("configuration.yml");
-        let root = self.directory.join("content");
-        let (address, root) = (self.address, root.display());
-        let text = format!(
-            "version: 0.1\n\
-             log:\n  level: error\n  accesslog:\n    disabled: true\n\
-             storage:\n  filesystem:\n    rootdirectory: {root}\n  delete:\n    enabled: true\n  \
-             cache:\n    blobdescriptor: inmemory\n  maintenance:\n    uploadpurging:\n      enabled: false\n\
-             http:\n  addr: {address}\n  secret: for-this-run\n"
-        );
+        let text = configuration(self.address, &self.directory.join("content"));
         fs::write(&path, text)?;
         Ok(path)
     }
@@ -125,6 +117,18 @@ impl Registry {
     }
 }
 
+/// Returns the configuration of a registry that keeps its content in a directory.
+pub fn configuration(address: SocketAddr, root: &Path) -> String {
+    let root = root.display();
+    format!(
+        "version: 0.1\n\
+         log:\n  level: error\n  accesslog:\n    disabled: true\n\
+         storage:\n  filesystem:\n    rootdirectory: {root}\n  delete:\n    enabled: true\n  \
+         cache:\n    blobdescriptor: inmemory\n  maintenance:\n    uploadpurging:\n      enabled: false\n\
+         http:\n  addr: {address}\n  secret: for-this-run\n"
+    )
+}
+
 /// Returns a loopback address that is free now. Distribution cannot say which port it was given if it asks for any.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
@@ -151,7 +155,8 @@ fn exchange(address: SocketAddr, method: &str, path: &str, media_type: &str, byt
     Ok(answer)
 }
 
-fn status(address: SocketAddr, method: &str, path: &str) -> io::Result<u16> {
+/// Sends a request without a body and returns the status of the answer.
+pub fn status(address: SocketAddr, method: &str, path: &str) -> io::Result<u16> {
     let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(START_TIMEOUT))?;
     write!(socket, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {ACCEPT}\r\nConnection: close\r\n\r\n")?;

@@ -87,8 +87,7 @@ impl Report {
 
     /// Returns what stands above the scenarios.
     pub fn heading(&self) -> String {
-        let Machine { processors, processor, kernel, file_system } = &self.machine;
-        let mut lines = vec![format!("{processors} x {processor}, Linux {kernel}, files on {file_system}")];
+        let mut lines = vec![self.machine.heading()];
         lines.extend(self.tools.iter().map(|tool| format!("{} {}", tool.name, tool.version)));
         lines.join("\n")
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::cargo::{cargo, workspace_root};
 use crate::peers::{self, Selection};
-use crate::{corpus, process};
+use crate::{corpus, environment, process};
 
 /// What copies many images in one process; only the benchmark uses it. The version is that of regctl.
 const REGSYNC: (&str, &str) = ("github.com/regclient/regclient/cmd/regsync", "0.11.7");
@@ -37,6 +37,37 @@ pub fn copy(options: &[&str]) -> Result<()> {
         command.args(["--tool", &tool]);
     }
     process::run(command.args(options))
+}
+
+/// `cargo xtask bench registry`; the options are those of `bench registry`. Zot takes part if it is in `PATH`: there is no
+/// package of it.
+pub fn registry(options: &[&str]) -> Result<()> {
+    let (version, path) = peers::set_up_one("distribution")?;
+    let mut tools = vec![tool("distribution", &version, &path)];
+    if let Some(path) = environment::find_in_path("zot") {
+        tools.push(tool("zot", &zot_version(&path), &path));
+    }
+    let supercargo = build_supercargo()?;
+    let version = process::output(Command::new(&supercargo).arg("--version"))?;
+    tools.push(tool("supercargo", version.trim().trim_start_matches("supercargo "), &supercargo));
+
+    process::run(&mut cargo("build --quiet --release --locked --package bench"))?;
+    let target = workspace_root().join("target");
+    let mut command = cargo("run --quiet --release --locked --package bench -- registry");
+    command.arg("--output").arg(target.join("bench-registry.json"));
+    command.arg("--fixtures").arg(target.join("bench-fixtures"));
+    for tool in tools {
+        command.args(["--tool", &tool]);
+    }
+    process::run(command.args(options))
+}
+
+/// Zot writes its version as a field of a log line, to standard error.
+fn zot_version(path: &Path) -> String {
+    let said = Command::new(path).arg("--version").output();
+    let said = said.map(|output| String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned());
+    let version = said.ok().and_then(|said| Some(said.split("v2.").nth(1)?.split(['"', ' ', '\n']).next()?.to_owned()));
+    version.map_or_else(|| "unknown".to_owned(), |rest| format!("2.{rest}"))
 }
 
 /// `cargo xtask bench solve`.

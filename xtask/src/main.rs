@@ -6,6 +6,7 @@
 //! | `peers [--all]` | only sets up the peers, and prints where they are |
 //! | `corpus` | makes the images that benchmarks copy, and prints where they are |
 //! | `bench copy` | measures supercargo and its peers side by side |
+//! | `bench registry` | measures registries under load side by side |
 //! | `bench solve` | measures how long a decision on many versions takes |
 //! | `schema` | writes the JSON Schema of `Supercargo.toml` into docs/formats |
 //! | `check-layers` | holds the crates' dependencies against the table in [`layers`] |
@@ -40,6 +41,8 @@ usage: cargo xtask COMMAND
   bench solve
   bench copy [--quick] [--scenario NAME]
                   measure supercargo and its peers side by side
+  bench registry [--quick] [--scenario NAME] [--manifests N]
+                  measure registries under load side by side
   schema          write docs/formats/project.schema.json
   check-layers    check which crate depends on which
 
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         ["corpus"] => corpus::run(),
         ["bench", "solve"] => bench::solve(),
         ["bench", "copy", ref options @ ..] => bench::copy(options),
+        ["bench", "registry", ref options @ ..] => bench::registry(options),
         ["schema"] => schema::run(),
         ["check-layers"] => layers::run(),
         ["help" | "--help" | "-h"] => {

@@ -8,7 +8,7 @@ mod ours;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{cache, environment, table};
 use list::{PEERS, Peer, Source};
@@ -73,6 +73,13 @@ pub fn set_up(selection: Selection) -> Peers {
         }
     }
     peers
+}
+
+/// Sets up one peer and returns its version and its executable.
+pub fn set_up_one(name: &str) -> Result<(String, PathBuf)> {
+    let peer = PEERS.iter().find(|peer| peer.name == name).context("there is no such peer")?;
+    let found = obtain(peer, &Ok(()))?;
+    Ok((found.version, found.path))
 }
 
 fn obtain(peer: &Peer, debian: &Result<()>) -> Result<Found> {

@@ -36,7 +36,7 @@ pub fn command(arguments: &LoadArguments) -> Result<()> {
     let request = Request::new(method, *address, path, &[], *status);
     let scripts = (0..*connections).map(|_| Repeat(request.clone()));
     let process = process.map(Process::of);
-    let before = process.as_ref().map(Process::used).transpose()?;
+    let before = process.map(Process::used).transpose()?;
     let measured = run(*address, scripts, Until::Elapsed(Duration::from_secs(*seconds)))?;
     println!("{:.0} answers/s, {:.0} MB/s", measured.rate(), ratio(measured.received, measured.elapsed));
     println!("p50 {} us, p99 {} us, max {} us", measured.p50, measured.p99, measured.max);

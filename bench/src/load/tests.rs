@@ -54,7 +54,7 @@ struct Both(SocketAddr, usize);
 impl Script for Both {
     fn next(&mut self, answer: Option<&Answer>) -> Result<Step> {
         self.1 += 1;
-        if self.1 % 2 == 0 {
+        if self.1.is_multiple_of(2) {
             let came = answer.and_then(|answer| answer.header("location")).unwrap();
             assert_eq!(came, b"/2000003");
             return Ok(Step::Continue(Request::new("GET", self.0, "/", &[], 200)));
