@@ -168,6 +168,16 @@ impl Grant {
         if *is_optional && decision.why != Why::TokenScope { Ok(()) } else { Err(decision.why) }
     }
 
+    /// Returns the name of the user; `None` for those of whom nothing is known.
+    pub(crate) fn actor(&self) -> Option<String> {
+        self.caller.identity.name().map(str::to_owned)
+    }
+
+    /// Tells whether the caller is told who did something to a repository: those who may move its tags are.
+    pub(crate) fn may_see_actors(&self, repository: &RepositoryName) -> bool {
+        self.decide(Action::Update, repository, Reference::Tag).allowed
+    }
+
     /// Tells whether blobs may be taken from a repository. Not noted: where the caller names none, every one that has the blob is asked about.
     pub(crate) fn may_mount(&self, source: &RepositoryName) -> bool {
         self.decide(Action::Mount, source, Reference::Blob).allowed

@@ -8,6 +8,7 @@
 //!
 //! Nothing here opens a file or looks at the environment.
 
+mod immutable;
 mod keys;
 mod read;
 mod shown;

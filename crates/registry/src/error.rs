@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use oci::{Digest, ManifestError, RepositoryName};
+use oci::{Digest, ManifestError, RepositoryName, Tag};
 use serde_json::{Value, json};
 use store::StoreError;
 
@@ -109,6 +109,18 @@ impl ApiError {
     pub(crate) fn manifest_unknown(name: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, Code::ManifestUnknown, "the repository does not have this manifest")
             .detail(json!({ "name": name.to_string() }))
+    }
+
+    /// A tag that was not there at a time, or a move that it never made.
+    pub(crate) fn not_then(tag: &Tag, when: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, Code::ManifestUnknown, format!("the tag {tag} named nothing {when}"))
+            .detail(json!({ "tag": tag }))
+    }
+
+    /// A manifest that a tag named once, and that is gone.
+    pub(crate) fn gone(tag: &Tag, digest: &Digest) -> Self {
+        let message = format!("the tag {tag} named {digest} then, which the repository does not have any more");
+        Self::new(StatusCode::GONE, Code::ManifestUnknown, message).detail(json!({ "tag": tag, "digest": digest }))
     }
 
     pub(crate) fn name_unknown(name: &RepositoryName) -> Self {
@@ -232,6 +244,16 @@ impl From<Refused> for ApiError {
             }
             Refused::Condition => Self::condition(),
             Refused::Permission => Self::new(StatusCode::FORBIDDEN, Code::Denied, "this is not allowed"),
+            // Not 409: clients take that for a race and try again.
+            Refused::Immutable { tag, digest } => {
+                let message = format!("the tag {tag} is immutable: it names {digest} and is neither moved nor removed");
+                Self::new(StatusCode::FORBIDDEN, Code::Denied, message).detail(json!({ "tag": tag, "digest": digest }))
+            }
+            Refused::Held { digest, reason } => {
+                let message = format!("a legal hold is on {digest}: {reason}");
+                let detail = json!({ "hold": { "digest": digest, "reason": reason } });
+                Self::new(StatusCode::FORBIDDEN, Code::Denied, message).detail(detail)
+            }
         }
     }
 }

@@ -22,7 +22,9 @@ mod conditions;
 pub mod configuration;
 mod context;
 mod error;
+mod immutability;
 mod incoming;
+mod moment;
 mod options;
 mod outgoing;
 mod page;
@@ -36,6 +38,7 @@ mod storage;
 mod upload;
 
 pub use configuration::{Configuration, ConfigurationError};
+pub use immutability::{Immutability, ImmutableTags};
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
 pub use serve::RunningRegistry;

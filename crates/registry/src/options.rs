@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{AccessOptions, DecisionHook};
+use crate::immutability::Immutability;
 
 /// What a registry does and what it does not. The default is everything the specification knows, open to everybody.
 #[derive(Clone, Debug)]
@@ -21,6 +22,10 @@ pub struct RegistryOptions {
     pub mounts: bool,
     /// Take manifests whose config, layers or children are not here.
     pub sparse: bool,
+    /// Serve the history of tags. Without it the extension answers 404; moves are noted all the same.
+    pub history: bool,
+    /// Which tags are made once and neither moved nor removed.
+    pub immutable: Immutability,
     /// Who may do what.
     pub access: Access,
     /// Largest blob taken, in bytes.
@@ -54,6 +59,8 @@ impl Default for RegistryOptions {
             deletes: true,
             mounts: true,
             sparse: false,
+            history: true,
+            immutable: Immutability::default(),
             access: Access::Open,
             blob_max_bytes: 1 << 40,
             uploads_max: 1000,

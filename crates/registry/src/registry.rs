@@ -16,7 +16,7 @@ use crate::incoming::Incoming;
 use crate::options::{Access, RegistryOptions};
 use crate::query::Query;
 use crate::route::{Resource, Route, RouteError};
-use crate::routes::{blobs, json, manifests, referrers, tags, uploads};
+use crate::routes::{blobs, extensions, history, holds, json, manifests, referrers, tags, uploads};
 use crate::storage::Storage;
 use crate::upload::Uploads;
 
@@ -121,6 +121,10 @@ impl Registry {
                 self.0.gate.admit(&parts.headers, &[]).await?;
                 ping(&parts.method)
             }
+            Ok(Route::Extensions) => {
+                self.0.gate.admit(&parts.headers, &[]).await?;
+                extensions::of_registry(&parts.method)
+            }
             Ok(Route::Repository { name, resource }) => {
                 let demands = demands(&name, &resource, &parts.method, &query);
                 let grant = self.0.gate.admit(&parts.headers, &demands).await?;
@@ -171,7 +175,30 @@ async fn dispatch(
         Resource::Tags if read => tags::list(context).await,
         Resource::Referrers(_) if !context.shared.options.referrers => Err(RouteError::Unknown.into()),
         Resource::Referrers(subject) if read => referrers::list(context, &subject).await,
-        Resource::Tags | Resource::Referrers(_) => Err(ApiError::method("GET, HEAD")),
+        Resource::Extensions if read => extensions::of_repository(context),
+        Resource::History(_) | Resource::TagsThen | Resource::TagThen(_) if !context.shared.options.history => {
+            Err(RouteError::Unknown.into())
+        }
+        Resource::History(tag) if read => history::list(context, &tag).await,
+        Resource::TagsThen if read => history::tags(context).await,
+        Resource::TagThen(tag) => match *method {
+            Method::GET | Method::HEAD => history::get(context, &tag).await,
+            Method::PUT => history::revert(context, tag).await,
+            _ => Err(ApiError::method("GET, HEAD, PUT")),
+        },
+        Resource::Holds if read => holds::list(context).await,
+        Resource::Hold(digest) => match *method {
+            Method::GET | Method::HEAD => holds::get(context, &digest).await,
+            Method::PUT => holds::put(context, &digest, body).await,
+            Method::DELETE => holds::delete(context, &digest).await,
+            _ => Err(ApiError::method("GET, HEAD, PUT, DELETE")),
+        },
+        Resource::Tags
+        | Resource::Referrers(_)
+        | Resource::Extensions
+        | Resource::History(_)
+        | Resource::TagsThen
+        | Resource::Holds => Err(ApiError::method("GET, HEAD")),
     }
 }
 

@@ -15,6 +15,8 @@ use crate::query::decode;
 pub enum Route {
     /// `/v2/`: whether this is a registry, and whether the caller may come in.
     Ping,
+    /// `/v2/_oci/ext/discover`: which extensions there are.
+    Extensions,
     /// Something in a repository.
     Repository {
         /// The repository.
@@ -39,6 +41,18 @@ pub enum Resource {
     Tags,
     /// `referrers/<digest>`
     Referrers(Digest),
+    /// `_oci/ext/discover`: which extensions there are.
+    Extensions,
+    /// `_oci/tag-history/<tag>`
+    History(Tag),
+    /// `_supercargo/tags`: the tags as of a time.
+    TagsThen,
+    /// `_supercargo/tags/<tag>`: a tag as of a time, and back to it.
+    TagThen(Tag),
+    /// `_supercargo/holds`
+    Holds,
+    /// `_supercargo/holds/<digest>`
+    Hold(Digest),
 }
 
 /// By what a manifest is asked for.
@@ -79,6 +93,9 @@ impl Route {
         if path == "/v2" || path == "/v2/" {
             return Ok(Self::Ping);
         }
+        if path == "/v2/_oci/ext/discover" {
+            return Ok(Self::Extensions);
+        }
         let path = path.strip_prefix("/v2/").ok_or(RouteError::Unknown)?;
         let (rest, last) = path.rsplit_once('/').ok_or(RouteError::Unknown)?;
         let (before, keyword) = rest.rsplit_once('/').ok_or(RouteError::Unknown)?;
@@ -94,11 +111,29 @@ impl Route {
             ("manifests", reference) => (before, reference.parse().map(Resource::Manifest)),
             ("tags", "list") => (before, Ok(Resource::Tags)),
             ("referrers", digest) => (before, digest.parse().map(Resource::Referrers).map_err(RouteError::Digest)),
-            _ => return Err(RouteError::Unknown),
+            _ => extension(before, keyword, &last).ok_or(RouteError::Unknown)?,
         };
         let name = name.parse().map_err(RouteError::Name)?;
         Ok(Self::Repository { name, resource: resource? })
     }
+}
+
+/// Reads the end of the path of an extension: `_<extension>/…`, which no name of a repository can have in it. Returns the repository's
+/// name and what is meant in it.
+fn extension<'p>(before: &'p str, keyword: &str, last: &str) -> Option<(&'p str, Result<Resource, RouteError>)> {
+    if let ("_supercargo", "tags" | "holds") = (keyword, last) {
+        return Some((before, Ok(if last == "tags" { Resource::TagsThen } else { Resource::Holds })));
+    }
+    let (name, extension) = before.rsplit_once('/')?;
+    let tag = || last.parse::<Tag>().map_err(RouteError::Tag);
+    let resource = match (extension, keyword) {
+        ("_oci", "ext") if last == "discover" => Ok(Resource::Extensions),
+        ("_oci", "tag-history") => tag().map(Resource::History),
+        ("_supercargo", "tags") => tag().map(Resource::TagThen),
+        ("_supercargo", "holds") => last.parse().map(Resource::Hold).map_err(RouteError::Digest),
+        _ => return None,
+    };
+    Some((name, resource))
 }
 
 impl FromStr for ManifestName {
@@ -178,6 +213,7 @@ mod tests {
     fn reads_every_endpoint() {
         assert_eq!(Route::parse("/v2/"), Ok(Route::Ping));
         assert_eq!(Route::parse("/v2"), Ok(Route::Ping));
+        assert_eq!(Route::parse("/v2/_oci/ext/discover"), Ok(Route::Extensions));
         let digest = format!("sha256:{HEX}").parse().unwrap();
         let id = UploadId::random();
         let cases = [
@@ -190,6 +226,12 @@ mod tests {
             (format!("/v2/a/b/manifests/sha256:{HEX}"), Resource::Manifest(ManifestName::Digest(digest))),
             ("/v2/a/b/tags/list".to_owned(), Resource::Tags),
             (format!("/v2/a/b/referrers/sha256:{HEX}"), Resource::Referrers(digest)),
+            ("/v2/a/b/_oci/ext/discover".to_owned(), Resource::Extensions),
+            ("/v2/a/b/_oci/tag-history/v1".to_owned(), Resource::History("v1".parse().unwrap())),
+            ("/v2/a/b/_supercargo/tags".to_owned(), Resource::TagsThen),
+            ("/v2/a/b/_supercargo/tags/list".to_owned(), Resource::TagThen("list".parse().unwrap())),
+            ("/v2/a/b/_supercargo/holds".to_owned(), Resource::Holds),
+            (format!("/v2/a/b/_supercargo/holds/sha256:{HEX}"), Resource::Hold(digest)),
         ];
         for (path, resource) in cases {
             assert_eq!(parse(&path), ("a/b".to_owned(), resource), "{path}");
@@ -217,6 +259,10 @@ mod tests {
             "/v2/a/uploads/x",
             "/v2/blobs/uploads/",
             "/v3/a/tags/list",
+            "/v2/a/_oci/ext/other",
+            "/v2/a/_other/tags",
+            "/v2/_oci/tag-history/v1",
+            "/v2/_supercargo/tags",
         ] {
             assert_eq!(Route::parse(path), Err(RouteError::Unknown), "{path}");
         }
@@ -244,7 +290,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_path_is_read_or_refused(path in "(/(v2|a|B|blobs|uploads|manifests|tags|list|referrers|%2[fF]|\\.\\.|sha256:e3)?){0,9}") {
+        fn any_path_is_read_or_refused(path in "(/(v2|a|B|blobs|uploads|manifests|tags|list|referrers|_oci|ext|tag-history|_supercargo|holds|%2[fF]|\\.\\.|sha256:e3)?){0,9}") {
             let _ = Route::parse(&path);
         }
     }

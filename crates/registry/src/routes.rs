@@ -1,6 +1,9 @@
 //! The handlers, one module for each kind of resource.
 
 pub(crate) mod blobs;
+pub(crate) mod extensions;
+pub(crate) mod history;
+pub(crate) mod holds;
 pub(crate) mod manifests;
 pub(crate) mod mount;
 pub(crate) mod referrers;

@@ -9,6 +9,8 @@ mod blobs;
 mod clock;
 mod collect;
 mod database;
+mod history;
+mod holds;
 mod manifests;
 mod mounts;
 mod referrers;
@@ -29,13 +31,22 @@ pub use clock::Clock;
 pub use collect::{Collected, Keeping};
 use database::{Database, Durability, PostgresPool, Schema};
 pub use database::{PostgresUrl, StorageError};
-pub(crate) use manifests::{Condition, PutManifest, Refused};
+pub(crate) use history::{Move, MovePage, Reversion, Revert, Reverted, TagThen, Then};
+pub(crate) use holds::{Hold, HoldKind, PutHold};
+pub(crate) use manifests::{Condition, PutManifest, Refused, RemoveManifest, StoredManifest};
 pub(crate) use referrers::Referrer;
 pub(crate) use repository_blobs::StoredBlob;
 pub(crate) use sessions::{Claimed, Session};
 
 /// The steps of the schema of the metadata.
-const METADATA: Schema = Schema { table: "metadata_step", steps: &[include_str!("storage/schema/metadata-1.sql")] };
+const METADATA: Schema = Schema {
+    table: "metadata_step",
+    steps: &[
+        include_str!("storage/schema/metadata-1.sql"),
+        include_str!("storage/schema/metadata-4-history.sql"),
+        include_str!("storage/schema/metadata-4-holds.sql"),
+    ],
+};
 /// The steps of the schema of what is under way.
 const SESSIONS: Schema = Schema { table: "sessions_step", steps: &[include_str!("storage/schema/sessions-1.sql")] };
 

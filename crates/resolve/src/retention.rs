@@ -131,6 +131,11 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), glob })
     }
 
+    /// Tells whether all of a text is as the pattern says.
+    pub fn matches(&self, text: &str) -> bool {
+        self.glob.matches(text)
+    }
+
     /// Returns the text that it was read from.
     pub fn as_str(&self) -> &str {
         &self.text

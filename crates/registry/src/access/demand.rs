@@ -30,18 +30,21 @@ pub(crate) fn demands(name: &RepositoryName, resource: &Resource, method: &Metho
     use Action::{Create, Delete, Mount, Read, Update};
 
     let reference = match resource {
-        Resource::Manifest(ManifestName::Tag(_)) => Reference::Tag,
+        Resource::Manifest(ManifestName::Tag(_)) | Resource::TagThen(_) => Reference::Tag,
         Resource::Manifest(ManifestName::Digest(_)) => Reference::Digest,
         Resource::Blob(_) => Reference::Blob,
         Resource::Uploads | Resource::Upload(_) => Reference::Upload,
-        Resource::Tags => Reference::Tags,
+        Resource::Tags | Resource::TagsThen | Resource::History(_) | Resource::Extensions => Reference::Tags,
+        Resource::Holds | Resource::Hold(_) => Reference::Hold,
         Resource::Referrers(_) => Reference::Referrers,
     };
     let any_of: &[Action] = match (reference, method) {
         // Also to look how far one is, and to throw one away.
         (Reference::Upload, _) | (Reference::Digest, &Method::PUT) => &[Create],
         (Reference::Tag, &Method::PUT) => &[Create, Update],
-        (Reference::Tag | Reference::Digest | Reference::Blob, &Method::DELETE) => &[Delete],
+        // What nobody may delete is decided by those who may.
+        (Reference::Hold, &Method::PUT)
+        | (Reference::Tag | Reference::Digest | Reference::Blob | Reference::Hold, &Method::DELETE) => &[Delete],
         _ => &[Read],
     };
     let mut demands = vec![Demand::new(name, reference, any_of)];

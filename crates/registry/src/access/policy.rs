@@ -64,11 +64,14 @@ pub enum Reference {
     Tags,
     /// What refers to a digest.
     Referrers,
+    /// A pin or a legal hold on a manifest, or the list of them.
+    Hold,
 }
 
 impl Reference {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Tag, Self::Digest, Self::Blob, Self::Upload, Self::Tags, Self::Referrers];
+    pub const ALL: [Self; 7] =
+        [Self::Tag, Self::Digest, Self::Blob, Self::Upload, Self::Tags, Self::Referrers, Self::Hold];
 }
 
 impl fmt::Display for Reference {
@@ -80,6 +83,7 @@ impl fmt::Display for Reference {
             Self::Upload => "upload",
             Self::Tags => "tags",
             Self::Referrers => "referrers",
+            Self::Hold => "hold",
         })
     }
 }

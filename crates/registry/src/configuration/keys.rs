@@ -23,6 +23,7 @@ pub(super) static ROOT: &[Key] = &[
     key("deletes", Shape::Flag, "Whether manifests, tags and blobs can be deleted; `true`."),
     key("auth", Shape::Table(AUTH), "Who may do what."),
     key("collect", Shape::Table(COLLECT), "When content goes that nothing needs any more."),
+    key("immutable", Shape::List(super::immutable::KEYS), "Which tags are made once and neither moved nor removed."),
     key("limits", Shape::Table(LIMITS), "How much, how many and how long."),
     key("manifests", Shape::Table(MANIFESTS), "Which manifests are taken."),
 ];

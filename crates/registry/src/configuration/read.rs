@@ -8,7 +8,7 @@ use std::time::Duration;
 use resolve::document::{Document, DocumentError, Table};
 
 use super::keys::{KEEP, ROOT};
-use super::{Collect, Configuration, FILE_MAX_BYTES};
+use super::{Collect, Configuration, FILE_MAX_BYTES, immutable};
 use crate::options::RegistryOptions;
 
 type Result<T> = std::result::Result<T, DocumentError>;
@@ -42,6 +42,9 @@ impl Configuration {
         }
         if let Some(table) = table(&root, "collect")? {
             self.collect.apply(&table)?;
+        }
+        if root.has("immutable") {
+            self.options.immutable = immutable::read(&root.list("immutable", immutable::KEYS)?)?;
         }
         if let Some(table) = table(&root, "limits")? {
             limits(&table, &mut self.options)?;

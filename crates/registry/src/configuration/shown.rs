@@ -5,8 +5,8 @@ use std::time::Duration;
 use resolve::document::quoted;
 use resolve::duration;
 
-use super::Configuration;
 use super::keys::{EVERYTHING, KEEP};
+use super::{Configuration, immutable};
 
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,7 @@ impl Configuration {
             ("collect.lease", time(keeping.lease)),
             ("collect.untagged", keeping.untagged.map_or_else(|| Some(quoted(KEEP)), time)),
             ("collect.period", time(self.collect.period)),
+            ("immutable", immutable::shown(&options.immutable)),
             ("limits.blob-bytes", Some(options.blob_max_bytes.to_string())),
             ("limits.uploads", Some(options.uploads_max.to_string())),
             ("limits.upload-lifetime", time(options.upload_lifetime)),

@@ -60,7 +60,7 @@ async fn stored(context: &Context<'_>, digest: &Digest) -> Result<StoredBlob, Ap
 }
 
 pub(crate) async fn delete(context: &Context<'_>, digest: &Digest) -> Result<Response, ApiError> {
-    if context.storage().remove_blob(&context.name, digest).await? {
+    if context.storage().remove_blob(&context.name, digest).await?? {
         Ok(empty(StatusCode::ACCEPTED))
     } else {
         Err(context.absent(ApiError::blob_unknown(digest)).await)

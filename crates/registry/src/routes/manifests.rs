@@ -13,7 +13,7 @@ use crate::error::{ApiError, Code};
 use crate::incoming::Incoming;
 use crate::route::ManifestName;
 use crate::routes::{CONTENT_DIGEST, created, digest_value, empty};
-use crate::storage::{PutManifest, Refused};
+use crate::storage::{PutManifest, Refused, RemoveManifest, StoredManifest};
 
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
@@ -24,6 +24,11 @@ const TAGS_MAX: usize = 100;
 pub(crate) async fn get(context: &Context<'_>, name: &ManifestName) -> Result<Response, ApiError> {
     let manifest = context.storage().manifest(&context.name, name).await?;
     let Some(manifest) = manifest else { return Err(context.absent(ApiError::manifest_unknown(name)).await) };
+    answer(context, manifest)
+}
+
+/// Answers with a manifest, or says that the caller has it already.
+pub(crate) fn answer(context: &Context<'_>, manifest: StoredManifest) -> Result<Response, ApiError> {
     if let Some(unwanted) = conditions::unwanted(context.headers, &manifest.descriptor.digest)? {
         return Ok(unwanted);
     }
@@ -60,6 +65,8 @@ pub(crate) async fn put(context: &Context<'_>, name: ManifestName, body: &mut In
         condition: conditions::expected(context.headers),
         permission,
         sparse: context.shared.options.sparse,
+        immutable: context.shared.options.immutable.clone(),
+        actor: context.grant.actor(),
     };
     match context.storage().put_manifest(put).await? {
         Err(Refused::Permission) => Err(context.grant.refuse_push(&context.name)),
@@ -68,8 +75,14 @@ pub(crate) async fn put(context: &Context<'_>, name: ManifestName, body: &mut In
 }
 
 pub(crate) async fn delete(context: &Context<'_>, name: &ManifestName) -> Result<Response, ApiError> {
-    let condition = conditions::expected(context.headers);
-    if context.storage().remove_manifest(&context.name, name, condition).await?? {
+    let remove = RemoveManifest {
+        repository: context.name.clone(),
+        name: name.clone(),
+        condition: conditions::expected(context.headers),
+        immutable: context.shared.options.immutable.clone(),
+        actor: context.grant.actor(),
+    };
+    if context.storage().remove_manifest(remove).await?? {
         Ok(empty(StatusCode::ACCEPTED))
     } else {
         Err(context.absent(ApiError::manifest_unknown(name)).await)

@@ -6,7 +6,7 @@
 //!
 //! | what | is needed while |
 //! |---|---|
-//! | a manifest | a tag points to it, an index of the repository names it, or the repository has what it refers to |
+//! | a manifest | a tag points to it, an index of the repository names it, the repository has what it refers to, or a pin or hold is on it |
 //! | a repository's blob | a manifest of the repository names it |
 //! | bytes | a repository has the blob, and the row of the blob names the place |
 //!

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-pub(crate) use connection::{Connection, Value};
+pub(crate) use connection::{Connection, Row, Value};
 pub use error::StorageError;
 pub(crate) use migrate::Schema;
 use postgres::Postgres;

@@ -1,6 +1,7 @@
 //! Manifests: what a repository has under a tag or a digest.
 
 mod content;
+mod guard;
 mod put;
 
 use async_trait::async_trait;
@@ -11,7 +12,9 @@ use oci::{Descriptor, Digest, RepositoryName};
 use super::Storage;
 use super::collect::{Keeping, later, later_children, later_referrers};
 use super::database::{Connection, Operation, StorageError};
+use super::tags::Mover;
 use super::{repositories, tags};
+use crate::immutability::Immutability;
 use crate::route::ManifestName;
 
 pub(crate) use put::{Condition, PutManifest, Refused};
@@ -48,15 +51,21 @@ impl Storage {
     }
 
     /// Removes a tag, or a manifest and every tag that points to it. Returns false when it was not there.
-    pub(crate) async fn remove_manifest(
-        &self,
-        repository: &RepositoryName,
-        name: &ManifestName,
-        condition: Condition,
-    ) -> Result<Result<bool, Refused>, StorageError> {
-        let remove = Remove { repository: repository.clone(), name: name.clone(), condition, keeping: self.keeping() };
-        self.metadata().write(remove).await
+    pub(crate) async fn remove_manifest(&self, remove: RemoveManifest) -> Result<Result<bool, Refused>, StorageError> {
+        self.metadata().write(Remove { remove, keeping: self.keeping() }).await
     }
+}
+
+/// A tag to remove, or a manifest with every tag that points to it.
+pub(crate) struct RemoveManifest {
+    pub(crate) repository: RepositoryName,
+    pub(crate) name: ManifestName,
+    /// What must be true of what is there.
+    pub(crate) condition: Condition,
+    /// Which tags are not removed.
+    pub(crate) immutable: Immutability,
+    /// The name of the user who removes it.
+    pub(crate) actor: Option<String>,
 }
 
 struct Find {
@@ -109,9 +118,7 @@ impl Operation for Find {
 }
 
 struct Remove {
-    repository: RepositoryName,
-    name: ManifestName,
-    condition: Condition,
+    remove: RemoveManifest,
     keeping: Keeping,
 }
 
@@ -120,29 +127,37 @@ impl Operation for Remove {
     type Outcome = Result<bool, Refused>;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(Ok(false)) };
-        let current = match &self.name {
+        let wanted = &self.remove;
+        let Some(repository) = repositories::find(connection, &wanted.repository).await? else { return Ok(Ok(false)) };
+        let current = match &wanted.name {
             ManifestName::Tag(tag) => tags::resolve(connection, repository, tag).await?,
             ManifestName::Digest(digest) => has(connection, repository, digest).await?.then_some(*digest),
         };
         let Some(digest) = current else { return Ok(Ok(false)) };
-        if !self.condition.holds(Some(&digest)) {
+        if !wanted.condition.holds(Some(&digest)) {
             return Ok(Err(Refused::Condition));
         }
-        let at = connection.now().await?;
-        match &self.name {
+        if let Some(refused) = guard::refuse_removal(connection, repository, wanted, &digest).await? {
+            return Ok(Err(refused));
+        }
+        let mover = Mover { at: connection.now().await?, actor: wanted.actor.as_deref() };
+        match &wanted.name {
             ManifestName::Tag(tag) => {
-                tags::remove(connection, repository, tag.as_str(), at).await?;
-                keep(connection, repository, &digest, at + self.keeping.untagged()).await?;
+                tags::remove(connection, repository, tag.as_str(), mover).await?;
+                keep(connection, repository, &digest, mover.at + self.keeping.untagged()).await?;
             }
-            ManifestName::Digest(_) => remove(connection, repository, &digest, at, &self.keeping).await?,
+            ManifestName::Digest(_) => remove(connection, repository, &digest, mover, &self.keeping).await?,
         }
         Ok(Ok(true))
     }
 }
 
 /// Tells whether a repository has a manifest.
-async fn has(connection: &mut Connection<'_>, repository: i64, digest: &Digest) -> Result<bool, StorageError> {
+pub(super) async fn has(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    digest: &Digest,
+) -> Result<bool, StorageError> {
     let sql = "SELECT 1 FROM manifest WHERE repository = $1 AND digest = $2";
     Ok(connection.row(sql, &[repository.into(), digest.into()]).await?.is_some())
 }
@@ -167,7 +182,7 @@ impl Operation for Promise {
 }
 
 /// Keeps a manifest until a time, and has it reviewed then. Returns false when it is not there.
-async fn keep(
+pub(super) async fn keep(
     connection: &mut Connection<'_>,
     repository: i64,
     digest: &Digest,
@@ -188,14 +203,16 @@ pub(super) async fn remove(
     connection: &mut Connection<'_>,
     repository: i64,
     digest: &Digest,
-    at: i64,
+    mover: Mover<'_>,
     keeping: &Keeping,
 ) -> Result<(), StorageError> {
+    let at = mover.at;
     let it = [repository.into(), digest.into()];
     for row in connection.rows("SELECT name FROM tag WHERE repository = $1 AND digest = $2", &it).await? {
-        tags::remove(connection, repository, &row.text(0)?, at).await?;
+        tags::remove(connection, repository, &row.text(0)?, mover).await?;
     }
     connection.execute("DELETE FROM manifest WHERE repository = $1 AND digest = $2", &it).await?;
+    connection.execute("DELETE FROM hold WHERE repository = $1 AND digest = $2", &it).await?;
     later_children(connection, repository, digest, at + keeping.lease()).await?;
     connection.execute("DELETE FROM edge WHERE repository = $1 AND parent = $2", &it).await?;
     later_referrers(connection, repository, digest, at).await?;

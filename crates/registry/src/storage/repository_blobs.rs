@@ -7,7 +7,7 @@ use oci::{Digest, RepositoryName};
 use super::Storage;
 use super::collect::{Keeping, give_up, later};
 use super::database::{Connection, Operation, StorageError};
-use super::repositories;
+use super::{Refused, holds, repositories};
 
 /// A blob that a repository has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +59,12 @@ impl Storage {
         self.metadata().read(Used { place: place.to_owned() }).await
     }
 
-    /// Takes a blob from a repository. Returns false when it did not have it.
-    pub(crate) async fn remove_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, StorageError> {
+    /// Takes a blob from a repository, unless a legal hold is on what names it. Returns false when it did not have it.
+    pub(crate) async fn remove_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Result<bool, Refused>, StorageError> {
         self.metadata().write(Remove { repository: repository.clone(), digest: *digest }).await
     }
 }
@@ -163,11 +167,14 @@ struct Remove {
 
 #[async_trait]
 impl Operation for Remove {
-    type Outcome = bool;
+    type Outcome = Result<bool, Refused>;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(false) };
-        unlink(connection, repository, &self.digest).await
+        let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(Ok(false)) };
+        if let Some((digest, reason)) = holds::legal_above_blob(connection, repository, &self.digest).await? {
+            return Ok(Err(Refused::Held { digest, reason }));
+        }
+        unlink(connection, repository, &self.digest).await.map(Ok)
     }
 }
 

@@ -42,6 +42,15 @@ impl Operation for List {
     }
 }
 
+/// When tags are moved, and who moves them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mover<'s> {
+    /// In milliseconds since 1970.
+    pub(super) at: i64,
+    /// The name of the user; `None` for nobody who is known, and for the server itself.
+    pub(super) actor: Option<&'s str>,
+}
+
 /// Returns what a tag names.
 pub(super) async fn resolve(
     connection: &mut Connection<'_>,
@@ -59,14 +68,14 @@ pub(super) async fn set(
     repository: i64,
     tag: &Tag,
     digest: &Digest,
-    at: i64,
+    mover: Mover<'_>,
 ) -> Result<Option<Digest>, StorageError> {
     let before = resolve(connection, repository, tag).await?.filter(|before| before != digest);
     let sql = "INSERT INTO tag (repository, name, digest) VALUES ($1, $2, $3) \
                ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest \
                WHERE tag.digest <> excluded.digest";
     if connection.execute(sql, &[repository.into(), tag.as_str().into(), digest.into()]).await? > 0 {
-        note(connection, repository, tag.as_str(), digest.into(), at).await?;
+        note(connection, repository, tag.as_str(), digest.into(), mover).await?;
     }
     Ok(before)
 }
@@ -76,25 +85,31 @@ pub(super) async fn remove(
     connection: &mut Connection<'_>,
     repository: i64,
     tag: &str,
-    at: i64,
+    mover: Mover<'_>,
 ) -> Result<(), StorageError> {
     let sql = "DELETE FROM tag WHERE repository = $1 AND name = $2";
     if connection.execute(sql, &[repository.into(), tag.into()]).await? > 0 {
-        note(connection, repository, tag, Value::Bytes(None), at).await?;
+        note(connection, repository, tag, Value::Bytes(None), mover).await?;
     }
     Ok(())
 }
 
-/// Notes a move of a tag: to a manifest, or away.
+/// Notes a move of a tag: to a manifest, or away. Each is later than the one before, whatever the clock says, so that the time alone
+/// tells one from the other.
 async fn note(
     connection: &mut Connection<'_>,
     repository: i64,
     tag: &str,
     digest: Value<'_>,
-    at: i64,
+    mover: Mover<'_>,
 ) -> Result<(), StorageError> {
-    let sql = "INSERT INTO tag_move (repository, name, number, digest, moved_at) \
-               SELECT $1, $2, COALESCE(MAX(number), 0) + 1, $3, $4 FROM tag_move WHERE repository = $1 AND name = $2";
-    connection.execute(sql, &[repository.into(), tag.into(), digest, at.into()]).await?;
+    let sql = "INSERT INTO tag_move (repository, name, number, digest, media_type, size, actor, moved_at) \
+               SELECT $1, $2, COALESCE(MAX(number), 0) + 1, $3, \
+               (SELECT media_type FROM manifest WHERE repository = $1 AND digest = $3), \
+               (SELECT size FROM manifest WHERE repository = $1 AND digest = $3), $4, \
+               CASE WHEN MAX(moved_at) >= $5 THEN MAX(moved_at) + 1 ELSE $5 END \
+               FROM tag_move WHERE repository = $1 AND name = $2";
+    let values = [repository.into(), tag.into(), digest, mover.actor.into(), mover.at.into()];
+    connection.execute(sql, &values).await?;
     Ok(())
 }

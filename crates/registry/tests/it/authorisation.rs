@@ -11,7 +11,7 @@ use crate::server::{MANIFEST, Reply, Server, digest, image};
 const METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"];
 
 /// What the path ends with; `D` is the digest of a manifest, `B` that of a blob, `U` an upload.
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 15] = [
     "manifests/v1",
     "manifests/latest",
     "manifests/D",
@@ -21,6 +21,12 @@ const PATHS: [&str; 9] = [
     "blobs/uploads/U",
     "tags/list",
     "referrers/D",
+    "_oci/ext/discover",
+    "_oci/tag-history/v1",
+    "_supercargo/tags?at=2000-01-01T00:00:00Z",
+    "_supercargo/tags/v1?number=1",
+    "_supercargo/holds",
+    "_supercargo/holds/D",
 ];
 
 /// Repositories: of the people's rules, there and absent; of nobody's, there and absent.
@@ -35,10 +41,14 @@ const FOREIGN: [&str; 2] = ["other/there", "other/blank"];
 /// | PUT | cu | c | c cu | r (405) | c | r (405) |
 /// | DELETE | d | d | d | d | c | r (405) |
 /// | others | r (405) | r (405) | r (405) | r (405) | c | r (405) |
+///
+/// Of the extensions a tag as of a time needs what the tag does, and holds are set and ended by those who may delete.
 fn needed(method: &str, path: &str) -> &'static [&'static str] {
     match (method, path) {
         (_, "blobs/uploads/" | "blobs/uploads/U") | ("PUT", "manifests/D") => &["c"],
-        ("PUT", "manifests/v1" | "manifests/latest") => &["cu"],
+        ("PUT", "manifests/v1" | "manifests/latest" | "_supercargo/tags/v1?number=1") => &["cu"],
+        ("DELETE", "_supercargo/tags/v1?number=1") => &["d"],
+        ("PUT" | "DELETE", path) if path.starts_with("_supercargo/holds") => &["d"],
         ("PUT", "manifests/D?tag=v1") => &["c", "cu"],
         ("DELETE", path) if path.starts_with("manifests/") || path == "blobs/B" => &["d"],
         _ => &["r"],
@@ -96,7 +106,8 @@ async fn the_table_of_who_may_do_what() {
                     let is_let_in = needed(method, path).iter().all(has_one);
                     let reply = ask(&server, who, method, repository, path).await;
                     let case = format!("{who:?} {method} {repository}/{path}: {reply:?}");
-                    let creates = (repository, path) != ("team/there", "manifests/v1");
+                    let creates =
+                        path.starts_with("manifests/") && (repository, path) != ("team/there", "manifests/v1");
                     let is_refused_later = (who, needed(method, path)) == (Some("updater"), &["cu"]) && creates;
                     let refusal = if who.is_none() { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
                     if is_let_in && !is_refused_later {
@@ -109,7 +120,7 @@ async fn the_table_of_who_may_do_what() {
             }
         }
     }
-    assert_eq!(cases, 9 * 7 * 9 * 4);
+    assert_eq!(cases, 9 * 7 * 15 * 4);
 }
 
 /// The whole answer, with the name of the repository taken out.

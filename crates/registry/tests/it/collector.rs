@@ -258,6 +258,42 @@ async fn uploads_that_were_left_leave_nothing() {
     assert_eq!(count(house.root.path()), 0);
 }
 
+#[tokio::test]
+async fn what_is_held_stays_with_all_it_needs() {
+    for kind in KINDS {
+        let house = House::new();
+        let image = house.put_image("app", Some("v1"), b"layer").await;
+        let signature = house.server.put_artifact("app", &image, "application/vnd.signature", "").await;
+        assert!(house.hold("app", &image, kind, None).await);
+        house.put_image("app", Some("v1"), b"other").await;
+        house.settle().await;
+        house.check_image("app", &image).await;
+        assert!(house.has_manifest("app", &signature).await, "what refers to it lives with it");
+
+        house.server.delete(&format!("/v2/app/_supercargo/holds/{image}?kind={kind}")).await.expect(202);
+        house.wait(UNTAGGED - 1);
+        house.collect().await;
+        assert!(house.has_manifest("app", &image).await, "as if its tag had been removed");
+        house.settle().await;
+        assert!(!house.has_manifest("app", &image).await && !house.has_manifest("app", &signature).await);
+        assert_eq!(house.files(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_pin_ends_at_its_time() {
+    let house = House::new();
+    let image = house.put_image("app", None, b"layer").await;
+    let expires = house.moment(UNTAGGED * 3);
+    assert!(house.hold("app", &image, "pin", Some(expires)).await);
+    house.wait(UNTAGGED * 3 - 1);
+    house.collect().await;
+    assert!(house.has_manifest("app", &image).await);
+    house.settle().await;
+    assert!(!house.has_manifest("app", &image).await);
+    assert_eq!(house.files(), 0);
+}
+
 /// Something that a client or time does.
 #[derive(Clone, Debug)]
 enum Step {
@@ -291,11 +327,25 @@ enum Step {
         repository: usize,
         image: usize,
     },
+    /// Pins an image, for ever or for so many seconds; or puts a legal hold on it.
+    Hold {
+        repository: usize,
+        image: usize,
+        kind: usize,
+        seconds: Option<u64>,
+    },
+    Unhold {
+        repository: usize,
+        image: usize,
+        kind: usize,
+    },
     Wait {
         seconds: u64,
     },
     Collect,
 }
+
+const KINDS: [&str; 2] = ["pin", "legal"];
 
 const REPOSITORIES: [&str; 2] = ["one", "two/three"];
 const LAYERS: [&[u8]; 3] = [b"a", b"b", b"c"];
@@ -315,7 +365,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (repository.clone(), tag).prop_map(|(repository, tag)| Step::DeleteTag { repository, tag }),
         1 => (repository.clone(), image.clone())
             .prop_map(|(repository, image)| Step::DeleteManifest { repository, image }),
-        1 => (repository, image).prop_map(|(repository, image)| Step::DeleteBlob { repository, image }),
+        1 => (repository.clone(), image.clone())
+            .prop_map(|(repository, image)| Step::DeleteBlob { repository, image }),
+        1 => (repository.clone(), image.clone(), 0..2usize, option::of(prop_oneof![Just(30), Just(3000)]))
+            .prop_map(|(repository, image, kind, seconds)| Step::Hold { repository, image, kind, seconds }),
+        1 => (repository, image, 0..2usize)
+            .prop_map(|(repository, image, kind)| Step::Unhold { repository, image, kind }),
         3 => prop_oneof![Just(1), Just(29), Just(59), Just(61), Just(1001)].prop_map(|seconds| Step::Wait { seconds }),
         3 => Just(Step::Collect),
     ]
@@ -394,11 +449,34 @@ impl House {
                     self.server.delete(&format!("/v2/{repository}/blobs/{blob}")).await;
                 }
             }
+            Step::Hold { repository, image, kind, seconds } => {
+                let expires = seconds.map(|seconds| self.moment(seconds));
+                let manifest = digest(&document(image));
+                self.hold(REPOSITORIES[repository], &manifest, KINDS[kind], expires).await;
+            }
+            Step::Unhold { repository, image, kind } => {
+                let (manifest, kind) = (digest(&document(image)), KINDS[kind]);
+                let path = format!("/v2/{}/_supercargo/holds/{manifest}?kind={kind}", REPOSITORIES[repository]);
+                self.server.delete(&path).await;
+            }
             Step::Wait { seconds } => self.wait(seconds),
             Step::Collect => {
                 self.collect().await;
             }
         }
+    }
+
+    /// Returns the moment that is so many seconds from now.
+    fn moment(&self, seconds: u64) -> String {
+        let then = i64::try_from(self.seconds.load(Ordering::SeqCst) + seconds).unwrap();
+        oci::Timestamp::from_seconds(then).unwrap().to_string()
+    }
+
+    /// Sets a pin or a hold. Returns whether the manifest was there.
+    async fn hold(&self, repository: &str, manifest: &Digest, kind: &str, expires: Option<String>) -> bool {
+        let path = format!("/v2/{repository}/_supercargo/holds/{manifest}");
+        let document = json!({ "kind": kind, "reason": "a test", "expires": expires });
+        self.server.call("PUT", &path).body(document.to_string()).send().await.status == 201
     }
 
     async fn is_layer_needed(&self, repository: &str, layer: usize) -> bool {
@@ -422,7 +500,7 @@ impl House {
         }
     }
 
-    /// Fails unless exactly what tags lead to is left.
+    /// Fails unless exactly what tags lead to and what is held is left.
     async fn check_settled(&self) {
         let mut blobs = BTreeSet::new();
         for repository in REPOSITORIES {
@@ -433,6 +511,9 @@ impl House {
                     tagged.insert(reply.header("docker-content-digest").parse::<Digest>().unwrap());
                 }
             }
+            let held = self.server.get(&format!("/v2/{repository}/_supercargo/holds")).await.json();
+            let held = held["holds"].as_array().into_iter().flatten();
+            tagged.extend(held.map(|hold| hold["digest"].as_str().unwrap().parse::<Digest>().unwrap()));
             for (number, layers) in IMAGES.iter().enumerate() {
                 let manifest = digest(&document(number));
                 let is_there = self.has_manifest(repository, &manifest).await;

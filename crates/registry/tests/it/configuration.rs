@@ -43,6 +43,7 @@ const EVERY_KEY: &str = r#"
 listen = "0.0.0.0:80"
 root = "data"
 deletes = false
+immutable = [{ repositories = ["team/*"], tags = ["v*", "latest"], except = ["*-rc*"] }]
 
 [auth]
 anonymous = "everything"
@@ -115,6 +116,21 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
         let shown = format!("`{}`", setting.value.trim_matches('"'));
         assert!(variable.meaning.contains(&shown), "{}: {} has no {shown}", variable.key, variable.meaning);
     }
+}
+
+#[test]
+fn immutable_tags_are_said_in_tables() {
+    let rules = |text: &str| read(text, &[]).unwrap().options.immutable;
+    let two =
+        rules("[[immutable]]\ntags = [\"v*\"]\n[[immutable]]\nrepositories = [\"team/*\"]\ntags = [\"latest\"]\n");
+    let covers = |repository: &str, tag: &str| two.covers(&repository.parse().unwrap(), tag);
+    assert!(covers("app", "v1") && covers("team/app", "latest"));
+    assert!(!covers("app", "latest") && !covers("app", "1"));
+    assert!(rules("").is_empty());
+    let missing = wrong("[[immutable]]\nexcept = [\"v*\"]\n");
+    assert!(missing.contains("`tags`"), "{missing}");
+    let pattern = wrong("[[immutable]]\ntags = [\"v{1,2}\"]\n");
+    assert!(pattern.contains("serve.toml:2:9"), "{pattern}");
 }
 
 #[test]

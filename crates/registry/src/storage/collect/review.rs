@@ -7,7 +7,8 @@ use oci::Digest;
 use super::queue::later;
 use super::{Collected, Keeping};
 use crate::storage::database::{Connection, Operation, StorageError};
-use crate::storage::{manifests, repository_blobs};
+use crate::storage::tags::Mover;
+use crate::storage::{holds, manifests, repository_blobs};
 
 /// Most reviews in one transaction: others wait for its end.
 const TOGETHER: i64 = 64;
@@ -77,7 +78,12 @@ impl Review {
             later(connection, repository, Space::Manifest, digest, kept_until).await?;
             return Ok(false);
         }
-        manifests::remove(connection, repository, digest, now, &self.keeping).await?;
+        if let Some(held_until) = holds::until(connection, repository, digest, now).await? {
+            later(connection, repository, Space::Manifest, digest, held_until).await?;
+            return Ok(false);
+        }
+        let mover = Mover { at: now, actor: None };
+        manifests::remove(connection, repository, digest, mover, &self.keeping).await?;
         Ok(true)
     }
 }

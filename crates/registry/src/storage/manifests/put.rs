@@ -7,9 +7,11 @@ use graph::node::content_edges;
 use graph::{NodeId, Space};
 use oci::{Digest, Manifest, RepositoryName, Tag};
 
-use super::{content, has, keep};
+use super::{content, guard, has, keep};
+use crate::immutability::Immutability;
 use crate::storage::collect::{Keeping, later};
 use crate::storage::database::{Connection, Operation, StorageError};
+use crate::storage::tags::Mover;
 use crate::storage::{repositories, tags};
 
 /// What must be true of what is there for it to be replaced (RFC 9110 section 13.1).
@@ -54,6 +56,10 @@ pub(crate) struct PutManifest {
     pub(crate) permission: Condition,
     /// Whether what it is made of may be missing.
     pub(crate) sparse: bool,
+    /// Which tags are not moved.
+    pub(crate) immutable: Immutability,
+    /// The name of the user who puts it.
+    pub(crate) actor: Option<String>,
 }
 
 /// Why a manifest was not put.
@@ -67,6 +73,10 @@ pub(crate) enum Refused {
     Condition,
     /// It is not allowed.
     Permission,
+    /// A tag is immutable, and names this.
+    Immutable { tag: String, digest: Digest },
+    /// A legal hold is on it.
+    Held { digest: Digest, reason: String },
 }
 
 /// Puts a manifest.
@@ -89,6 +99,11 @@ impl Operation for Put {
         if !put.holds(&put.condition, connection, repository).await? {
             return Ok(Err(Refused::Condition));
         }
+        if let Some(repository) = repository
+            && let Some(refused) = guard::refuse_put(connection, repository, put).await?
+        {
+            return Ok(Err(refused));
+        }
         if !put.sparse
             && let Some(refused) = content::refused(connection, repository, &put.manifest).await?
         {
@@ -101,8 +116,9 @@ impl Operation for Put {
         let at = connection.now().await?;
         let kept_until = at + self.keeping.untagged();
         put.insert(connection, repository, at, kept_until).await?;
+        let mover = Mover { at, actor: put.actor.as_deref() };
         for tag in &put.tags {
-            if let Some(before) = tags::set(connection, repository, tag, put.manifest.digest(), at).await? {
+            if let Some(before) = tags::set(connection, repository, tag, put.manifest.digest(), mover).await? {
                 keep(connection, repository, &before, kept_until).await?;
             }
         }

@@ -1,0 +1,56 @@
+//! Which tags are made once, as a configuration says it.
+
+use resolve::document::{DocumentError, Key, Shape, Table, key, quoted, required};
+use resolve::retention::{PATTERNS_MAX, Pattern};
+
+use crate::immutability::{Immutability, ImmutableTags};
+
+/// Most rules.
+const RULES_MAX: usize = 1000;
+
+pub(super) const KEYS: &[Key] = &[
+    key("repositories", Shape::Texts, "Patterns of the repositories that the rule is for; `[\"*\"]`."),
+    required("tags", Shape::Texts, "Patterns of the tags that are made once and neither moved nor removed."),
+    key("except", Shape::Texts, "Patterns of those that are not immutable all the same; none."),
+];
+
+/// Returns the rules of the tables.
+pub(super) fn read(tables: &[Table<'_>]) -> Result<Immutability, DocumentError> {
+    if let Some(table) = tables.get(RULES_MAX) {
+        return Err(DocumentError::new(format!("there are more than {RULES_MAX} rules"), table.place.clone()));
+    }
+    let rules = tables.iter().map(|table| {
+        let repositories = match patterns(table, "repositories")? {
+            patterns if patterns.is_empty() => Pattern::parse("*").into_iter().collect(),
+            patterns => patterns,
+        };
+        Ok(ImmutableTags { repositories, tags: patterns(table, "tags")?, except: patterns(table, "except")? })
+    });
+    rules.collect::<Result<_, _>>().map(Immutability::new)
+}
+
+fn patterns(table: &Table<'_>, name: &str) -> Result<Vec<Pattern>, DocumentError> {
+    let texts = table.texts(name).unwrap_or_default();
+    if let Some(text) = texts.get(PATTERNS_MAX) {
+        return Err(DocumentError::new(format!("there are more than {PATTERNS_MAX} patterns"), text.place.clone()));
+    }
+    let parse = |text: resolve::document::Text<'_>| {
+        Pattern::parse(text.text).map_err(|message| DocumentError::new(message, text.place))
+    };
+    texts.into_iter().map(parse).collect()
+}
+
+/// Returns the rules as TOML writes them in one line; `None` where there are none.
+pub(super) fn shown(rules: &Immutability) -> Option<String> {
+    let texts = |patterns: &[Pattern]| {
+        let texts: Vec<String> = patterns.iter().map(|pattern| quoted(pattern.as_str())).collect();
+        format!("[{}]", texts.join(", "))
+    };
+    let rule = |rule: &ImmutableTags| {
+        let ImmutableTags { repositories, tags, except } = rule;
+        let except = if except.is_empty() { String::new() } else { format!(", except = {}", texts(except)) };
+        format!("{{ repositories = {}, tags = {}{except} }}", texts(repositories), texts(tags))
+    };
+    let rules: Vec<String> = rules.rules().iter().map(rule).collect();
+    (!rules.is_empty()).then(|| format!("[{}]", rules.join(", ")))
+}
