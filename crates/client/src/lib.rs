@@ -21,6 +21,7 @@ mod delete;
 mod direct;
 mod download;
 mod exchange;
+mod history;
 mod host;
 mod manifests;
 mod mount;

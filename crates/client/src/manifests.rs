@@ -2,7 +2,7 @@
 //! Manifests").
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderValue, Method, StatusCode};
 use oci::limits::MANIFEST_MAX_BYTES;
 use oci::{Algorithm, Descriptor, Digest, Manifest, ManifestError, MediaType, Tag};
@@ -89,6 +89,35 @@ pub(crate) async fn tag(repository: &Repository, tag: &Tag, manifest: &Manifest)
     Ok(())
 }
 
+/// Points a tag to a manifest if it names what is expected. A registry that does not heed conditions has been asked right before.
+pub(crate) async fn tag_in_place_of(
+    repository: &Repository,
+    tag: &Tag,
+    manifest: &Manifest,
+    expected: Option<&Digest>,
+) -> Result<bool, StoreError> {
+    if resolve(repository, tag).await?.map(|named| named.digest).as_ref() != expected {
+        return Ok(false);
+    }
+    let action = format!("setting tag {tag}");
+    let context = repository.context(&action, Access::Push);
+    let condition = expected.map_or_else(|| "*".to_owned(), |digest| format!("\"{digest}\""));
+    let condition = HeaderValue::try_from(condition).map_err(|_| context.protocol("the digest cannot be sent"))?;
+    let header = if expected.is_some() { IF_MATCH } else { IF_NONE_MATCH };
+    // Under its tag a registry names bytes by sha256; another algorithm needs the tag beside the digest.
+    let place = match manifest.digest().algorithm() {
+        Algorithm::Sha256 => format!("manifests/{tag}"),
+        _ => format!("manifests/{}?tag={tag}", manifest.digest()),
+    };
+    let answer = exchange(repository, manifest, &place, context, Some((header, condition))).await?;
+    if answer.status == StatusCode::PRECONDITION_FAILED {
+        answer.discard().await;
+        return Ok(false);
+    }
+    accepted(answer, manifest, &context).await?.discard().await;
+    Ok(true)
+}
+
 /// Asks for a manifest. `None` says that it is not there, `Some(None)` that this registry does not take this method.
 async fn ask(
     repository: &Repository,
@@ -163,16 +192,35 @@ async fn fetch(
 /// Sends a manifest and checks that the registry has taken it for what it is.
 async fn send(repository: &Repository, manifest: &Manifest, place: &str, action: &str) -> Result<Answer, StoreError> {
     let context = repository.context(action, Access::Push);
+    let answer = exchange(repository, manifest, place, context, None).await?;
+    accepted(answer, manifest, &context).await
+}
+
+/// Sends a manifest and returns the answer, whatever it is.
+async fn exchange(
+    repository: &Repository,
+    manifest: &Manifest,
+    place: &str,
+    context: Context<'_>,
+    condition: Option<(HeaderName, HeaderValue)>,
+) -> Result<Answer, StoreError> {
     let url = repository.url(place).await?;
     let media_type =
         content_type(manifest.media_type()).ok_or_else(|| context.protocol("its media type cannot be sent"))?;
     let mut call = Call::new(Method::PUT, url, context).with(CONTENT_TYPE, media_type);
+    if let Some((header, value)) = condition {
+        call = call.with(header, value);
+    }
     call.body = Some(Bytes::clone(manifest.bytes()));
-    let answer = repository.registry().call(call).await?;
+    repository.registry().call(call).await
+}
+
+/// Returns an answer that says that a manifest was taken for what it is.
+async fn accepted(answer: Answer, manifest: &Manifest, context: &Context<'_>) -> Result<Answer, StoreError> {
     if !matches!(answer.status, StatusCode::CREATED | StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT) {
         return Err(context.refused(answer).await);
     }
-    check_stated_digest(&answer, manifest.digest(), &context)?;
+    check_stated_digest(&answer, manifest.digest(), context)?;
     Ok(answer)
 }
 

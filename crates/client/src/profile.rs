@@ -8,6 +8,8 @@ use oci::{Algorithm, Digest, RepositoryName};
 use reqwest::Url;
 use tokio::sync::OnceCell;
 
+use crate::history::Extensions;
+
 /// Most upload sessions that are kept because a mount opened them.
 const OPEN_UPLOADS_MAX: usize = 256;
 
@@ -17,6 +19,7 @@ pub(crate) struct Profile {
     single_post: AtomicU8,
     verifying: Mutex<HashMap<Algorithm, Arc<OnceCell<bool>>>>,
     without_referrers: Mutex<HashSet<RepositoryName>>,
+    extensions: Mutex<HashMap<RepositoryName, Extensions>>,
     open_uploads: Mutex<HashMap<(RepositoryName, Digest), Url>>,
 }
 
@@ -70,6 +73,16 @@ impl Profile {
     /// Remembers that this repository has no Referrers API.
     pub(crate) fn learn_lacks_referrers(&self, repository: &RepositoryName) {
         lock(&self.without_referrers).insert(repository.clone());
+    }
+
+    /// Returns which extensions this repository has, if it has been asked.
+    pub(crate) fn extensions(&self, repository: &RepositoryName) -> Option<Extensions> {
+        lock(&self.extensions).get(repository).copied()
+    }
+
+    /// Remembers which extensions this repository has.
+    pub(crate) fn learn_extensions(&self, repository: &RepositoryName, extensions: Extensions) {
+        lock(&self.extensions).insert(repository.clone(), extensions);
     }
 
     /// Keeps the upload session that a registry opened because it could not mount a blob. Returns false when too many are kept.

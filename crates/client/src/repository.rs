@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use oci::{Descriptor, Digest, Manifest, RepositoryName, Tag};
+use oci::{Descriptor, Digest, Manifest, RepositoryName, Tag, Timestamp};
 use reqwest::Url;
+use store::history::{TagMove, TagsThen};
 use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed, Untagged};
 
 use crate::auth::{Access, Scope};
 use crate::host::{Context, Registry};
-use crate::{blobs, delete, download, manifests, mount, referrers, tags, upload};
+use crate::{blobs, delete, download, history, manifests, mount, referrers, tags, upload};
 
 /// A small blob takes three requests one after the other: for its content, for a session, and with the content.
 const REQUESTS_PER_BLOB: usize = 3;
@@ -110,6 +111,23 @@ impl Store for Repository {
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
         tags::list(self).await
+    }
+
+    async fn tag_history(&self, tag: &Tag) -> Result<Option<Vec<TagMove>>, StoreError> {
+        history::moves(self, tag).await
+    }
+
+    async fn tags_then(&self, at: Timestamp) -> Result<Option<TagsThen>, StoreError> {
+        history::tags_then(self, at).await
+    }
+
+    async fn tag_in_place_of(
+        &self,
+        tag: &Tag,
+        manifest: &Manifest,
+        expected: Option<&Digest>,
+    ) -> Result<bool, StoreError> {
+        manifests::tag_in_place_of(self, tag, manifest, expected).await
     }
 
     async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers, StoreError> {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use oci::{
-    Annotations, Descriptor, Manifest, MediaType, Reference, RegistryReference, Selector, Tag, View, annotation,
+    Annotations, Descriptor, Digest, Manifest, MediaType, Reference, RegistryReference, Selector, Tag, Timestamp, View,
+    annotation,
 };
 use resolve::observation::{self, Header, LOG_MAX_BYTES, Observations, Period, SOURCE_MAX_BYTES, Sighting};
+pub use store::history::TagMove;
 use transfer::Progress;
 
 use crate::artifact::{Content, assemble};
@@ -30,7 +32,10 @@ pub struct HistoryReport {
     pub repository: String,
     /// The tags that were asked for, in the order of their text.
     pub tags: Vec<TagHistory>,
-    /// What of the log cannot be understood.
+    /// The moves of the tag as the registry itself tells them, the oldest first; `None` where no tag is meant, the registry keeps no
+    /// history, or it is not asked.
+    pub moves: Option<Vec<TagMove>>,
+    /// What of the log cannot be understood, and what the registry did not say.
     pub warnings: Vec<String>,
 }
 
@@ -44,14 +49,14 @@ pub struct TagHistory {
 }
 
 /// Returns how a tag has moved, or all of a repository that the reference names without one. A digest leaves those that have named it.
-/// No registry is asked.
+/// The registry is asked for the history of a tag, if it keeps one.
 ///
 /// # Errors
-/// [`OpsError::Usage`] when the reference names no registry, [`OpsError::NotFound`] when nothing was seen, [`OpsError::Store`] when the
-/// log cannot be read.
-pub fn history(context: &Context, reference: &Reference) -> Result<HistoryReport, OpsError> {
+/// [`OpsError::Usage`] when the reference names no registry, [`OpsError::NotFound`] when nothing is known, [`OpsError::Store`] when the
+/// log cannot be read. What goes wrong with the registry is a warning.
+pub async fn history(context: &Context, reference: &Reference) -> Result<HistoryReport, OpsError> {
     let place = registry(reference)?;
-    let ReadLog { log, warnings } = context.observer().read(place)?;
+    let ReadLog { log, mut warnings } = context.observer().read(place)?;
     let Selector { tag, digest } = &place.selector;
     let is_wanted = |known: &&Tag| tag.as_ref().is_none_or(|wanted| wanted == *known);
     let histories = log.tags().filter(is_wanted).map(|tag| TagHistory { tag: tag.clone(), periods: log.periods(tag) });
@@ -60,11 +65,103 @@ pub fn history(context: &Context, reference: &Reference) -> Result<HistoryReport
         digest.is_none_or(names)
     };
     let tags: Vec<TagHistory> = histories.filter(has_named).collect();
-    if tags.is_empty() {
+    let told = match tag {
+        Some(tag) => told(context, reference, tag).await.unwrap_or_else(|error| {
+            warnings.push(format!("what the registry knows of the tag {tag} is not known: {error}"));
+            None
+        }),
+        None => None,
+    };
+    let moves = told.filter(|moves| digest.is_none_or(|digest| moves.iter().any(|each| each.digest == digest)));
+    if tags.is_empty() && moves.as_ref().is_none_or(Vec::is_empty) {
         let what = tag.as_ref().map_or_else(|| "history".to_owned(), |tag| format!("history of the tag {tag}"));
         return Err(OpsError::NotFound { location: name(place), name: what });
     }
-    Ok(HistoryReport { repository: name(place), tags, warnings })
+    Ok(HistoryReport { repository: name(place), tags, moves, warnings })
+}
+
+async fn told(context: &Context, reference: &Reference, tag: &Tag) -> Result<Option<Vec<TagMove>>, OpsError> {
+    if context.is_offline() {
+        return Ok(None);
+    }
+    Ok(context.open_source(reference).await?.tag_history(tag).await?)
+}
+
+/// Returns until when a tag named `now` before it named `before`, by the registry's own history: then it has gone back.
+pub(crate) fn gone_back(moves: &[TagMove], before: &Digest, now: &Digest) -> Option<Timestamp> {
+    let last =
+        |moves: &[TagMove], digest: &Digest| moves.iter().rposition(|each| !each.removed && each.digest == *digest);
+    let left = last(moves, before)?;
+    let earlier = last(moves.get(..left)?, now)?;
+    moves.get(earlier + 1).map(|next| next.at)
+}
+
+/// Where a tag is put back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevertTo {
+    /// What it named after the move of this number.
+    Number(u64),
+    /// What it named at the end of this second.
+    Time(Timestamp),
+}
+
+/// What a tag was put back to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevertReport {
+    /// The repository.
+    pub repository: String,
+    /// The tag.
+    pub tag: Tag,
+    /// What it names now.
+    pub manifest: Descriptor,
+    /// What it named before.
+    pub before: Option<Digest>,
+}
+
+/// Points a tag to what it named before, by the registry's own history. The tag is moved only if nobody has moved it meanwhile.
+///
+/// # Errors
+/// [`OpsError::Usage`] when the reference names no tag of a registry, the registry keeps no history, or the tag has moved meanwhile;
+/// [`OpsError::NotFound`] when it named nothing then, or the registry does not have that any more; what the store brings.
+pub async fn revert(
+    context: &Context,
+    reference: &Reference,
+    to: RevertTo,
+    dry_run: bool,
+) -> Result<RevertReport, OpsError> {
+    let place = registry(reference)?;
+    let Selector { tag: Some(tag), digest: None } = &place.selector else {
+        return Err(OpsError::usage(
+            format!("`{reference}` names no tag to put back"),
+            "supercargo history registry.example/app:1.0 --revert 1".to_owned(),
+        ));
+    };
+    let store = context.open_source(reference).await?;
+    let Some(moves) = store.tag_history(tag).await? else {
+        return Err(OpsError::usage(
+            format!("{} keeps no history of tags", place.host),
+            format!("supercargo tag {}@DIGEST {tag}", name(place)),
+        ));
+    };
+    let then = match to {
+        RevertTo::Number(number) => moves.iter().find(|each| each.number == Some(number)),
+        RevertTo::Time(time) => moves.iter().rev().find(|each| each.at <= time),
+    };
+    let absent = |name: String| OpsError::NotFound { location: store.location().to_owned(), name };
+    let then = then.filter(|each| !each.removed).ok_or_else(|| {
+        absent(match to {
+            RevertTo::Number(number) => format!("move {number} of the tag {tag} to a manifest"),
+            RevertTo::Time(time) => format!("tag {tag} as of {time}"),
+        })
+    })?;
+    let manifest = store.manifest(&then.digest).await?;
+    let manifest = manifest.ok_or_else(|| absent(format!("{} any more, which its tag {tag} named", then.digest)))?;
+    let before = store.resolve(tag).await?.map(|named| named.digest);
+    if !dry_run && before != Some(then.digest) && !store.tag_in_place_of(tag, &manifest, before.as_ref()).await? {
+        let help = format!("supercargo history {reference}");
+        return Err(OpsError::usage(format!("somebody else has moved the tag {tag} meanwhile"), help));
+    }
+    Ok(RevertReport { repository: name(place), tag: tag.clone(), manifest: manifest.descriptor(), before })
 }
 
 /// What was given to others, or taken from them.

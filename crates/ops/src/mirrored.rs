@@ -15,8 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use oci::limits::CONFIG_MAX_BYTES;
-use oci::{Descriptor, Digest, Host, Manifest, Tag};
+use oci::{Descriptor, Digest, Host, Manifest, Tag, Timestamp};
 use resolve::project::MirrorUse;
+use store::history::{TagMove, TagsThen};
 use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed};
 
 use crate::reach::Reach;
@@ -70,6 +71,14 @@ impl Mirrored {
         match self.silence(place) {
             Some(silence) => Err(silence),
             None => self.waited_for(place, answer).await,
+        }
+    }
+
+    /// Returns what the repository tells of its own past. Where it does not answer and mirrors say what tags name, nothing is told.
+    async fn told<T>(&self, answer: BoxFuture<'_, Result<Option<T>, StoreError>>) -> Result<Option<T>, StoreError> {
+        match self.asked(&self.origin, answer).await {
+            Err(StoreError::Unreachable { .. }) if self.of_tags().next().is_some() => Ok(None),
+            told => told,
         }
     }
 
@@ -244,6 +253,15 @@ impl Store for Mirrored {
                 Ok(listed)
             }
         }
+    }
+
+    /// The tags of a mirror have moved when it was brought up to date.
+    async fn tag_history(&self, tag: &Tag) -> Result<Option<Vec<TagMove>>, StoreError> {
+        self.told(self.origin.store.tag_history(tag)).await
+    }
+
+    async fn tags_then(&self, at: Timestamp) -> Result<Option<TagsThen>, StoreError> {
+        self.told(self.origin.store.tags_then(at)).await
     }
 
     async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers, StoreError> {

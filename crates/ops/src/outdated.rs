@@ -14,6 +14,7 @@ use resolve::solve::ReasonKind;
 use crate::context::Context;
 use crate::error::OpsError;
 use crate::facts::marked;
+use crate::history::{TagMove, gone_back};
 use crate::past::Past;
 use crate::project::OpenProject;
 use crate::resolving::{Resolved, resolve_among, stores, tags};
@@ -91,12 +92,19 @@ pub async fn outdated(
                     marked(context, &**store, &locked.digest, &Past::default()),
                 )
                 .await;
-                Ok::<_, OpsError>(Some((name.as_str(), (found?.map(|found| found.digest), facts?))))
+                let there = found?.map(|found| found.digest);
+                // What the registry tells of its own past says more than what happened to be seen.
+                let moves = match there {
+                    Some(there) if there != locked.digest => store.tag_history(&locked.tag).await?,
+                    _ => None,
+                };
+                let found = Found { there, facts: facts?, moves };
+                Ok::<_, OpsError>(Some((name.as_str(), found)))
             }
         })
         .buffer_unordered(IMAGES_AT_ONCE)
         .try_filter_map(|found| std::future::ready(Ok(found)))
-        .try_collect::<BTreeMap<&str, (Option<Digest>, Facts)>>();
+        .try_collect::<BTreeMap<&str, Found>>();
     let (update, locked) = futures_util::future::join(update, locked).await;
     let (update, mut found) = (update?, locked?);
     let images = open.project.images.keys().filter(|name| wanted.contains(name.as_str())).map(|name| {
@@ -108,13 +116,17 @@ pub async fn outdated(
     Ok(OutdatedReport { images, warnings: warnings.collect() })
 }
 
-fn freshness(
-    open: &OpenProject,
-    update: &Resolved,
-    name: &str,
-    found: Option<(Option<Digest>, Facts)>,
-    now: i64,
-) -> Freshness {
+/// What there is where an image was locked.
+struct Found {
+    /// What the locked tag names now.
+    there: Option<Digest>,
+    /// What is said of the locked image.
+    facts: Facts,
+    /// How the tag has moved, by the registry's own history.
+    moves: Option<Vec<TagMove>>,
+}
+
+fn freshness(open: &OpenProject, update: &Resolved, name: &str, found: Option<Found>, now: i64) -> Freshness {
     let locked = open.lock.images.get(name);
     let chosen = update.outcome.chosen.get(name);
     let mut freshness = Freshness {
@@ -138,12 +150,17 @@ fn freshness(
     if freshness.is_outdated() {
         freshness.reasons.push("outdated");
     }
-    let (Some(locked), Some((there, facts))) = (locked, found) else { return freshness };
+    let (Some(locked), Some(Found { there, facts, moves })) = (locked, found) else { return freshness };
     match there {
         Some(there) if there != locked.digest => {
             freshness.moved = Some(there);
-            let past = update.pasts.get(name);
-            freshness.went_back = past.and_then(|past| past.gone_back(&locked.tag, &locked.digest, &there));
+            freshness.went_back = match moves {
+                Some(moves) => gone_back(&moves, &locked.digest, &there),
+                None => {
+                    let past = update.pasts.get(name);
+                    past.and_then(|past| past.gone_back(&locked.tag, &locked.digest, &there))
+                }
+            };
             freshness.reasons.push("moved");
         }
         Some(_) => {}

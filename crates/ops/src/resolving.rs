@@ -7,6 +7,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{Tag, Timestamp};
 use resolve::resolution::{Outcome, Question, Resolution, ResolutionOptions, Step};
 use store::Store;
+use store::history::TagsThen;
 
 use crate::context::Context;
 use crate::error::OpsError;
@@ -42,23 +43,49 @@ type Rules = BTreeMap<String, Vec<Arc<dyn Rule>>>;
 /// What is known of earlier times, by the names of the images.
 pub(crate) type Pasts = BTreeMap<String, Arc<Past>>;
 
-/// Reads what is known of earlier times. A log that cannot be read is told of; single lines are, where the log itself is shown.
-pub(crate) fn pasts(context: &Context, open: &OpenProject, options: &ResolutionOptions) -> (Pasts, Vec<String>) {
+/// Reads what is known of earlier times, and asks registries for their own history where an earlier time is looked at. A log that cannot
+/// be read is told of; single lines are, where the log itself is shown.
+///
+/// # Errors
+/// What the registries bring; one that keeps no history brings nothing.
+async fn pasts(
+    context: &Context,
+    open: &OpenProject,
+    options: &ResolutionOptions,
+    stores: &BTreeMap<String, Arc<dyn Store>>,
+) -> Result<(Pasts, Vec<String>), OpsError> {
+    let as_of = options.as_of.and_then(Timestamp::from_seconds);
     let mut warnings = Vec::new();
-    let mut of_repositories: BTreeMap<String, Arc<Past>> = BTreeMap::new();
-    let pasts = open.project.images.iter().map(|(name, image)| {
-        let past = of_repositories.entry(repository_name(&image.repository)).or_insert_with(|| {
+    let mut of_repositories: BTreeMap<String, (Past, Option<Arc<dyn Store>>)> = BTreeMap::new();
+    for (name, image) in &open.project.images {
+        of_repositories.entry(repository_name(&image.repository)).or_insert_with(|| {
             let read = context.observer().read(&image.repository).unwrap_or_else(|error| {
                 warnings.push(format!("what was seen of {} is not known: {error}", image.repository));
                 crate::observations::ReadLog::default()
             });
-            let as_of = options.as_of.and_then(Timestamp::from_seconds);
-            Arc::new(Past { log: read.log, as_of, moment: options.moment() })
+            let past = Past { log: read.log, told: None, as_of, moment: options.moment() };
+            (past, stores.get(name).cloned())
         });
-        (name.clone(), Arc::clone(past))
+    }
+    let told = of_repositories.into_iter().map(|(repository, (past, store))| async move {
+        let told = match (as_of, store) {
+            (Some(at), Some(store)) => store.tags_then(at).await?.filter(|told| knows(told, at)),
+            _ => None,
+        };
+        Ok::<_, OpsError>((repository, Arc::new(Past { told, ..past })))
     });
-    let pasts = pasts.collect();
-    (pasts, warnings)
+    let told: Pasts = stream::iter(told).buffer_unordered(QUESTIONS_AT_ONCE).try_collect().await?;
+    let images = open.project.images.iter();
+    let pasts = images.filter_map(|(name, image)| {
+        let past = told.get(&repository_name(&image.repository))?;
+        Some((name.clone(), Arc::clone(past)))
+    });
+    Ok((pasts.collect(), warnings))
+}
+
+/// Tells whether a registry's history goes back to a time. Before the first tag was set there, its images may have been elsewhere.
+fn knows(told: &TagsThen, at: Timestamp) -> bool {
+    told.begins.is_some_and(|begins| begins <= at)
 }
 
 /// The tags of the repositories of a project, by the names of the images.
@@ -90,7 +117,7 @@ pub(crate) async fn resolve_among(
     tags: &Tags,
 ) -> Result<Resolved, OpsError> {
     let has_date = options.as_of.is_some();
-    let (pasts, warnings) = pasts(context, open, &options);
+    let (pasts, warnings) = pasts(context, open, &options, &stores).await?;
     let mut resolution = Resolution::new(Arc::clone(&open.project), Arc::clone(&open.lock), options);
     for (name, tags) in tags {
         let there = pasts.get(name).map_or_else(|| tags.to_vec(), |past| past.tags(tags));

@@ -101,6 +101,8 @@ pub enum TimeSource {
     Configuration,
     /// The observation log: it was there by then.
     Observed,
+    /// The registry's own history of the tag: it has named it since then.
+    History,
 }
 
 /// An image for one platform as it is locked.
@@ -229,11 +231,12 @@ impl LockedKind {
 }
 
 impl TimeSource {
-    const ALL: [(Self, &str); 4] = [
+    const ALL: [(Self, &str); 5] = [
         (Self::Referrer, "referrer"),
         (Self::Annotation, "annotation"),
         (Self::Configuration, "config"),
         (Self::Observed, "observed"),
+        (Self::History, "history"),
     ];
 
     /// Returns the word for it.

@@ -42,6 +42,7 @@ pub mod collection;
 mod content_files;
 pub mod content_store;
 pub mod error;
+pub mod history;
 pub mod journal;
 pub mod layout;
 mod lock;

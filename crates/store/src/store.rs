@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use oci::{Descriptor, Digest, Host, Manifest, RepositoryName, Tag};
+use oci::{Descriptor, Digest, Host, Manifest, RepositoryName, Tag, Timestamp};
 
 use crate::body::{BlobBody, BlobSource, Meter};
 use crate::error::StoreError;
+use crate::history::{TagMove, TagsThen};
 
 /// One repository: a place for manifests, blobs, tags and the lists of what refers to what.
 ///
@@ -60,6 +61,33 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Returns every tag, attachment tags among them, in no particular order. A repository that does not exist has none.
     async fn tags(&self) -> Result<Vec<Tag>, StoreError>;
+
+    /// Returns how a tag has moved, the oldest first, as the store itself has noted it; `None` for one that does not say.
+    async fn tag_history(&self, tag: &Tag) -> Result<Option<Vec<TagMove>>, StoreError> {
+        let _ = tag;
+        Ok(None)
+    }
+
+    /// Returns the tags that were there at the end of a second, as the store itself has noted it; `None` for one that does not say.
+    async fn tags_then(&self, at: Timestamp) -> Result<Option<TagsThen>, StoreError> {
+        let _ = at;
+        Ok(None)
+    }
+
+    /// Points `tag` to a manifest that is there if it names `expected`, or nothing where that is `None`. Returns false when it names
+    /// something else. What is expected is told as with [`Store::delete_tag_of`].
+    async fn tag_in_place_of(
+        &self,
+        tag: &Tag,
+        manifest: &Manifest,
+        expected: Option<&Digest>,
+    ) -> Result<bool, StoreError> {
+        if self.resolve(tag).await?.map(|named| named.digest).as_ref() != expected {
+            return Ok(false);
+        }
+        self.tag(tag, manifest).await?;
+        Ok(true)
+    }
 
     /// Returns the manifests whose subject is `subject`, only those of `artifact_type` if it is given.
     async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers, StoreError>;

@@ -3,20 +3,21 @@
 use anyhow::Result;
 use clap::Args;
 use oci::{Digest, Tag};
-use ops::history::{HistoryReport, SharedReport};
+use ops::history::{HistoryReport, RevertTo, SharedReport, TagMove};
 use ops::resolve::observation::{Period, Seen};
 use serde::Serialize;
 
-use super::describe::Pointer;
+use super::describe::{Pointer, pinned};
 use super::reference;
 use crate::printer::{Document, Table, Text, count, warn};
 use crate::session::Session;
 
 /// Show what tags were seen to name, and when
 ///
-/// A registry tells what a tag names now and nothing of before. Every command that asks writes the answer into the observation log
-/// of this machine, and this is what it holds; no registry is asked. Without a tag all tags of the repository are shown. `listed`
-/// is a tag that was there and of which nobody has asked what it names, `gone` one that was not.
+/// Most registries tell what a tag names now and nothing of before. Every command that asks writes the answer into the observation log
+/// of this machine, and this is what it holds. Without a tag all tags of the repository are shown. `listed` is a tag that was there
+/// and of which nobody has asked what it names, `gone` one that was not. A registry that keeps the history of its tags is asked for
+/// that of the tag: every move, with its number. `--revert` points the tag to what it named after one of them, or at a time.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct HistoryArguments {
@@ -25,8 +26,16 @@ pub(crate) struct HistoryArguments {
     image: String,
 
     /// Show only tags that were seen to move
-    #[arg(long, conflicts_with_all = ["export", "import"])]
+    #[arg(long, conflicts_with_all = ["export", "import", "revert"])]
     moved: bool,
+
+    /// Point the tag to what it named after the move of this number, or at this time (RFC 3339)
+    #[arg(long, value_name = "NUMBER|TIME", value_parser = revert_to, conflicts_with_all = ["export", "import"])]
+    revert: Option<RevertTo>,
+
+    /// Say what would be done, and change nothing
+    #[arg(long, requires = "revert")]
+    dry_run: bool,
 
     /// Put the log of the repository there, as an artifact
     #[arg(long, value_name = "DST", conflicts_with = "import")]
@@ -39,6 +48,7 @@ pub(crate) struct HistoryArguments {
 
 const EXAMPLES: &str = "Examples:
   supercargo history registry.example/shop:1.0
+  supercargo history registry.example/shop:1.0 --revert 3
   supercargo history registry.example/shop --export registry.example/logs/shop:observations
   supercargo history registry.example/shop --import registry.example/logs/shop:observations";
 
@@ -55,14 +65,35 @@ impl HistoryArguments {
             let report = ops::history::import(context, &image, &reference(source)?).await?;
             return shared(session, "imported", &report);
         }
-        let HistoryReport { repository, tags, warnings } = ops::history::history(context, &image)?;
+        if let Some(to) = self.revert {
+            let report = ops::history::revert(context, &image, to, self.dry_run).await?;
+            return session.print(&RevertDocument {
+                reference: pinned(&report.repository, Some(&report.tag), &report.manifest.digest),
+                dry_run: self.dry_run,
+                repository: report.repository,
+                tag: report.tag,
+                manifest: Pointer::from(&report.manifest),
+                before: report.before,
+            });
+        }
+        let HistoryReport { repository, tags, moves: told, warnings } = ops::history::history(context, &image).await?;
         for warning in &warnings {
             warn(warning);
         }
         let tags = tags.iter().filter(|tag| !self.moved || tag.periods.len() > 1);
         let moves = tags.flat_map(|tag| tag.periods.iter().map(|period| MoveShape::of(&tag.tag, period)));
-        session.print(&HistoryDocument { repository, moves: moves.collect() })
+        let told = told.map(|told| told.iter().map(ToldShape::of).collect());
+        session.print(&HistoryDocument { repository, moves: moves.collect(), registry: told })
     }
+}
+
+/// Reads where a tag is put back to.
+fn revert_to(text: &str) -> Result<RevertTo, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(RevertTo::Number(number));
+    }
+    let time = text.parse().map_err(|_| "write the number of a move, or a time as in 2025-01-31T09:00:00Z".to_owned());
+    time.map(RevertTo::Time)
 }
 
 fn shared(session: &Session, direction: &'static str, report: &SharedReport) -> Result<()> {
@@ -89,6 +120,33 @@ fn shared(session: &Session, direction: &'static str, report: &SharedReport) -> 
 struct HistoryDocument {
     repository: String,
     moves: Vec<MoveShape>,
+    /// What the registry itself tells of the tag, the oldest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registry: Option<Vec<ToldShape>>,
+}
+
+/// A move as the registry tells it.
+#[derive(Clone, Serialize)]
+struct ToldShape {
+    number: Option<u64>,
+    at: String,
+    /// `names`, or `gone`.
+    moved: &'static str,
+    /// What the tag named from then on, or until then.
+    digest: Digest,
+    by: Option<String>,
+}
+
+impl ToldShape {
+    fn of(each: &TagMove) -> Self {
+        Self {
+            number: each.number,
+            at: each.at.to_string(),
+            moved: if each.removed { "gone" } else { "names" },
+            digest: each.digest,
+            by: each.actor.clone(),
+        }
+    }
 }
 
 /// A time in which a tag was seen to name the same.
@@ -135,6 +193,16 @@ impl Document for HistoryDocument {
             let sources = sources.collect::<Vec<_>>().join(", ");
             table.row([period.tag.as_str(), &period.first, &period.last, &names, &sources]);
         }
+        if !self.moves.is_empty() {
+            text.table(&table);
+        }
+        let Some(told) = &self.registry else { return };
+        let mut table = Table::new(&["MOVE", "AT", "NAMES", "BY"]);
+        for each in told {
+            let number = each.number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+            let names = if each.moved == "names" { each.digest.to_string() } else { each.moved.to_owned() };
+            table.row([&*number, &each.at, &names, each.by.as_deref().unwrap_or("-")]);
+        }
         text.table(&table);
     }
 
@@ -161,5 +229,31 @@ impl Document for SharedDocument {
 
     fn text(&self, text: &mut Text) {
         text.line(format_args!("{}@{}", self.location, self.manifest.digest));
+    }
+}
+
+/// What a tag was put back to. The names of the fields are a public interface.
+#[derive(Serialize)]
+struct RevertDocument {
+    dry_run: bool,
+    reference: String,
+    repository: String,
+    tag: Tag,
+    manifest: Pointer,
+    before: Option<Digest>,
+}
+
+impl Document for RevertDocument {
+    fn command(&self) -> &'static str {
+        "history"
+    }
+
+    fn text(&self, text: &mut Text) {
+        match &self.before {
+            Some(before) if *before != self.manifest.digest => {
+                text.line(format_args!("{} (was {before})", self.reference));
+            }
+            _ => text.line(format_args!("{}", self.reference)),
+        }
     }
 }

@@ -43,6 +43,7 @@ mod sheet;
 mod since;
 mod spoiled;
 mod store;
+mod told;
 mod tour;
 mod transcript;
 mod usage;

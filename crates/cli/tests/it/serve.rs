@@ -195,6 +195,7 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_COLLECT_LEASE           collect.lease
       SUPERCARGO_SERVE_COLLECT_UNTAGGED        collect.untagged
       SUPERCARGO_SERVE_COLLECT_PERIOD          collect.period
+      SUPERCARGO_SERVE_IMMUTABLE               immutable
       SUPERCARGO_SERVE_LIMITS_BLOB_BYTES       limits.blob-bytes
       SUPERCARGO_SERVE_LIMITS_UPLOADS          limits.uploads
       SUPERCARGO_SERVE_LIMITS_UPLOAD_LIFETIME  limits.upload-lifetime
@@ -366,4 +367,46 @@ fn what_nothing_needs_goes_while_it_is_served() {
 fn files(directory: &std::path::Path) -> usize {
     let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
     entries.flatten().map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+}
+
+#[test]
+fn what_a_tag_named_survives_a_restart() {
+    let (desk, _application) = Desk::with_application();
+    desk.write("serve.toml", "[[immutable]]\ntags = [\"1.*\"]\nexcept = [\"*-rc*\"]\n");
+    desk.write("other.md", "# other\n");
+    let arguments = ["--config", "serve.toml"];
+    let variables = [("SUPERCARGO_SERVE_ROOT", "registry")];
+    let first = Served::with(&desk, &arguments, &variables);
+    for tag in ["1.0", "1.1-rc1", "latest"] {
+        desk.ok(&["copy", "oci:app:1.0", &first.at(&format!("shop:{tag}"))]);
+    }
+    let push = |server: &Served, tag: &str| {
+        let place = server.at(&format!("shop:{tag}"));
+        desk.run(&["push", "other.md", &place, "--type", "application/vnd.example.report"])
+    };
+    let refused = push(&first, "1.0");
+    assert_eq!(refused.code, 5, "{}", refused.stderr);
+    assert!(refused.stderr.contains("the tag 1.0 is immutable"), "{}", refused.stderr);
+    assert_eq!(desk.run(&["delete", &first.at("shop:1.0")]).code, 5);
+    assert_eq!((push(&first, "latest").code, push(&first, "1.1-rc1").code), (0, 0));
+    let image = |server: &Served| {
+        let told = desk.json(&["history", &server.at("shop:latest")]);
+        told["registry"][0]["digest"].as_str().unwrap().to_owned()
+    };
+    let held = image(&first);
+    let body = r#"{"kind":"legal","reason":"case 1"}"#;
+    let put = format!("PUT /v2/shop/_supercargo/holds/{held}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    assert!(first.ask(&put).starts_with("HTTP/1.1 201 "));
+    first.terminate();
+
+    let second = Served::with(&desk, &arguments, &variables);
+    assert_eq!(image(&second), held);
+    let refused = second.ask(&format!("DELETE /v2/shop/manifests/{held}\r\n\r\n"));
+    assert!(refused.starts_with("HTTP/1.1 403 ") && refused.contains("immutable"), "{refused}");
+    desk.ok(&["history", &second.at("shop:latest"), "--revert", "1"]);
+    let refused = second.ask("DELETE /v2/shop/manifests/latest\r\n\r\n");
+    assert!(refused.starts_with("HTTP/1.1 403 ") && refused.contains("case 1"), "{refused}");
+    let told = desk.json(&["history", &second.at("shop:latest")]);
+    assert_eq!(told["registry"].as_array().unwrap().len(), 3, "{told}");
+    second.terminate();
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use oci::{Descriptor, Digest, Manifest, RegistryReference, Tag};
+use oci::{Descriptor, Digest, Manifest, RegistryReference, Tag, Timestamp};
+use store::history::{TagMove, TagsThen};
 use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed, Untagged};
 
 use super::Observer;
@@ -76,6 +77,27 @@ impl<S: Store> Store for Watched<S> {
         let tags = self.store.tags().await?;
         self.observer.note_list(&self.repository, &tags);
         Ok(tags)
+    }
+
+    async fn tag_history(&self, tag: &Tag) -> Result<Option<Vec<TagMove>>, StoreError> {
+        self.store.tag_history(tag).await
+    }
+
+    async fn tags_then(&self, at: Timestamp) -> Result<Option<TagsThen>, StoreError> {
+        self.store.tags_then(at).await
+    }
+
+    async fn tag_in_place_of(
+        &self,
+        tag: &Tag,
+        manifest: &Manifest,
+        expected: Option<&Digest>,
+    ) -> Result<bool, StoreError> {
+        let was_set = self.store.tag_in_place_of(tag, manifest, expected).await?;
+        if was_set {
+            self.observer.note_tag(&self.repository, tag, Some(*manifest.digest()));
+        }
+        Ok(was_set)
     }
 
     async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers, StoreError> {
