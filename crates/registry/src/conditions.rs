@@ -6,6 +6,7 @@ use axum::response::Response;
 use oci::Digest;
 
 use crate::error::ApiError;
+use crate::head;
 use crate::routes::empty;
 use crate::storage::Condition;
 
@@ -22,7 +23,7 @@ enum Named {
 
 /// Returns the entity tag of content.
 pub(crate) fn entity_tag(digest: &Digest) -> Result<HeaderValue, ApiError> {
-    HeaderValue::try_from(format!("\"{digest}\"")).map_err(ApiError::internal)
+    head::entity_tag(digest).map_err(ApiError::internal)
 }
 
 /// Returns the answer to a request for content that it does not want to have (304), or that is not what it expects (412).

@@ -5,6 +5,7 @@ use oci::{Digest, RepositoryName};
 
 use crate::access::Grant;
 use crate::error::{ApiError, Code};
+use crate::outgoing::Outlet;
 use crate::query::Query;
 use crate::registry::Shared;
 use crate::route::UploadId;
@@ -16,6 +17,10 @@ pub(crate) struct Context<'r> {
     pub(crate) headers: &'r HeaderMap,
     pub(crate) query: Query,
     pub(crate) grant: Grant,
+    /// Whether the body of the answer is thrown away.
+    pub(crate) is_head: bool,
+    /// Where files go out on the request's connection, if they can.
+    pub(crate) outlet: Option<&'r Outlet>,
 }
 
 impl Context<'_> {

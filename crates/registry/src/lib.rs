@@ -23,6 +23,7 @@ pub mod configuration;
 mod context;
 mod error;
 mod immutability;
+mod head;
 mod incoming;
 mod moment;
 mod options;

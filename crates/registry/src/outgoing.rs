@@ -1,19 +1,25 @@
 //! The bytes of a blob as the body of a response.
 
+mod sendfile;
+
 use axum::body::Body;
 use futures_util::{StreamExt as _, future};
 use store::{BlobBody, Content};
 
-/// Returns the first `length` bytes of a blob's rest as a body. Files and sockets are read in chunks of
+pub(crate) use sendfile::{Outlet, Transport};
+
+/// Returns the first `length` bytes of a blob's rest as a body. A file goes to the connection of an outlet inside the kernel. Otherwise
+/// files and sockets are read in chunks of
 /// [`store::body::CHUNK_BYTES`] as the client takes them. A store that brings less than it said ends the body early, which
 /// the HTTP server answers by breaking the connection: the client must not take that for the whole.
-pub(crate) fn body(rest: BlobBody, length: u64) -> Body {
-    match rest.content {
-        Content::Memory(mut bytes) => {
+pub(crate) fn body(rest: BlobBody, length: u64, outlet: Option<&Outlet>) -> Body {
+    match (rest.content, outlet) {
+        (Content::File(range), Some(outlet)) => outlet.body(range.file, range.offset, length),
+        (Content::Memory(mut bytes), _) => {
             bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX));
             Body::from(bytes)
         }
-        content => {
+        (content, _) => {
             // A file and a socket know how far they go; a stream is cut here.
             let stream = BlobBody { length: length.min(rest.length), content }.into_stream();
             let cut = stream.scan(length, |left, chunk| {
@@ -43,7 +49,7 @@ mod tests {
     }
 
     async fn sent(rest: BlobBody, length: u64) -> Bytes {
-        super::body(rest, length).collect().await.unwrap().to_bytes()
+        super::body(rest, length, None).collect().await.unwrap().to_bytes()
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::error::ApiError;
 use crate::incoming::Incoming;
 use crate::options::{Access, RegistryOptions};
+use crate::outgoing::Outlet;
 use crate::query::Query;
 use crate::route::{Resource, Route, RouteError};
 use crate::routes::{blobs, extensions, history, holds, json, manifests, referrers, tags, uploads};
@@ -128,7 +129,15 @@ impl Registry {
             Ok(Route::Repository { name, resource }) => {
                 let demands = demands(&name, &resource, &parts.method, &query);
                 let grant = self.0.gate.admit(&parts.headers, &demands).await?;
-                let context = Context { shared: &self.0, name, headers: &parts.headers, query, grant };
+                let context = Context {
+                    shared: &self.0,
+                    name,
+                    headers: &parts.headers,
+                    query,
+                    grant,
+                    is_head: parts.method == Method::HEAD,
+                    outlet: parts.extensions.get::<Outlet>(),
+                };
                 dispatch(&context, &parts.method, resource, body).await
             }
             // A name that no manifest can have names none.

@@ -56,7 +56,7 @@ pub enum Resource {
 }
 
 /// By what a manifest is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ManifestName {
     /// By what a tag points to.
     Tag(Tag),

@@ -1,15 +1,13 @@
 //! A registry on a socket.
 
+mod connection;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
@@ -18,10 +16,6 @@ use crate::registry::Registry;
 
 /// Most connections at once; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4096;
-/// How long a client may take for the header of a request, and how long a connection may lie idle between requests.
-const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
-/// Largest header of a request, in bytes.
-const HEADER_MAX_BYTES: usize = 64 * 1024;
 /// How long to wait when no connection can be accepted (usually for want of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often abandoned uploads are looked for.
@@ -71,7 +65,6 @@ impl Drop for RunningRegistry {
 }
 
 async fn accept(listener: TcpListener, registry: Registry, mut stopped: oneshot::Receiver<()>) {
-    let router = registry.router();
     let graceful = GracefulShutdown::new();
     // Dropped with this future, and the connections with it.
     let mut connections = JoinSet::new();
@@ -82,7 +75,7 @@ async fn accept(listener: TcpListener, registry: Registry, mut stopped: oneshot:
             _ = &mut stopped => break,
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, router.clone(), graceful.watcher()));
+                    connections.spawn(connection::serve(stream, registry.clone(), graceful.watcher()));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
@@ -119,16 +112,4 @@ async fn repeat(period: Duration, work: impl AsyncFn()) {
         ticks.tick().await;
         work().await;
     }
-}
-
-async fn serve(stream: TcpStream, router: Router, watcher: Watcher) {
-    // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
-    let _ = stream.set_nodelay(true);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_MAX_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    // A connection that breaks is the client's affair.
-    let _ = watcher.watch(connection).await;
 }

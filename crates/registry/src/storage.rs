@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   routes ─▶ Storage ─▶ Database (repositories, manifests, tags and their moves, which repository has which blob)
+//!                 ├────▶ Remembered (its answers, as long as they are right)
 //!                 └────▶ BlobStorage (bytes, each in a place that is never used again)
 //! ```
 
@@ -14,6 +15,7 @@ mod holds;
 mod manifests;
 mod mounts;
 mod referrers;
+mod remembered;
 mod repositories;
 mod repository_blobs;
 mod sessions;
@@ -35,6 +37,7 @@ pub(crate) use history::{Move, MovePage, Reversion, Revert, Reverted, TagThen, T
 pub(crate) use holds::{Hold, HoldKind, PutHold};
 pub(crate) use manifests::{Condition, PutManifest, Refused, RemoveManifest, StoredManifest};
 pub(crate) use referrers::Referrer;
+use remembered::Remembered;
 pub(crate) use repository_blobs::StoredBlob;
 pub(crate) use sessions::{Claimed, Session};
 
@@ -57,6 +60,8 @@ pub struct Storage(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     metadata: Database,
+    /// Answers of the metadata. None where other processes change it too.
+    remembered: Option<Remembered>,
     /// What is under way: it survives the end of the process, and may be worth nothing after a loss of power.
     sessions: Database,
     blobs: Arc<dyn BlobStorage>,
@@ -75,8 +80,10 @@ impl Storage {
 
     /// Returns a storage whose metadata is in memory, with blobs and a clock of the caller's.
     pub fn in_memory_with(blobs: Arc<dyn BlobStorage>, clock: Clock, keeping: Keeping) -> Self {
+        let metadata = Database::sqlite(None, METADATA, Durability::Process, clock.clone());
         Self(Arc::new(Inner {
-            metadata: Database::sqlite(None, METADATA, Durability::Process, clock.clone()),
+            remembered: metadata.versions().map(Remembered::new),
+            metadata,
             sessions: Database::sqlite(None, SESSIONS, Durability::Process, clock.clone()),
             blobs,
             clock,
@@ -97,7 +104,8 @@ impl Storage {
             Database::sqlite(Some(directory.join("metadata.db")), METADATA, Durability::Power, clock.clone());
         metadata.open().await?;
         let sessions = sessions::open(directory, clock.clone()).await?;
-        Ok(Self(Arc::new(Inner { metadata, sessions, blobs: Arc::new(blobs), clock, keeping, _lock: Some(lock) })))
+        let (remembered, blobs) = (metadata.versions().map(Remembered::new), Arc::new(blobs));
+        Ok(Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: Some(lock) })))
     }
 
     /// Opens the storage of a cluster: metadata and sessions in a PostgreSQL database, which any number of nodes share, and
@@ -116,7 +124,8 @@ impl Storage {
         metadata.open().await?;
         let sessions = Database::postgres(pool, SESSIONS, Durability::Process);
         sessions.open().await?;
-        Ok(Self(Arc::new(Inner { metadata, sessions, blobs, clock: Clock::system(), keeping, _lock: None })))
+        let (remembered, clock) = (metadata.versions().map(Remembered::new), Clock::system());
+        Ok(Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: None })))
     }
 
     pub(crate) fn blobs(&self) -> &Arc<dyn BlobStorage> {
@@ -151,6 +160,16 @@ impl Storage {
     /// Returns what tells the time.
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// Returns the answers that are remembered.
+    fn remembered(&self) -> Option<&Remembered> {
+        self.0.remembered.as_ref()
+    }
+
+    /// Tells whether somebody may be told of something that nothing holds and that is kept until a time.
+    fn is_promised(&self, kept_until: i64) -> bool {
+        self.keeping().is_promised(self.clock().now(), kept_until)
     }
 
     fn metadata(&self) -> &Database {

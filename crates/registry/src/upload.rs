@@ -109,7 +109,7 @@ impl Uploads {
     /// Begins an upload that ends with the request.
     pub(crate) fn begin_whole(&self, repository: RepositoryName, algorithm: Algorithm) -> Result<Turn, ApiError> {
         let id = UploadId::random();
-        let upload = Upload::new(&self.0, id, repository, None, Progress::new(algorithm));
+        let upload = Upload::new(&self.0, id, repository, None, false, Progress::new(algorithm));
         let mut held = self.0.held();
         if held.len() >= self.0.most {
             return Err(too_many());
@@ -134,7 +134,7 @@ impl Uploads {
             Claimed::Unknown => return Err(UploadError::Closed),
         };
         let kept = self.0.kept().remove(&id).filter(|kept| kept.turn + 1 == session.turn);
-        let turn = session.turn;
+        let (turn, has_state) = (session.turn, !session.state.is_empty());
         let progress = match kept {
             Some(kept) => Some(kept.progress),
             None => match Progress::resume(&self.0.storage, session.clone()).await {
@@ -150,7 +150,7 @@ impl Uploads {
             self.0.throw_away(repository, id).await?;
             return Err(UploadError::Closed);
         };
-        let upload = Upload::new(&self.0, id, repository.clone(), Some(turn), progress);
+        let upload = Upload::new(&self.0, id, repository.clone(), Some(turn), has_state, progress);
         self.0.held().insert(id, (Arc::clone(&upload), 1));
         Ok(Turn::new(upload, &self.0))
     }

@@ -87,7 +87,7 @@ pub(crate) async fn get(context: &Context<'_>, tag: &Tag) -> Result<Response, Ap
         Then::Absent => Err(context.absent(ApiError::not_then(tag, &format!("at {}", written(at)?))).await),
         Then::Named(digest) => {
             let manifest = context.storage().manifest(&context.name, &ManifestName::Digest(digest)).await?;
-            manifests::answer(context, manifest.ok_or_else(|| ApiError::gone(tag, &digest))?)
+            manifests::answer(context, &*manifest.ok_or_else(|| ApiError::gone(tag, &digest))?)
         }
     }
 }

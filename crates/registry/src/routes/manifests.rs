@@ -5,11 +5,12 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use oci::limits::MANIFEST_MAX_BYTES;
-use oci::{Descriptor, Manifest, MediaType, NameError, Tag};
+use oci::{Manifest, MediaType, NameError, Tag};
 
 use crate::conditions;
 use crate::context::Context;
 use crate::error::{ApiError, Code};
+use crate::head::ContentHead;
 use crate::incoming::Incoming;
 use crate::route::ManifestName;
 use crate::routes::{CONTENT_DIGEST, created, digest_value, empty};
@@ -23,17 +24,21 @@ const TAGS_MAX: usize = 100;
 
 pub(crate) async fn get(context: &Context<'_>, name: &ManifestName) -> Result<Response, ApiError> {
     let manifest = context.storage().manifest(&context.name, name).await?;
-    let Some(manifest) = manifest else { return Err(context.absent(ApiError::manifest_unknown(name)).await) };
-    answer(context, manifest)
+    let Some(manifest) = manifest else {
+        // Nobody sees the body of an error to HEAD, which alone would tell whether there is such a repository.
+        let unknown = ApiError::manifest_unknown(name);
+        return Err(if context.is_head { unknown } else { context.absent(unknown).await });
+    };
+    answer(context, &manifest)
 }
 
 /// Answers with a manifest, or says that the caller has it already.
-pub(crate) fn answer(context: &Context<'_>, manifest: StoredManifest) -> Result<Response, ApiError> {
+pub(crate) fn answer(context: &Context<'_>, manifest: &StoredManifest) -> Result<Response, ApiError> {
     if let Some(unwanted) = conditions::unwanted(context.headers, &manifest.descriptor.digest)? {
         return Ok(unwanted);
     }
-    let mut response = found(&manifest.descriptor)?;
-    *response.body_mut() = Body::from(manifest.bytes);
+    let mut response = found(&manifest.head, manifest.descriptor.size);
+    *response.body_mut() = Body::from(manifest.bytes.clone());
     Ok(response)
 }
 
@@ -110,13 +115,12 @@ fn content_type(context: &Context<'_>) -> Result<Option<MediaType>, ApiError> {
     MediaType::from_content_type(text).map(Some).map_err(|_| invalid())
 }
 
-fn found(descriptor: &Descriptor) -> Result<Response, ApiError> {
+fn found(head: &ContentHead, length: u64) -> Response {
     let mut response = empty(StatusCode::OK);
     let headers = response.headers_mut();
-    let content_type = HeaderValue::try_from(descriptor.media_type.as_str()).map_err(ApiError::internal)?;
-    headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(descriptor.size));
-    headers.insert(CONTENT_DIGEST, digest_value(&descriptor.digest)?);
-    headers.insert(ETAG, conditions::entity_tag(&descriptor.digest)?);
-    Ok(response)
+    headers.insert(CONTENT_TYPE, head.content_type.clone());
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(CONTENT_DIGEST, head.digest.clone());
+    headers.insert(ETAG, head.entity_tag.clone());
+    response
 }

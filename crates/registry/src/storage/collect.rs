@@ -38,6 +38,17 @@ pub struct Keeping {
     pub untagged: Option<Duration>,
 }
 
+/// For how long something stays that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// Something holds it. The change that ends that keeps it for a lease from then on.
+    Held,
+    /// Nothing holds it, and it is kept until a time, in milliseconds, which is far enough away.
+    Promised(i64),
+    /// Not long enough for anybody to be told of it without another promise.
+    Uncertain,
+}
+
 impl Default for Keeping {
     fn default() -> Self {
         Self { lease: Duration::from_hours(1), untagged: Some(Duration::from_hours(7 * 24)) }
@@ -58,6 +69,15 @@ impl Keeping {
     /// Tells whether a client may be told of something that nothing needs, without another promise.
     pub(super) fn is_promised(&self, now: i64, kept_until: i64) -> bool {
         kept_until >= now + self.lease()
+    }
+
+    /// Returns for how long something stays that is kept until a time, and that something holds or nothing.
+    pub(super) fn stay(&self, is_held: bool, now: i64, kept_until: i64) -> Stay {
+        match is_held {
+            true => Stay::Held,
+            false if self.is_promised(now, kept_until) => Stay::Promised(kept_until),
+            false => Stay::Uncertain,
+        }
     }
 
     /// Returns how long a manifest is kept that nothing needs, in milliseconds; at least two leases.
@@ -88,7 +108,7 @@ impl Storage {
     pub async fn collect(&self) -> Result<Collected, StorageError> {
         let mut collected = Collected::default();
         loop {
-            let round = self.metadata().write(review::Review { keeping: self.keeping() }).await?;
+            let round = self.metadata().write(review::Review { keeping: self.keeping() }).await?.collected;
             collected.reviewed += round.reviewed;
             collected.manifests += round.manifests;
             collected.blobs += round.blobs;

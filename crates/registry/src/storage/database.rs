@@ -11,8 +11,10 @@ mod error;
 mod migrate;
 mod postgres;
 mod sqlite;
+mod versions;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
@@ -24,6 +26,7 @@ use postgres::Postgres;
 pub(crate) use postgres::PostgresPool;
 pub use postgres::PostgresUrl;
 use sqlite::Sqlite;
+pub(crate) use versions::{Touched, Version, Versions};
 
 use super::Clock;
 
@@ -33,8 +36,17 @@ pub(crate) trait Operation: Send + Sync + 'static {
     /// What comes of it.
     type Outcome: Send + 'static;
 
+    /// Whether it is one statement, beside asking for the time. What is needs no transaction.
+    const IS_ONE_STATEMENT: bool = false;
+
     /// Runs within a transaction. On an error nothing of it stays. It may run again when the database could not commit.
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError>;
+
+    /// Returns what this gave other answers when it changed something, so that those are forgotten which are remembered. Who does not
+    /// say gives everything another one.
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Everything
+    }
 }
 
 /// How much an acknowledged change survives.
@@ -59,21 +71,22 @@ pub(crate) struct Database {
 #[derive(Debug)]
 enum Place {
     /// In a file, or in memory. The time is told by the clock.
-    Sqlite { file: Option<PathBuf>, clock: Clock },
+    Sqlite { file: Option<PathBuf>, clock: Clock, versions: Arc<Versions> },
     /// On a server, which tells the time.
     Postgres(PostgresPool),
 }
 
 #[derive(Debug)]
 enum Engine {
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     Postgres(Postgres),
 }
 
 impl Database {
     /// Returns the database in `file`, or one in memory.
     pub(crate) fn sqlite(file: Option<PathBuf>, schema: Schema, durability: Durability, clock: Clock) -> Self {
-        Self { place: Place::Sqlite { file, clock }, schema, durability, engine: OnceCell::new() }
+        let place = Place::Sqlite { file, clock, versions: Arc::default() };
+        Self { place, schema, durability, engine: OnceCell::new() }
     }
 
     /// Returns the database to which the connections lead. It may hold others beside this one.
@@ -103,10 +116,19 @@ impl Database {
         self.engine().await.map(|_| ())
     }
 
+    /// Returns the versions of what is in the database; `None` when not only this process changes it.
+    pub(crate) const fn versions(&self) -> Option<&Arc<Versions>> {
+        match &self.place {
+            Place::Sqlite { versions, .. } => Some(versions),
+            Place::Postgres(_) => None,
+        }
+    }
+
     async fn engine(&self) -> Result<&Engine, StorageError> {
         let open = async || match &self.place {
-            Place::Sqlite { file, clock } => {
-                Sqlite::open(file.as_deref(), self.schema, self.durability, clock).await.map(Engine::Sqlite)
+            Place::Sqlite { file, clock, versions } => {
+                let opened = Sqlite::open(file.as_deref(), self.schema, self.durability, clock, versions);
+                opened.await.map(|engine| Engine::Sqlite(Box::new(engine)))
             }
             Place::Postgres(pool) => Postgres::open(pool, self.schema, self.durability).await.map(Engine::Postgres),
         };

@@ -4,16 +4,19 @@ mod content;
 mod guard;
 mod put;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use graph::Space;
 use oci::{Descriptor, Digest, RepositoryName};
 
 use super::Storage;
-use super::collect::{Keeping, later, later_children, later_referrers};
-use super::database::{Connection, Operation, StorageError};
+use super::collect::{Keeping, Stay, later, later_children, later_referrers};
+use super::database::{Connection, Operation, StorageError, Touched};
 use super::tags::Mover;
 use super::{repositories, tags};
+use crate::head::ContentHead;
 use crate::immutability::Immutability;
 use crate::route::ManifestName;
 
@@ -24,6 +27,7 @@ pub(crate) use put::{Condition, PutManifest, Refused};
 pub(crate) struct StoredManifest {
     pub(crate) descriptor: Descriptor,
     pub(crate) bytes: Bytes,
+    pub(crate) head: ContentHead,
 }
 
 impl Storage {
@@ -32,17 +36,27 @@ impl Storage {
         &self,
         repository: &RepositoryName,
         name: &ManifestName,
-    ) -> Result<Option<StoredManifest>, StorageError> {
+    ) -> Result<Option<Arc<StoredManifest>>, StorageError> {
+        let answers = self.remembered().map(|remembered| &remembered.manifests);
+        let recalled = answers.map(|answers| answers.recall(repository, name, |until| self.is_promised(until)));
+        let before = match recalled {
+            Some(Ok(manifest)) => return Ok(Some(manifest)),
+            Some(Err(before)) => Some(before),
+            None => None,
+        };
         let keeping = self.keeping();
         let find = Find { repository: repository.clone(), name: name.clone(), keeping };
-        let Some(found) = self.metadata().read(find).await? else { return Ok(None) };
-        if found.stays {
-            return Ok(Some(found.manifest));
+        let Some((manifest, stay)) = self.metadata().read(find).await? else { return Ok(None) };
+        let manifest = Arc::new(manifest);
+        if stay != Stay::Uncertain {
+            if let Some((answers, before)) = answers.zip(before) {
+                answers.remember(before, (repository, name), &manifest, stay);
+            }
+            return Ok(Some(manifest));
         }
         // Whoever is told that it is there builds on it, so it must stay for a while.
-        let digest = found.manifest.descriptor.digest;
-        let promise = Promise { repository: repository.clone(), digest, keeping };
-        Ok(self.metadata().write(promise).await?.then_some(found.manifest))
+        let promise = Promise { repository: repository.clone(), digest: manifest.descriptor.digest, keeping };
+        Ok(self.metadata().write(promise).await?.then_some(manifest))
     }
 
     /// Puts a manifest and points tags to it, all or nothing.
@@ -74,16 +88,12 @@ struct Find {
     keeping: Keeping,
 }
 
-/// A manifest, and whether it stays.
-struct Found {
-    manifest: StoredManifest,
-    /// Whether a tag or another manifest holds it, as far as one look shows, or it is promised.
-    stays: bool,
-}
-
 #[async_trait]
 impl Operation for Find {
-    type Outcome = Option<Found>;
+    /// The manifest, and for how long it stays. Held by a tag or another manifest it is as far as one look shows.
+    type Outcome = Option<(StoredManifest, Stay)>;
+
+    const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let repository = self.repository.as_str().into();
@@ -111,9 +121,10 @@ impl Operation for Find {
         let Some(row) = row else { return Ok(None) };
         let bytes = Bytes::from(row.bytes(2)?);
         let descriptor = Descriptor::new(row.media_type(1)?, row.digest(0)?, bytes.len() as u64);
-        let manifest = StoredManifest { descriptor, bytes };
-        let stays = row.integer(4)? != 0 || self.keeping.is_promised(connection.now().await?, row.integer(3)?);
-        Ok(Some(Found { manifest, stays }))
+        let head = ContentHead::of_type(descriptor.media_type.as_str(), &descriptor.digest);
+        let head = head.map_err(|_| StorageError::Damaged("a media type"))?;
+        let stay = self.keeping.stay(row.integer(4)? != 0, connection.now().await?, row.integer(3)?);
+        Ok(Some((StoredManifest { descriptor, bytes, head }, stay)))
     }
 }
 
@@ -150,6 +161,10 @@ impl Operation for Remove {
         }
         Ok(Ok(true))
     }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Repositories(vec![self.remove.repository.clone()])
+    }
 }
 
 /// Tells whether a repository has a manifest.
@@ -178,6 +193,11 @@ impl Operation for Promise {
         let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(false) };
         let kept_until = self.keeping.promised(connection.now().await?);
         keep(connection, repository, &self.digest, kept_until).await
+    }
+
+    /// What was promised stays promised.
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
     }
 }
 

@@ -5,7 +5,7 @@ use oci::{Digest, RepositoryName};
 
 use super::Storage;
 use super::collect::Keeping;
-use super::database::{Connection, Operation, StorageError};
+use super::database::{Connection, Operation, StorageError, Touched};
 use super::{repositories, repository_blobs};
 
 /// Most repositories that are looked at for one that the caller may read.
@@ -38,6 +38,8 @@ struct Sources {
 impl Operation for Sources {
     type Outcome = Vec<RepositoryName>;
 
+    const IS_ONE_STATEMENT: bool = true;
+
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let sql = "SELECT repository.name FROM repository_blob \
                    JOIN repository ON repository.id = repository_blob.repository \
@@ -67,5 +69,9 @@ impl Operation for Mount {
             repository_blobs::link(connection, &self.repository, &self.digest, kept_until).await?;
         }
         Ok(found.is_some())
+    }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Repositories(vec![self.repository.clone()])
     }
 }

@@ -19,6 +19,8 @@ struct Has(RepositoryName);
 impl Operation for Has {
     type Outcome = bool;
 
+    const IS_ONE_STATEMENT: bool = true;
+
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         Ok(find(connection, &self.0).await?.is_some())
     }
@@ -28,6 +30,13 @@ impl Operation for Has {
 pub(super) async fn find(connection: &mut Connection<'_>, name: &RepositoryName) -> Result<Option<i64>, StorageError> {
     let row = connection.row("SELECT id FROM repository WHERE name = $1", &[name.as_str().into()]).await?;
     row.map(|row| row.integer(0)).transpose()
+}
+
+/// Returns the name of the repository of a number.
+pub(super) async fn name(connection: &mut Connection<'_>, repository: i64) -> Result<RepositoryName, StorageError> {
+    let row = connection.row("SELECT name FROM repository WHERE id = $1", &[repository.into()]).await?;
+    let text = row.ok_or(StorageError::Damaged("a repository"))?.text(0)?;
+    text.parse().map_err(|_| StorageError::Damaged("a name"))
 }
 
 /// Returns the number of a repository, which is made if there is none.

@@ -1,13 +1,16 @@
 //! Which repository has which blob.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use graph::Space;
 use oci::{Digest, RepositoryName};
 
 use super::Storage;
-use super::collect::{Keeping, give_up, later};
-use super::database::{Connection, Operation, StorageError};
+use super::collect::{Keeping, Stay, give_up, later};
+use super::database::{Connection, Operation, StorageError, Touched};
 use super::{Refused, holds, repositories};
+use crate::head::ContentHead;
 
 /// A blob that a repository has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,7 @@ pub(crate) struct StoredBlob {
     pub(crate) size: u64,
     /// Where its bytes are.
     pub(crate) place: String,
+    pub(crate) head: ContentHead,
 }
 
 impl Storage {
@@ -24,16 +28,27 @@ impl Storage {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<Option<StoredBlob>, StorageError> {
+    ) -> Result<Option<Arc<StoredBlob>>, StorageError> {
+        let answers = self.remembered().map(|remembered| &remembered.blobs);
+        let recalled = answers.map(|answers| answers.recall(repository, digest, |until| self.is_promised(until)));
+        let before = match recalled {
+            Some(Ok(blob)) => return Ok(Some(blob)),
+            Some(Err(before)) => Some(before),
+            None => None,
+        };
         let keeping = self.keeping();
         let find = Find { repository: repository.clone(), digest: *digest, keeping };
-        let Some(found) = self.metadata().read(find).await? else { return Ok(None) };
-        if found.stays {
-            return Ok(Some(found.blob));
+        let Some((blob, stay)) = self.metadata().read(find).await? else { return Ok(None) };
+        let blob = Arc::new(blob);
+        if stay != Stay::Uncertain {
+            if let Some((answers, before)) = answers.zip(before) {
+                answers.remember(before, (repository, digest), &blob, stay);
+            }
+            return Ok(Some(blob));
         }
         // Whoever is told that it is there builds on it, so it must stay for a while.
         let promise = Promise { repository: repository.clone(), digest: *digest, keeping };
-        Ok(self.metadata().write(promise).await?.then_some(found.blob))
+        Ok(self.metadata().write(promise).await?.then_some(blob))
     }
 
     /// Gives a repository the blob whose bytes have been put into a place. If there is such a blob already, that is the one
@@ -42,14 +57,19 @@ impl Storage {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        blob: StoredBlob,
+        size: u64,
+        place: &str,
     ) -> Result<(), StorageError> {
-        let place = blob.place.clone();
-        let keeping = self.keeping();
-        let add = Add { repository: repository.clone(), digest: *digest, blob, keeping };
+        let add = Add {
+            repository: repository.clone(),
+            digest: *digest,
+            size,
+            place: place.to_owned(),
+            keeping: self.keeping(),
+        };
         let kept = self.metadata().write(add).await?;
         if kept != place {
-            self.blobs().remove(&place).await?;
+            self.blobs().remove(place).await?;
         }
         Ok(())
     }
@@ -75,16 +95,12 @@ struct Find {
     keeping: Keeping,
 }
 
-/// A blob, and whether it stays.
-struct Found {
-    blob: StoredBlob,
-    /// Whether a manifest names it, or it is promised.
-    stays: bool,
-}
-
 #[async_trait]
 impl Operation for Find {
-    type Outcome = Option<Found>;
+    /// The blob, and for how long it stays. Manifests hold it that name it.
+    type Outcome = Option<(StoredBlob, Stay)>;
+
+    const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let sql = "SELECT blob.size, blob.place, repository_blob.kept_until, \
@@ -95,9 +111,10 @@ impl Operation for Find {
                    WHERE repository.name = $1 AND repository_blob.digest = $2";
         let row = connection.row(sql, &[self.repository.as_str().into(), (&self.digest).into()]).await?;
         let Some(row) = row else { return Ok(None) };
-        let blob = StoredBlob { size: row.size(0)?, place: row.text(1)? };
-        let stays = row.integer(3)? != 0 || self.keeping.is_promised(connection.now().await?, row.integer(2)?);
-        Ok(Some(Found { blob, stays }))
+        let head = ContentHead::blob(&self.digest).map_err(|_| StorageError::Damaged("a digest"))?;
+        let blob = StoredBlob { size: row.size(0)?, place: row.text(1)?, head };
+        let stay = self.keeping.stay(row.integer(3)? != 0, connection.now().await?, row.integer(2)?);
+        Ok(Some((blob, stay)))
     }
 }
 
@@ -120,12 +137,18 @@ impl Operation for Promise {
         let values = [repository.into(), (&self.digest).into(), kept_until.into()];
         Ok(connection.execute(sql, &values).await? > 0)
     }
+
+    /// What was promised stays promised.
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
+    }
 }
 
 struct Add {
     repository: RepositoryName,
     digest: Digest,
-    blob: StoredBlob,
+    size: u64,
+    place: String,
     keeping: Keeping,
 }
 
@@ -134,15 +157,19 @@ impl Operation for Add {
     type Outcome = String;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let size = i64::try_from(self.blob.size).map_err(|_| StorageError::Damaged("a size"))?;
+        let size = i64::try_from(self.size).map_err(|_| StorageError::Damaged("a size"))?;
         // The update changes nothing; it makes the row that was there come back.
         let sql = "INSERT INTO blob (digest, size, place) VALUES ($1, $2, $3) \
                    ON CONFLICT (digest) DO UPDATE SET size = blob.size RETURNING place";
-        let values = [(&self.digest).into(), size.into(), self.blob.place.as_str().into()];
+        let values = [(&self.digest).into(), size.into(), self.place.as_str().into()];
         let row = connection.row(sql, &values).await?.ok_or(StorageError::Damaged("a blob"))?;
         let kept_until = self.keeping.promised(connection.now().await?);
         link(connection, &self.repository, &self.digest, kept_until).await?;
         row.text(0)
+    }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Repositories(vec![self.repository.clone()])
     }
 }
 
@@ -153,6 +180,8 @@ struct Used {
 #[async_trait]
 impl Operation for Used {
     type Outcome = bool;
+
+    const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let sql = "SELECT 1 FROM blob WHERE place = $1";
@@ -175,6 +204,10 @@ impl Operation for Remove {
             return Ok(Err(Refused::Held { digest, reason }));
         }
         unlink(connection, repository, &self.digest).await.map(Ok)
+    }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Repositories(vec![self.repository.clone()])
     }
 }
 

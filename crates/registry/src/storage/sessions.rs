@@ -112,14 +112,20 @@ impl Storage {
     }
 
     /// Notes where the blob of an upload is about to be. Should this process end before the blob is known, that says what to
-    /// remove.
+    /// remove. Returns false when the claim of this turn has gone with its upload; an upload that ends with its request has none.
     pub(crate) async fn note_place(
         &self,
         id: UploadId,
+        turn: Option<i64>,
         repository: &RepositoryName,
         place: &str,
-    ) -> Result<(), StorageError> {
-        self.sessions().write(Note { id, repository: repository.clone(), place: place.to_owned() }).await
+    ) -> Result<bool, StorageError> {
+        self.sessions().write(Note { id, turn, repository: repository.clone(), place: place.to_owned() }).await
+    }
+
+    /// Forgets an upload that has become a blob and left nothing else.
+    pub(crate) async fn complete_session(&self, id: UploadId) -> Result<(), StorageError> {
+        self.sessions().write(End { id }).await
     }
 
     /// Forgets an upload on which nobody is at work any more, and removes what was received unless it has become a blob. `state`
@@ -167,6 +173,8 @@ struct Begin {
 #[async_trait]
 impl Operation for Begin {
     type Outcome = ();
+
+    const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let at = connection.now().await?;
@@ -224,6 +232,8 @@ struct Renew {
 impl Operation for Renew {
     type Outcome = bool;
 
+    const IS_ONE_STATEMENT: bool = true;
+
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let now = connection.now().await?;
         let sql = "UPDATE upload SET taken_at = $3, touched_at = $3 WHERE id = $1 AND turn = $2";
@@ -237,6 +247,8 @@ struct Save(Session);
 #[async_trait]
 impl Operation for Save {
     type Outcome = bool;
+
+    const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let Self(session) = self;
@@ -268,6 +280,8 @@ struct Touch {
 impl Operation for Touch {
     type Outcome = Option<u64>;
 
+    const IS_ONE_STATEMENT: bool = true;
+
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let now = connection.now().await?;
         let sql = "UPDATE upload SET touched_at = $3 WHERE id = $1 AND repository = $2 \
@@ -287,6 +301,8 @@ struct Forget {
 impl Operation for Forget {
     type Outcome = Option<Vec<u8>>;
 
+    const IS_ONE_STATEMENT: bool = true;
+
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let id = self.id.to_string();
         let sql = "DELETE FROM upload WHERE id = $1 AND repository = $2 AND place IS NULL RETURNING state";
@@ -297,25 +313,33 @@ impl Operation for Forget {
 
 struct Note {
     id: UploadId,
+    turn: Option<i64>,
     repository: RepositoryName,
     place: String,
 }
 
 #[async_trait]
 impl Operation for Note {
-    type Outcome = ();
+    /// Whether the upload is there.
+    type Outcome = bool;
+
+    const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let now = connection.now().await?;
-        let sql = "INSERT INTO upload (id, repository, algorithm, received, state, turn, place, touched_at) \
-                   VALUES ($1, $2, 'sha256', 0, $3, 0, $4, $5) \
-                   ON CONFLICT (id) DO UPDATE SET place = excluded.place, touched_at = excluded.touched_at";
         let id = self.id.to_string();
-        let none: &[u8] = &[];
-        let values =
-            [id.as_str().into(), self.repository.as_str().into(), none.into(), self.place.as_str().into(), now.into()];
-        connection.execute(sql, &values).await?;
-        Ok(())
+        let noted = if let Some(turn) = self.turn {
+            let sql = "UPDATE upload SET place = $3, touched_at = $4 WHERE id = $1 AND turn = $2";
+            let values = [id.as_str().into(), turn.into(), self.place.as_str().into(), now.into()];
+            connection.execute(sql, &values).await?
+        } else {
+            let sql = "INSERT INTO upload (id, repository, algorithm, received, state, turn, place, touched_at) \
+                       VALUES ($1, $2, 'sha256', 0, $3, 0, $4, $5)";
+            let (repository, place, none): (_, _, &[u8]) = (self.repository.as_str(), self.place.as_str(), &[]);
+            let values = [id.as_str().into(), repository.into(), none.into(), place.into(), now.into()];
+            connection.execute(sql, &values).await?
+        };
+        Ok(noted > 0)
     }
 }
 
@@ -327,6 +351,8 @@ struct Noted {
 #[async_trait]
 impl Operation for Noted {
     type Outcome = Option<(Vec<u8>, Option<String>)>;
+
+    const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let sql = "SELECT state, place FROM upload WHERE id = $1";
@@ -343,6 +369,8 @@ struct End {
 impl Operation for End {
     type Outcome = ();
 
+    const IS_ONE_STATEMENT: bool = true;
+
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         connection.execute("DELETE FROM upload WHERE id = $1", &[self.id.to_string().as_str().into()]).await?;
         Ok(())
@@ -354,6 +382,8 @@ struct Count;
 #[async_trait]
 impl Operation for Count {
     type Outcome = u64;
+
+    const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let row = connection.row("SELECT COUNT(*) FROM upload", &[]).await?;
@@ -368,6 +398,8 @@ struct Free;
 impl Operation for Free {
     type Outcome = ();
 
+    const IS_ONE_STATEMENT: bool = true;
+
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         connection.execute("UPDATE upload SET taken_at = NULL", &[]).await?;
         Ok(())
@@ -381,6 +413,8 @@ struct Expired {
 #[async_trait]
 impl Operation for Expired {
     type Outcome = Vec<UploadId>;
+
+    const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let before = connection.now().await?.saturating_sub(self.lifetime);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{Inner, Progress, Session, UploadError};
 use crate::error::ApiError;
 use crate::route::UploadId;
-use crate::storage::{Storage, StorageError, StoredBlob};
+use crate::storage::{Storage, StorageError};
 
 /// How often a claim is renewed while bytes arrive.
 const RENEWED_EVERY: Duration = Duration::from_mins(1);
@@ -24,6 +24,8 @@ pub(crate) struct Upload {
     repository: RepositoryName,
     /// The number of the claim; an upload that ends with its request has none.
     turn: Option<i64>,
+    /// Whether earlier requests left something with the blobs beside what becomes the blob.
+    has_state: bool,
     storage: Storage,
     pub(super) blob_max_bytes: u64,
     renewed: Mutex<Instant>,
@@ -37,12 +39,14 @@ impl Upload {
         id: UploadId,
         repository: RepositoryName,
         turn: Option<i64>,
+        has_state: bool,
         progress: Progress,
     ) -> Arc<Self> {
         Arc::new(Self {
             id,
             repository,
             turn,
+            has_state,
             storage: uploads.storage.clone(),
             blob_max_bytes: uploads.blob_max_bytes,
             renewed: Mutex::new(Instant::now()),
@@ -96,16 +100,23 @@ impl Upload {
         let finished = tokio::spawn(async move {
             let mut progress = self.progress.lock().await;
             let size = progress.as_ref().ok_or(UploadError::Closed)?.at(position)?;
-            self.renew().await?;
             let mut progress = progress.take().ok_or(UploadError::Closed)?;
             let finished = async {
-                let place = progress.finish(&self.storage, self.id, &self.repository, &digest).await?;
-                self.storage.add_blob(&self.repository, &digest, StoredBlob { size, place }).await?;
+                if progress.hasher.algorithm() != digest.algorithm() {
+                    // All of it will be read again.
+                    self.renew().await?;
+                }
+                let id = (self.id, self.turn);
+                let place = progress.finish(&self.storage, id, &self.repository, &digest).await?;
+                self.storage.add_blob(&self.repository, &digest, size, &place).await?;
                 Ok(())
             };
-            let finished = finished.await;
+            let finished: Result<(), UploadError> = finished.await;
             // What stays behind is thrown away when it has lain untouched for too long.
-            let _ = self.throw_away(progress).await;
+            let _ = match finished {
+                Ok(()) if !self.has_state => self.storage.complete_session(self.id).await,
+                _ => self.throw_away(progress).await,
+            };
             finished
         });
         finished.await.map_err(|error| UploadError::Other(ApiError::internal(error)))?

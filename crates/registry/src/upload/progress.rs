@@ -78,11 +78,12 @@ impl Progress {
         }
     }
 
-    /// Checks that what was received is `digest`, and returns the place where it is kept now. That was noted before.
+    /// Checks that what was received is `digest`, and returns the place where it is kept now. That was noted before, in the turn of
+    /// whoever claimed the upload.
     pub(super) async fn finish(
         &mut self,
         storage: &Storage,
-        id: UploadId,
+        (id, turn): (UploadId, Option<i64>),
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<String, UploadError> {
@@ -100,7 +101,9 @@ impl Progress {
             is_known = true;
         }
         let place = writer.place(digest);
-        storage.note_place(id, repository, &place).await?;
+        if !storage.note_place(id, turn, repository, &place).await? {
+            return Err(UploadError::Closed);
+        }
         writer.commit(digest, length).await?;
         if !is_known {
             // Nobody knows the place yet; where the digest is another, it goes with the upload.

@@ -3,27 +3,39 @@
 //! A blob is written to its file in `uploads/`, synced, given its name in `blobs/`, and the directory of that name is synced:
 //! when `commit` returns it survives a loss of power.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use oci::Digest;
+use quick_cache::sync::Cache;
 use store::BlobBody;
 
 use super::{BlobStorage, BlobWriter, StorageError};
 
+/// Most files that are kept open for the next who asks.
+const OPEN_MAX: usize = 256;
+
 /// Blobs in the files of a directory.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BlobFiles(Arc<Directories>);
 
-#[derive(Debug)]
 struct Directories {
     root: PathBuf,
     uploads: PathBuf,
+    /// Files of blobs, by their places. What is in a place never changes, until it is removed.
+    open: Cache<String, Arc<File>>,
+}
+
+impl fmt::Debug for BlobFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BlobFiles").field(&self.0.root).finish()
+    }
 }
 
 impl BlobFiles {
@@ -34,7 +46,24 @@ impl BlobFiles {
     pub fn open(root: &Path) -> Result<Self, StorageError> {
         let uploads = root.join("uploads");
         fs::create_dir_all(&uploads).map_err(StorageError::file("cannot make", &uploads))?;
-        Ok(Self(Arc::new(Directories { root: root.to_owned(), uploads })))
+        Ok(Self(Arc::new(Directories { root: root.to_owned(), uploads, open: Cache::new(OPEN_MAX) })))
+    }
+
+    /// Returns the file in a place. It stays open, unless the place was given up meanwhile: whoever removes a file makes it nameless first
+    /// and forgets it then; whoever opens one remembers it first and looks then whether it still has its name. So no file is kept that is
+    /// no longer there, and its room on the disk with it.
+    fn open_file(&self, place: &str) -> Result<Option<Arc<File>>, StorageError> {
+        let path = self.0.root.join(place);
+        let file = match File::open(&path) {
+            Ok(file) => Arc::new(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StorageError::file("cannot open", &path)(error)),
+        };
+        self.0.open.insert(place.to_owned(), Arc::clone(&file));
+        if file.metadata().map_err(StorageError::file("cannot read", &path))?.nlink() == 0 {
+            self.0.open.remove(place);
+        }
+        Ok(Some(file))
     }
 
     fn upload(&self, name: &str) -> PathBuf {
@@ -79,18 +108,25 @@ impl BlobStorage for BlobFiles {
     }
 
     async fn open(&self, place: &str, offset: u64, length: u64) -> Result<Option<BlobBody>, StorageError> {
-        let path = self.0.root.join(place);
-        let opened = blocking(move || match File::open(&path) {
-            Ok(file) => Ok(Some(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(StorageError::file("cannot open", &path)(error)),
-        });
-        Ok(opened.await?.map(|file| BlobBody::from_file(file, offset, length)))
+        let file = if let Some(file) = self.0.open.get(place) {
+            file
+        } else {
+            let (files, name) = (self.clone(), place.to_owned());
+            let Some(file) = blocking(move || files.open_file(&name)).await? else { return Ok(None) };
+            file
+        };
+        let file = file.try_clone().map_err(StorageError::file("cannot open", &self.0.root.join(place)))?;
+        Ok(Some(BlobBody::from_file(file, offset, length)))
     }
 
     async fn remove(&self, place: &str) -> Result<(), StorageError> {
-        let path = self.0.root.join(place);
-        blocking(move || remove(&path)).await
+        let (files, place) = (self.clone(), place.to_owned());
+        blocking(move || {
+            let removed = remove(&files.0.root.join(&place));
+            files.0.open.remove(&place);
+            removed
+        })
+        .await
     }
 }
 
@@ -107,10 +143,7 @@ impl FileWriter {
             return Ok(Arc::clone(file));
         }
         let path = self.files.upload(&self.name);
-        let made = blocking(move || {
-            let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-            options.map_err(StorageError::file("cannot make", &path))
-        });
+        let made = blocking(move || make(&path));
         Ok(Arc::clone(self.file.insert(Arc::new(made.await?))))
     }
 }
@@ -118,9 +151,14 @@ impl FileWriter {
 #[async_trait]
 impl BlobWriter for FileWriter {
     async fn write(&mut self, position: u64, piece: Bytes) -> Result<(), StorageError> {
-        let file = self.file().await?;
-        let path = self.files.upload(&self.name);
-        blocking(move || file.write_all_at(&piece, position).map_err(StorageError::file("cannot write", &path))).await
+        let (file, path) = (self.file.clone(), self.files.upload(&self.name));
+        let written = blocking(move || {
+            let file = file.map_or_else(|| make(&path).map(Arc::new), Ok)?;
+            file.write_all_at(&piece, position).map_err(StorageError::file("cannot write", &path))?;
+            Ok(file)
+        });
+        self.file = Some(written.await?);
+        Ok(())
     }
 
     async fn read(&mut self, length: u64) -> Result<Option<BlobBody>, StorageError> {
@@ -144,12 +182,22 @@ impl BlobWriter for FileWriter {
         let from = self.files.upload(&self.name);
         let to = self.files.0.root.join(self.place(digest));
         blocking(move || {
-            // A request that broke off may have left bytes behind the end.
-            file.set_len(length).and_then(|()| file.sync_data()).map_err(StorageError::file("cannot write", &from))?;
+            let truncated = || match file.metadata()?.len() {
+                found if found == length => Ok(()),
+                // A request that broke off may have left bytes behind the end.
+                _ => file.set_len(length),
+            };
+            truncated().and_then(|()| file.sync_data()).map_err(StorageError::file("cannot write", &from))?;
             name(&from, &to)
         })
         .await
     }
+}
+
+/// Opens a file to write to, which is made if it is not there.
+fn make(path: &Path) -> Result<File, StorageError> {
+    let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
+    opened.map_err(StorageError::file("cannot make", path))
 }
 
 /// Gives a file its name in a directory, which is made where it is not there; both last.

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 
 use crate::storage::Storage;
-use crate::storage::database::{Connection, Operation, StorageError};
+use crate::storage::database::{Connection, Operation, StorageError, Touched};
 
 /// Most places that are removed before that is noted.
 const TOGETHER: i64 = 256;
@@ -42,6 +42,8 @@ struct GivenUp;
 impl Operation for GivenUp {
     type Outcome = Vec<String>;
 
+    const IS_ONE_STATEMENT: bool = true;
+
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let rows = connection.rows("SELECT place FROM given_up LIMIT $1", &[TOGETHER.into()]).await?;
         rows.iter().map(|row| row.text(0)).collect()
@@ -59,5 +61,10 @@ impl Operation for Removed {
             connection.execute("DELETE FROM given_up WHERE place = $1", &[place.as_str().into()]).await?;
         }
         Ok(())
+    }
+
+    /// Nothing is in places that were given up.
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
     }
 }

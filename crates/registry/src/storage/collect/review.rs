@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use graph::Space;
-use oci::Digest;
+use oci::{Digest, RepositoryName};
 
 use super::queue::later;
 use super::{Collected, Keeping};
-use crate::storage::database::{Connection, Operation, StorageError};
+use crate::storage::database::{Connection, Operation, StorageError, Touched};
 use crate::storage::tags::Mover;
-use crate::storage::{holds, manifests, repository_blobs};
+use crate::storage::{holds, manifests, repositories, repository_blobs};
 
 /// Most reviews in one transaction: others wait for its end.
 const TOGETHER: i64 = 64;
@@ -18,12 +18,20 @@ pub(super) struct Review {
     pub(super) keeping: Keeping,
 }
 
+/// What came of some reviews.
+#[derive(Default)]
+pub(super) struct Round {
+    pub(super) collected: Collected,
+    /// The repositories from which something was taken.
+    changed: Vec<RepositoryName>,
+}
+
 #[async_trait]
 impl Operation for Review {
-    type Outcome = Collected;
+    type Outcome = Round;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let mut collected = Collected::default();
+        let Round { mut collected, mut changed } = Round::default();
         let sql = "SELECT repository, space, digest FROM review WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
         let now = connection.now().await?;
         for row in connection.rows(sql, &[now.into(), TOGETHER.into()]).await? {
@@ -31,13 +39,24 @@ impl Operation for Review {
             let sql = "DELETE FROM review WHERE repository = $1 AND space = $2 AND digest = $3";
             connection.execute(sql, &[repository.into(), space.into(), (&digest).into()]).await?;
             collected.reviewed += 1;
-            if space == Space::Manifest {
-                collected.manifests += u64::from(self.manifest(connection, repository, &digest).await?);
+            let went = if space == Space::Manifest {
+                let went = self.manifest(connection, repository, &digest).await?;
+                collected.manifests += u64::from(went);
+                went
             } else {
-                collected.blobs += u64::from(self.blob(connection, repository, &digest).await?);
+                let went = self.blob(connection, repository, &digest).await?;
+                collected.blobs += u64::from(went);
+                went
+            };
+            if went {
+                changed.push(repositories::name(connection, repository).await?);
             }
         }
-        Ok(collected)
+        Ok(Round { collected, changed })
+    }
+
+    fn touched(&self, outcome: &Self::Outcome) -> Touched {
+        Touched::Repositories(outcome.changed.clone())
     }
 }
 

@@ -112,6 +112,10 @@ impl Postgres {
     }
 
     pub(super) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
+        if O::IS_ONE_STATEMENT {
+            let mut connection = self.0.pool.acquire().await.map_err(nothing_done)?;
+            return operation.run(&mut Connection::postgres(&mut connection)).await.map_err(without_commit);
+        }
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let mut transaction = self.0.pool.begin_with(begin).await.map_err(nothing_done)?;
         let outcome = operation.run(&mut Connection::postgres(&mut transaction)).await.map_err(without_commit)?;

@@ -10,7 +10,7 @@ use oci::{Digest, Manifest, RepositoryName, Tag};
 use super::{content, guard, has, keep};
 use crate::immutability::Immutability;
 use crate::storage::collect::{Keeping, later};
-use crate::storage::database::{Connection, Operation, StorageError};
+use crate::storage::database::{Connection, Operation, StorageError, Touched};
 use crate::storage::tags::Mover;
 use crate::storage::{repositories, tags};
 
@@ -123,6 +123,13 @@ impl Operation for Put {
             }
         }
         Ok(Ok(()))
+    }
+
+    fn touched(&self, outcome: &Self::Outcome) -> Touched {
+        match outcome {
+            Ok(()) => Touched::Repositories(vec![self.put.repository.clone()]),
+            Err(_) => Touched::Nothing,
+        }
     }
 }
 
