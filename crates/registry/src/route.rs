@@ -205,7 +205,7 @@ mod tests {
     fn parse(path: &str) -> (String, Resource) {
         match Route::parse(path).unwrap() {
             Route::Repository { name, resource } => (name.to_string(), resource),
-            Route::Ping => panic!("{path} is not in a repository"),
+            Route::Ping | Route::Extensions => panic!("{path} is not in a repository"),
         }
     }
 

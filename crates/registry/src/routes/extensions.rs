@@ -21,7 +21,7 @@ pub(crate) fn of_registry(method: &Method) -> Result<Response, ApiError> {
     }
 }
 
-pub(crate) fn of_repository(context: &Context<'_>) -> Result<Response, ApiError> {
+pub(crate) fn of_repository(context: &Context<'_>) -> Response {
     let at = |name: &RepositoryName, rest: &str| format!("/v2/{name}/{rest}");
     let paths = |rests: &[&str]| rests.iter().map(|rest| at(&context.name, rest)).collect::<Vec<_>>();
     let history = context.shared.options.history;
@@ -29,10 +29,10 @@ pub(crate) fn of_repository(context: &Context<'_>) -> Result<Response, ApiError>
     let holds = ["_supercargo/holds", "_supercargo/holds/<digest>"];
     let then = ["_supercargo/tags", "_supercargo/tags/<tag>"];
     let own: Vec<&str> = then.into_iter().filter(|_| history).chain(holds).collect();
-    Ok(answer(&[
+    answer(&[
         extension("_oci", OCI, "Extensions and the history of tags", &paths(oci)),
         extension("_supercargo", SUPERCARGO, "Tags as of a time; pins and legal holds", &paths(&own)),
-    ]))
+    ])
 }
 
 fn extension(name: &str, url: &str, description: &str, endpoints: &[impl AsRef<str>]) -> Value {

@@ -104,7 +104,7 @@ impl Storage {
 
     /// Returns what a tag named at a time, in milliseconds since 1970.
     pub(crate) async fn tag_then(&self, repository: &RepositoryName, tag: &Tag, at: i64) -> Result<Then, StorageError> {
-        self.metadata().read(At { repository: repository.clone(), tag: tag.clone(), at }).await
+        self.metadata().read(NamedAt { repository: repository.clone(), tag: tag.clone(), at }).await
     }
 
     /// Returns the tags that were there at a time, behind `after` and in order, at most `limit`, and when the first tag of the
@@ -199,14 +199,14 @@ fn named(row: Option<Row>) -> Result<Then, StorageError> {
     }
 }
 
-struct At {
+struct NamedAt {
     repository: RepositoryName,
     tag: Tag,
     at: i64,
 }
 
 #[async_trait]
-impl Operation for At {
+impl Operation for NamedAt {
     type Outcome = Then;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
