@@ -22,8 +22,8 @@ mod conditions;
 pub mod configuration;
 mod context;
 mod error;
-mod immutability;
 mod head;
+mod immutability;
 mod incoming;
 mod moment;
 mod options;
@@ -44,6 +44,6 @@ pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
 pub use serve::RunningRegistry;
 pub use storage::{
-    BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Clock, Collected, Keeping, PostgresUrl,
-    Storage, StorageError,
+    Bad, BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Clock, Collected, Findings, Flaw,
+    Keeping, Kept, Listed, Lost, PostgresUrl, Reindex, Reindexed, Scrub, Scrubbed, Storage, StorageError,
 };

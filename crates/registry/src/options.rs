@@ -7,6 +7,12 @@ use std::time::Duration;
 
 use crate::access::{AccessOptions, DecisionHook};
 use crate::immutability::Immutability;
+use crate::storage::Scrub;
+
+/// How often everything is read.
+const SCRUB_PERIOD: Duration = Duration::from_hours(7 * 24);
+/// How many bytes a second are read for that: five terabytes in the period.
+const SCRUB_RATE: u64 = 8 << 20;
 
 /// What a registry does and what it does not. The default is everything the specification knows, open to everybody.
 #[derive(Clone, Debug)]
@@ -43,6 +49,10 @@ pub struct RegistryOptions {
     /// How often the collector looks for what nothing needs any more, while the registry is served on a socket. `None` means
     /// that it does not run here.
     pub collect_period: Option<Duration>,
+    /// Whether what changes is written beside the database, while the registry is served on a socket and when that ends.
+    pub journal: bool,
+    /// How everything is read again and again, while the registry is served on a socket. `None` means that it is not.
+    pub scrub: Option<Scrub>,
     /// How long requests under way are given when a server ends.
     pub shutdown_grace: Duration,
     /// Is told of every decision about who may do what.
@@ -69,6 +79,8 @@ impl Default for RegistryOptions {
             tags_page: 10_000,
             referrers_page: 1000,
             collect_period: Some(Duration::from_mins(1)),
+            journal: true,
+            scrub: Some(Scrub { period: Some(SCRUB_PERIOD), bytes_per_second: Some(SCRUB_RATE) }),
             shutdown_grace: Duration::from_secs(10),
             on_decision: None,
             on_failure: None,

@@ -18,7 +18,7 @@ use crate::outgoing::Outlet;
 use crate::query::Query;
 use crate::route::{Resource, Route, RouteError};
 use crate::routes::{blobs, extensions, history, holds, json, manifests, referrers, tags, uploads};
-use crate::storage::Storage;
+use crate::storage::{Bad, Scrub, Storage};
 use crate::upload::Uploads;
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -89,6 +89,30 @@ impl Registry {
     /// Takes away what nothing needs any more and what is due to go.
     pub async fn collect(&self) {
         if let Err(error) = self.0.storage.collect().await {
+            self.report(&error.into());
+        }
+    }
+
+    /// Writes what changed beside the database. Returns false when that failed, of which the operator is told.
+    pub async fn keep_journal(&self) -> bool {
+        let kept = self.0.storage.keep_journal().await;
+        kept.map_err(|error| self.report(&error.into())).is_ok()
+    }
+
+    /// Waits until something was changed here since the last call.
+    pub(crate) async fn changed(&self) {
+        self.0.storage.changed().await;
+    }
+
+    /// Reads everything, or what is left of it, if that is due. The operator is told of what is bad.
+    pub async fn scrub(&self, scrub: &Scrub) {
+        let hook = self.0.options.on_failure.as_ref();
+        let on_bad = |bad: &Bad| {
+            if let Some(hook) = hook {
+                hook.call(bad);
+            }
+        };
+        if let Err(error) = self.0.storage.scrub(scrub, on_bad).await {
             self.report(&error.into());
         }
     }
@@ -184,7 +208,7 @@ async fn dispatch(
         Resource::Tags if read => tags::list(context).await,
         Resource::Referrers(_) if !context.shared.options.referrers => Err(RouteError::Unknown.into()),
         Resource::Referrers(subject) if read => referrers::list(context, &subject).await,
-        Resource::Extensions if read => extensions::of_repository(context),
+        Resource::Extensions if read => Ok(extensions::of_repository(context)),
         Resource::History(_) | Resource::TagsThen | Resource::TagThen(_) if !context.shared.options.history => {
             Err(RouteError::Unknown.into())
         }

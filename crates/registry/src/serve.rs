@@ -20,6 +20,15 @@ const CONNECTIONS_MAX: usize = 4096;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often abandoned uploads are looked for.
 const EXPIRY_INTERVAL: Duration = Duration::from_mins(1);
+/// How long changes gather before they are written beside the database. With the time that writing takes, that is what a loss of the
+/// database can cost.
+const JOURNAL_GATHER: Duration = Duration::from_millis(200);
+/// How often it is looked for changes that others have left.
+const JOURNAL_INTERVAL: Duration = Duration::from_mins(1);
+/// How long to wait when changes cannot be written.
+const JOURNAL_PAUSE: Duration = Duration::from_secs(5);
+/// How often it is looked whether everything is to be read again.
+const SCRUB_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A registry that is being served over plain HTTP/1.1. Dropping it breaks off every connection.
 #[derive(Debug)]
@@ -90,6 +99,10 @@ async fn accept(listener: TcpListener, registry: Registry, mut stopped: oneshot:
     // What is left after the grace ends with `connections`.
     let _ = tokio::time::timeout(registry.options().shutdown_grace, ended).await;
     connections.shutdown().await;
+    if registry.options().journal {
+        // What is left in the outbox is written by the next start.
+        let _ = tokio::time::timeout(registry.options().shutdown_grace, registry.keep_journal()).await;
+    }
 }
 
 /// Begins what has to be done again and again. It ends, wherever it is, when the tasks are dropped.
@@ -101,7 +114,27 @@ fn upkeep(registry: &Registry) -> JoinSet<()> {
         let collecting = registry.clone();
         tasks.spawn(repeat(period, async move || collecting.collect().await));
     }
+    if registry.options().journal {
+        tasks.spawn(keep(registry.clone()));
+    }
+    if let Some(scrub) = registry.options().scrub {
+        let scrubbing = registry.clone();
+        tasks.spawn(repeat(SCRUB_INTERVAL, async move || scrubbing.scrub(&scrub).await));
+    }
     tasks
+}
+
+/// Writes what changes beside the database: soon after it has changed, and now and then what others have left.
+async fn keep(registry: Registry) {
+    loop {
+        if registry.keep_journal().await {
+            // An error means that nothing has changed for so long.
+            let _ = tokio::time::timeout(JOURNAL_INTERVAL, registry.changed()).await;
+            tokio::time::sleep(JOURNAL_GATHER).await;
+        } else {
+            tokio::time::sleep(JOURNAL_PAUSE).await;
+        }
+    }
 }
 
 /// Does something at once and then in every period; where it takes longer than that, without a pause for others to overtake it.

@@ -12,12 +12,16 @@ mod collect;
 mod database;
 mod history;
 mod holds;
+mod journal;
 mod manifests;
 mod mounts;
+mod reading;
 mod referrers;
+mod reindex;
 mod remembered;
 mod repositories;
 mod repository_blobs;
+mod scrub;
 mod sessions;
 mod tags;
 
@@ -28,17 +32,21 @@ use std::sync::Arc;
 use oci::{Digest, RepositoryName};
 use store::BlobBody;
 
-pub use blobs::{BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket};
+pub use blobs::{BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Listed};
 pub use clock::Clock;
 pub use collect::{Collected, Keeping};
 use database::{Database, Durability, PostgresPool, Schema};
 pub use database::{PostgresUrl, StorageError};
 pub(crate) use history::{Move, MovePage, Reversion, Revert, Reverted, TagThen, Then};
 pub(crate) use holds::{Hold, HoldKind, PutHold};
+pub use journal::Kept;
 pub(crate) use manifests::{Condition, PutManifest, Refused, RemoveManifest, StoredManifest};
+pub use reading::Flaw;
 pub(crate) use referrers::Referrer;
+pub use reindex::{Findings, Lost, Reindex, Reindexed};
 use remembered::Remembered;
 pub(crate) use repository_blobs::StoredBlob;
+pub use scrub::{Bad, Scrub, Scrubbed};
 pub(crate) use sessions::{Claimed, Session};
 
 /// The steps of the schema of the metadata.
@@ -46,8 +54,10 @@ const METADATA: Schema = Schema {
     table: "metadata_step",
     steps: &[
         include_str!("storage/schema/metadata-1.sql"),
+        include_str!("storage/schema/metadata-2-journal.sql"),
+        include_str!("storage/schema/metadata-3-scrub.sql"),
         include_str!("storage/schema/metadata-4-history.sql"),
-        include_str!("storage/schema/metadata-4-holds.sql"),
+        include_str!("storage/schema/metadata-5-holds.sql"),
     ],
 };
 /// The steps of the schema of what is under way.
@@ -105,7 +115,10 @@ impl Storage {
         metadata.open().await?;
         let sessions = sessions::open(directory, clock.clone()).await?;
         let (remembered, blobs) = (metadata.versions().map(Remembered::new), Arc::new(blobs));
-        Ok(Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: Some(lock) })))
+        let storage =
+            Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: Some(lock) }));
+        storage.check_journal().await?;
+        Ok(storage)
     }
 
     /// Opens the storage of a cluster: metadata and sessions in a PostgreSQL database, which any number of nodes share, and
@@ -125,7 +138,9 @@ impl Storage {
         let sessions = Database::postgres(pool, SESSIONS, Durability::Process);
         sessions.open().await?;
         let (remembered, clock) = (metadata.versions().map(Remembered::new), Clock::system());
-        Ok(Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: None })))
+        let storage = Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: None }));
+        storage.check_journal().await?;
+        Ok(storage)
     }
 
     pub(crate) fn blobs(&self) -> &Arc<dyn BlobStorage> {

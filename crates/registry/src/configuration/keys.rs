@@ -26,6 +26,7 @@ pub(super) static ROOT: &[Key] = &[
     key("immutable", Shape::List(super::immutable::KEYS), "Which tags are made once and neither moved nor removed."),
     key("limits", Shape::Table(LIMITS), "How much, how many and how long."),
     key("manifests", Shape::Table(MANIFESTS), "Which manifests are taken."),
+    key("scrub", Shape::Table(SCRUB), "How bad bytes are looked for."),
 ];
 
 const AUTH: &[Key] = &[key(
@@ -68,3 +69,9 @@ const MANIFESTS: &[Key] = &[key(
     Shape::Flag,
     "Whether manifests are taken whose config, layers or children are not here; `false`.",
 )];
+
+const SCRUB: &[Key] = &[
+    key("enabled", Shape::Flag, "Whether everything is read again and again while the registry serves; `true`."),
+    key("period", Shape::Duration, "How often everything is read; `1w`."),
+    key("bytes-per-second", Shape::Count, "Most bytes that are read for that in a second; `8388608`."),
+];

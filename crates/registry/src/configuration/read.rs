@@ -52,6 +52,9 @@ impl Configuration {
         if let Some(table) = table(&root, "manifests")? {
             flag(&table, "sparse", &mut self.options.sparse);
         }
+        if let Some(table) = table(&root, "scrub")? {
+            scrub(&table, &mut self.options)?;
+        }
         let Some(listen) = root.text("listen") else { return Ok(None) };
         self.listen = listen.text.parse().map_err(|_| {
             let message = format!("`{}` is no address with a port", listen.text.escape_debug());
@@ -75,6 +78,23 @@ impl Collect {
         }
         Ok(())
     }
+}
+
+fn scrub(table: &Table<'_>, options: &mut RegistryOptions) -> Result<()> {
+    let mut is_enabled = options.scrub.is_some();
+    flag(table, "enabled", &mut is_enabled);
+    // What an earlier word has turned off is as it was by default when it is turned on.
+    let mut scrub = options.scrub.or(RegistryOptions::default().scrub).unwrap_or_default();
+    let mut period = scrub.period.unwrap_or_default();
+    if table.has("period") {
+        duration(table, "period", &mut period)?;
+        scrub.period = Some(period);
+    }
+    if let Some(rate) = count(table, "bytes-per-second", BLOB_MAX_BYTES)? {
+        scrub.bytes_per_second = Some(rate.max(1));
+    }
+    options.scrub = is_enabled.then_some(scrub);
+    Ok(())
 }
 
 fn limits(table: &Table<'_>, options: &mut RegistryOptions) -> Result<()> {

@@ -40,6 +40,12 @@ impl Configuration {
             ("limits.tags-page", Some(options.tags_page.to_string())),
             ("limits.referrers-page", Some(options.referrers_page.to_string())),
             ("manifests.sparse", Some(options.sparse.to_string())),
+            ("scrub.enabled", Some(options.scrub.is_some().to_string())),
+            ("scrub.period", options.scrub.and_then(|scrub| scrub.period).and_then(time)),
+            (
+                "scrub.bytes-per-second",
+                options.scrub.and_then(|scrub| scrub.bytes_per_second).map(|rate| rate.to_string()),
+            ),
         ];
         settings.into_iter().filter_map(|(key, value)| Some(Setting { key, value: value? })).collect()
     }

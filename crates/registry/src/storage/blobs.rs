@@ -35,6 +35,25 @@ pub trait BlobStorage: Send + Sync + std::fmt::Debug {
 
     /// Gives up a place; one in which nothing is is no error.
     async fn remove(&self, place: &str) -> Result<(), StorageError>;
+
+    /// Makes a few bytes durable in a place that the caller names: `directory/…/name`. What was there is replaced as a whole.
+    async fn put(&self, place: &str, bytes: Bytes) -> Result<(), StorageError>;
+
+    /// Returns the size of what is in a place, in bytes, or `None` when nothing is.
+    async fn size(&self, place: &str) -> Result<Option<u64>, StorageError>;
+
+    /// Returns at most `limit` places below the directory `directory` behind the place `after`, which may be empty, in the order
+    /// of their bytes. What is put or removed meanwhile may be missing or there.
+    async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError>;
+}
+
+/// A place in which something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The place.
+    pub place: String,
+    /// How many bytes are in it.
+    pub size: u64,
 }
 
 /// Bytes on their way in.

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 
 pub(crate) use connection::{Connection, Row, Value};
 pub use error::StorageError;
@@ -65,6 +65,8 @@ pub(crate) struct Database {
     schema: Schema,
     durability: Durability,
     engine: OnceCell<Engine>,
+    /// Is told of every change.
+    changes: Notify,
 }
 
 /// Where a database is.
@@ -86,12 +88,12 @@ impl Database {
     /// Returns the database in `file`, or one in memory.
     pub(crate) fn sqlite(file: Option<PathBuf>, schema: Schema, durability: Durability, clock: Clock) -> Self {
         let place = Place::Sqlite { file, clock, versions: Arc::default() };
-        Self { place, schema, durability, engine: OnceCell::new() }
+        Self { place, schema, durability, engine: OnceCell::new(), changes: Notify::new() }
     }
 
     /// Returns the database to which the connections lead. It may hold others beside this one.
     pub(crate) fn postgres(pool: PostgresPool, schema: Schema, durability: Durability) -> Self {
-        Self { place: Place::Postgres(pool), schema, durability, engine: OnceCell::new() }
+        Self { place: Place::Postgres(pool), schema, durability, engine: OnceCell::new(), changes: Notify::new() }
     }
 
     /// Asks for something. What was acknowledged before the call is seen.
@@ -105,9 +107,23 @@ impl Database {
     /// Changes something. When this returns the change is durable, and seen by every read that begins then. Dropping the
     /// future does not undo the change.
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
-        match self.engine().await? {
+        let outcome = match self.engine().await? {
             Engine::Sqlite(engine) => engine.write(operation).await,
             Engine::Postgres(engine) => engine.write(operation).await,
+        };
+        self.changes.notify_one();
+        outcome
+    }
+
+    /// Waits until something has been changed through this value since the last call returned.
+    pub(crate) async fn changed(&self) {
+        self.changes.notified().await;
+    }
+
+    /// Closes the database. What was written is in its file alone, without others beside it.
+    pub(crate) async fn close(self) {
+        if let Some(Engine::Sqlite(engine)) = self.engine.into_inner() {
+            engine.close().await;
         }
     }
 

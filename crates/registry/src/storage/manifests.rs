@@ -12,14 +12,16 @@ use graph::Space;
 use oci::{Descriptor, Digest, RepositoryName};
 
 use super::Storage;
-use super::collect::{Keeping, Stay, later, later_children, later_referrers};
+use super::collect::{Keeping, Stay, give_up, later, later_children, later_referrers};
 use super::database::{Connection, Operation, StorageError, Touched};
+use super::journal::note_manifest;
 use super::tags::Mover;
 use super::{repositories, tags};
 use crate::head::ContentHead;
 use crate::immutability::Immutability;
 use crate::route::ManifestName;
 
+pub(super) use put::insert;
 pub(crate) use put::{Condition, PutManifest, Refused};
 
 /// A manifest that a repository has.
@@ -106,7 +108,7 @@ impl Operation for Find {
                            THEN 1 ELSE 0 END FROM repository \
                            JOIN manifest ON manifest.repository = repository.id \
                            JOIN content ON content.digest = manifest.digest \
-                           WHERE repository.name = $1 AND manifest.digest = $2";
+                           WHERE repository.name = $1 AND manifest.digest = $2 AND content.bad_since IS NULL";
                 connection.row(sql, &[repository, digest.into()]).await?
             }
             ManifestName::Tag(tag) => {
@@ -114,7 +116,7 @@ impl Operation for Find {
                            FROM repository JOIN tag ON tag.repository = repository.id \
                            JOIN manifest ON manifest.repository = repository.id AND manifest.digest = tag.digest \
                            JOIN content ON content.digest = manifest.digest \
-                           WHERE repository.name = $1 AND tag.name = $2";
+                           WHERE repository.name = $1 AND tag.name = $2 AND content.bad_since IS NULL";
                 connection.row(sql, &[repository, tag.as_str().into()]).await?
             }
         };
@@ -231,12 +233,19 @@ pub(super) async fn remove(
     for row in connection.rows("SELECT name FROM tag WHERE repository = $1 AND digest = $2", &it).await? {
         tags::remove(connection, repository, &row.text(0)?, mover).await?;
     }
-    connection.execute("DELETE FROM manifest WHERE repository = $1 AND digest = $2", &it).await?;
+    if connection.execute("DELETE FROM manifest WHERE repository = $1 AND digest = $2", &it).await? > 0 {
+        note_manifest(connection, repository, digest, None).await?;
+    }
     connection.execute("DELETE FROM hold WHERE repository = $1 AND digest = $2", &it).await?;
     later_children(connection, repository, digest, at + keeping.lease()).await?;
     connection.execute("DELETE FROM edge WHERE repository = $1 AND parent = $2", &it).await?;
     later_referrers(connection, repository, digest, at).await?;
-    let sql = "DELETE FROM content WHERE digest = $1 AND NOT EXISTS (SELECT 1 FROM manifest WHERE digest = $1)";
-    connection.execute(sql, &[digest.into()]).await?;
+    let sql = "DELETE FROM content WHERE digest = $1 \
+               AND NOT EXISTS (SELECT 1 FROM manifest WHERE digest = $1) RETURNING place";
+    if let Some(row) = connection.row(sql, &[digest.into()]).await?
+        && let Some(place) = row.optional_text(0)?
+    {
+        give_up(connection, &place).await?;
+    }
     Ok(())
 }

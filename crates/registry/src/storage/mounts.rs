@@ -62,7 +62,8 @@ impl Operation for Mount {
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let Some(from) = repositories::find(connection, &self.from).await? else { return Ok(false) };
-        let sql = "SELECT 1 FROM repository_blob WHERE repository = $1 AND digest = $2";
+        let sql = "SELECT 1 FROM repository_blob JOIN blob ON blob.digest = repository_blob.digest \
+                   WHERE repository_blob.repository = $1 AND repository_blob.digest = $2 AND blob.bad_since IS NULL";
         let found = connection.row(sql, &[from.into(), (&self.digest).into()]).await?;
         if found.is_some() {
             let kept_until = self.keeping.promised(connection.now().await?);

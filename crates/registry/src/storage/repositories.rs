@@ -5,6 +5,7 @@ use oci::RepositoryName;
 
 use super::Storage;
 use super::database::{Connection, Operation, StorageError};
+use super::journal::note_repository;
 
 impl Storage {
     /// Tells whether there is a repository of this name.
@@ -46,5 +47,7 @@ pub(super) async fn find_or_make(connection: &mut Connection<'_>, name: &Reposit
     }
     let sql = "INSERT INTO repository (id, name) SELECT COALESCE(MAX(id), 0) + 1, $1 FROM repository RETURNING id";
     let row = connection.row(sql, &[name.as_str().into()]).await?;
-    row.ok_or(StorageError::Damaged("a repository"))?.integer(0)
+    let repository = row.ok_or(StorageError::Damaged("a repository"))?.integer(0)?;
+    note_repository(connection, repository).await?;
+    Ok(repository)
 }

@@ -9,6 +9,7 @@ use oci::{Digest, RepositoryName};
 use super::Storage;
 use super::collect::{Keeping, Stay, give_up, later};
 use super::database::{Connection, Operation, StorageError, Touched};
+use super::journal::{note_blob, note_link};
 use super::{Refused, holds, repositories};
 use crate::head::ContentHead;
 
@@ -108,7 +109,7 @@ impl Operation for Find {
                    AND edge.child = repository_blob.digest) THEN 1 ELSE 0 END FROM repository \
                    JOIN repository_blob ON repository_blob.repository = repository.id \
                    JOIN blob ON blob.digest = repository_blob.digest \
-                   WHERE repository.name = $1 AND repository_blob.digest = $2";
+                   WHERE repository.name = $1 AND repository_blob.digest = $2 AND blob.bad_since IS NULL";
         let row = connection.row(sql, &[self.repository.as_str().into(), (&self.digest).into()]).await?;
         let Some(row) = row else { return Ok(None) };
         let head = ContentHead::blob(&self.digest).map_err(|_| StorageError::Damaged("a digest"))?;
@@ -158,14 +159,29 @@ impl Operation for Add {
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let size = i64::try_from(self.size).map_err(|_| StorageError::Damaged("a size"))?;
-        // The update changes nothing; it makes the row that was there come back.
-        let sql = "INSERT INTO blob (digest, size, place) VALUES ($1, $2, $3) \
-                   ON CONFLICT (digest) DO UPDATE SET size = blob.size RETURNING place";
-        let values = [(&self.digest).into(), size.into(), self.place.as_str().into()];
-        let row = connection.row(sql, &values).await?.ok_or(StorageError::Damaged("a blob"))?;
+        let sql = "SELECT place, bad_since FROM blob WHERE digest = $1";
+        let found = connection.row(sql, &[(&self.digest).into()]).await?;
+        let good = match found {
+            Some(row) if row.optional_integer(1)?.is_none() => Some(row.text(0)?),
+            Some(row) => {
+                // What is there is bad; these bytes are not.
+                give_up(connection, &row.text(0)?).await?;
+                None
+            }
+            None => None,
+        };
+        let place = if let Some(place) = good {
+            place
+        } else {
+            let sql = "INSERT INTO blob (digest, size, place) VALUES ($1, $2, $3) ON CONFLICT (digest) \
+                       DO UPDATE SET size = excluded.size, place = excluded.place, bad_since = NULL";
+            connection.execute(sql, &[(&self.digest).into(), size.into(), self.place.as_str().into()]).await?;
+            note_blob(connection, &self.digest, Some((size, &self.place))).await?;
+            self.place.clone()
+        };
         let kept_until = self.keeping.promised(connection.now().await?);
         link(connection, &self.repository, &self.digest, kept_until).await?;
-        row.text(0)
+        Ok(place)
     }
 
     fn touched(&self, _outcome: &Self::Outcome) -> Touched {
@@ -222,7 +238,12 @@ pub(super) async fn link(
     let sql = "INSERT INTO repository_blob (repository, digest, kept_until) VALUES ($1, $2, $3) \
                ON CONFLICT (repository, digest) DO UPDATE SET kept_until = excluded.kept_until \
                WHERE repository_blob.kept_until < excluded.kept_until";
+    let sql_has = "SELECT 1 FROM repository_blob WHERE repository = $1 AND digest = $2";
+    let is_new = connection.row(sql_has, &[repository.into(), digest.into()]).await?.is_none();
     connection.execute(sql, &[repository.into(), digest.into(), kept_until.into()]).await?;
+    if is_new {
+        note_link(connection, repository, digest, true).await?;
+    }
     later(connection, repository, Space::Blob, digest, kept_until).await
 }
 
@@ -237,10 +258,12 @@ pub(super) async fn unlink(
     if connection.execute(sql, &[repository.into(), digest.into()]).await? == 0 {
         return Ok(false);
     }
+    note_link(connection, repository, digest, false).await?;
     let sql = "DELETE FROM blob WHERE digest = $1 \
                AND NOT EXISTS (SELECT 1 FROM repository_blob WHERE digest = $1) RETURNING place";
     if let Some(row) = connection.row(sql, &[digest.into()]).await? {
         give_up(connection, &row.text(0)?).await?;
+        note_blob(connection, digest, None).await?;
     }
     Ok(true)
 }

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use oci::{Digest, RepositoryName, Tag};
 
 use super::Storage;
-use super::database::{Connection, Operation, StorageError, Value};
+use super::database::{Connection, Operation, StorageError};
+use super::journal::note_move;
 use super::repositories;
 
 impl Storage {
@@ -75,7 +76,7 @@ pub(super) async fn set(
                ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest \
                WHERE tag.digest <> excluded.digest";
     if connection.execute(sql, &[repository.into(), tag.as_str().into(), digest.into()]).await? > 0 {
-        note(connection, repository, tag.as_str(), digest.into(), mover).await?;
+        note(connection, repository, tag.as_str(), Some(digest), mover).await?;
     }
     Ok(before)
 }
@@ -89,7 +90,7 @@ pub(super) async fn remove(
 ) -> Result<(), StorageError> {
     let sql = "DELETE FROM tag WHERE repository = $1 AND name = $2";
     if connection.execute(sql, &[repository.into(), tag.into()]).await? > 0 {
-        note(connection, repository, tag, Value::Bytes(None), mover).await?;
+        note(connection, repository, tag, None, mover).await?;
     }
     Ok(())
 }
@@ -100,7 +101,7 @@ async fn note(
     connection: &mut Connection<'_>,
     repository: i64,
     tag: &str,
-    digest: Value<'_>,
+    digest: Option<&Digest>,
     mover: Mover<'_>,
 ) -> Result<(), StorageError> {
     let sql = "INSERT INTO tag_move (repository, name, number, digest, media_type, size, actor, moved_at) \
@@ -108,8 +109,35 @@ async fn note(
                (SELECT media_type FROM manifest WHERE repository = $1 AND digest = $3), \
                (SELECT size FROM manifest WHERE repository = $1 AND digest = $3), $4, \
                CASE WHEN MAX(moved_at) >= $5 THEN MAX(moved_at) + 1 ELSE $5 END \
-               FROM tag_move WHERE repository = $1 AND name = $2";
-    let values = [repository.into(), tag.into(), digest, mover.actor.into(), mover.at.into()];
+               FROM tag_move WHERE repository = $1 AND name = $2 RETURNING number, moved_at";
+    let values = [repository.into(), tag.into(), digest.into(), mover.actor.into(), mover.at.into()];
+    let row = connection.row(sql, &values).await?.ok_or(StorageError::Damaged("a move of a tag"))?;
+    let (number, at) = (row.integer(0)?, row.integer(1)?);
+    note_move(connection, repository, tag, number, digest, Mover { at, ..mover }).await
+}
+
+/// Takes over a move that a tag made in another database. Those of one tag come in the order of their numbers; the last one says what
+/// the tag names.
+pub(super) async fn take_over(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    tag: &str,
+    number: i64,
+    digest: Option<&Digest>,
+    mover: Mover<'_>,
+) -> Result<(), StorageError> {
+    let sql = "INSERT INTO tag_move (repository, name, number, digest, media_type, size, actor, moved_at) \
+               VALUES ($1, $2, $3, $4, (SELECT media_type FROM manifest WHERE repository = $1 AND digest = $4), \
+               (SELECT size FROM manifest WHERE repository = $1 AND digest = $4), $5, $6)";
+    let values = [repository.into(), tag.into(), number.into(), digest.into(), mover.actor.into(), mover.at.into()];
     connection.execute(sql, &values).await?;
+    let Some(digest) = digest else {
+        let sql = "DELETE FROM tag WHERE repository = $1 AND name = $2";
+        connection.execute(sql, &[repository.into(), tag.into()]).await?;
+        return Ok(());
+    };
+    let sql = "INSERT INTO tag (repository, name, digest) VALUES ($1, $2, $3) \
+               ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest";
+    connection.execute(sql, &[repository.into(), tag.into(), digest.into()]).await?;
     Ok(())
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use oci::Digest;
 use registry::{
-    BlobMemory, BlobStorage, BlobWriter, Clock, FailureHook, Keeping, RegistryOptions, Storage, StorageError,
+    BlobMemory, BlobStorage, BlobWriter, Clock, FailureHook, Keeping, Listed, RegistryOptions, Storage, StorageError,
 };
 use serde_json::json;
 use store::BlobBody;
@@ -62,6 +63,18 @@ impl BlobStorage for BrokenBlobs {
 
     async fn remove(&self, place: &str) -> Result<(), StorageError> {
         self.1.remove(place).await
+    }
+
+    async fn put(&self, place: &str, bytes: Bytes) -> Result<(), StorageError> {
+        if self.0 == Broken::Writing { Err(failure()) } else { self.1.put(place, bytes).await }
+    }
+
+    async fn size(&self, place: &str) -> Result<Option<u64>, StorageError> {
+        self.1.size(place).await
+    }
+
+    async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError> {
+        self.1.list(directory, after, limit).await
     }
 }
 

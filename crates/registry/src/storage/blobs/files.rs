@@ -16,7 +16,8 @@ use oci::Digest;
 use quick_cache::sync::Cache;
 use store::BlobBody;
 
-use super::{BlobStorage, BlobWriter, StorageError};
+use super::{BlobStorage, BlobWriter, Listed, StorageError};
+use crate::route::UploadId;
 
 /// Most files that are kept open for the next who asks.
 const OPEN_MAX: usize = 256;
@@ -128,6 +129,81 @@ impl BlobStorage for BlobFiles {
         })
         .await
     }
+
+    async fn put(&self, place: &str, bytes: Bytes) -> Result<(), StorageError> {
+        let to = self.0.root.join(place);
+        let from = self.upload(&UploadId::random().to_string());
+        blocking(move || {
+            let written = File::create_new(&from).and_then(|file| {
+                file.write_all_at(&bytes, 0)?;
+                file.sync_data()
+            });
+            let put = written.map_err(StorageError::file("cannot write", &from)).and_then(|()| name(&from, &to));
+            if put.is_err() {
+                // What cannot be written has told why; that it cannot be removed either says no more.
+                let _ = fs::remove_file(&from);
+            }
+            put
+        })
+        .await
+    }
+
+    async fn size(&self, place: &str) -> Result<Option<u64>, StorageError> {
+        let path = self.0.root.join(place);
+        blocking(move || match fs::metadata(&path) {
+            Ok(found) => Ok(Some(found.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StorageError::file("cannot read", &path)(error)),
+        })
+        .await
+    }
+
+    async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError> {
+        let (root, directory, after) = (self.0.root.clone(), directory.to_owned(), after.to_owned());
+        blocking(move || {
+            let mut found = Vec::new();
+            list(&root, &directory, &after, limit, &mut found)?;
+            Ok(found)
+        })
+        .await
+    }
+}
+
+/// Adds the files below a directory behind the place `after`, until there are `limit`. The order is that of the bytes of the whole
+/// place, for which a directory counts as its name with the slash.
+fn list(root: &Path, directory: &str, after: &str, limit: usize, found: &mut Vec<Listed>) -> Result<(), StorageError> {
+    let path = root.join(directory);
+    let entries = match fs::read_dir(&path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StorageError::file("cannot read", &path)(error)),
+    };
+    let failed = StorageError::file("cannot read", &path);
+    let names = entries.map(|entry| {
+        let entry = entry?;
+        let is_directory = entry.file_type()?.is_dir();
+        // A name that is no text is none of ours.
+        Ok(entry.file_name().into_string().ok().map(|name| if is_directory { name + "/" } else { name }))
+    });
+    let names: io::Result<Vec<Option<String>>> = names.collect();
+    let mut places: Vec<String> =
+        names.map_err(failed)?.into_iter().flatten().map(|name| format!("{directory}/{name}")).collect();
+    places.sort_unstable();
+    for place in places {
+        if found.len() == limit {
+            break;
+        }
+        if let Some(inner) = place.strip_suffix('/') {
+            if place.as_str() > after || after.starts_with(&place) {
+                list(root, inner, after, limit, found)?;
+            }
+        } else if place.as_str() > after
+            && let Ok(metadata) = fs::metadata(root.join(&place))
+        {
+            found.push(Listed { place, size: metadata.len() });
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Blobs in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use oci::Digest;
 use store::BlobBody;
 
-use super::{BlobStorage, BlobWriter, StorageError};
+use super::{BlobStorage, BlobWriter, Listed, StorageError};
 
 /// Blobs in memory, for tests and tours: they end with this value.
 #[derive(Debug, Default)]
@@ -17,7 +18,7 @@ pub struct BlobMemory(Arc<Mutex<Contents>>);
 #[derive(Debug, Default)]
 struct Contents {
     under_way: HashMap<String, BytesMut>,
-    whole: HashMap<String, Bytes>,
+    whole: BTreeMap<String, Bytes>,
 }
 
 impl BlobMemory {
@@ -63,6 +64,24 @@ impl BlobStorage for BlobMemory {
         self.lock().whole.remove(place);
         Ok(())
     }
+
+    async fn put(&self, place: &str, bytes: Bytes) -> Result<(), StorageError> {
+        self.lock().whole.insert(place.to_owned(), bytes);
+        Ok(())
+    }
+
+    async fn size(&self, place: &str) -> Result<Option<u64>, StorageError> {
+        Ok(self.lock().whole.get(place).map(|bytes| bytes.len() as u64))
+    }
+
+    async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError> {
+        let prefix = format!("{directory}/");
+        let from = if after < prefix.as_str() { &prefix } else { after };
+        let contents = self.lock();
+        let behind = contents.whole.range::<str, _>((Bound::Excluded(from), Bound::Unbounded));
+        let below = behind.take_while(|(place, _)| place.starts_with(&prefix)).take(limit);
+        Ok(below.map(|(place, bytes)| Listed { place: place.clone(), size: bytes.len() as u64 }).collect())
+    }
 }
 
 #[derive(Debug)]
@@ -92,14 +111,14 @@ impl BlobWriter for MemoryWriter {
     }
 
     fn place(&self, _digest: &Digest) -> String {
-        self.name.clone()
+        format!("blobs/{}", self.name)
     }
 
     async fn commit(self: Box<Self>, _digest: &Digest, length: u64) -> Result<(), StorageError> {
         let mut contents = self.memory.lock();
         let mut bytes = contents.under_way.remove(&self.name).unwrap_or_default();
         bytes.truncate(index(length));
-        contents.whole.insert(self.name.clone(), bytes.freeze());
+        contents.whole.insert(format!("blobs/{}", self.name), bytes.freeze());
         Ok(())
     }
 }

@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::multipart::MultipartStore as _;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, GetOptions, ObjectStore as _, ObjectStoreExt as _, RetryConfig};
 use store::{BlobBody, StoreError};
 
-use super::{BlobStorage, BlobWriter, StorageError};
+use super::{BlobStorage, BlobWriter, Listed, StorageError};
 use writer::{ObjectWriter, State};
 
 /// How long a connection may take.
@@ -130,7 +131,7 @@ impl BlobStorage for BlobObjects {
 
     async fn open(&self, place: &str, offset: u64, length: u64) -> Result<Option<BlobBody>, StorageError> {
         if length == 0 {
-            return Ok(Some(BlobBody::from_bytes(bytes::Bytes::new())));
+            return Ok(Some(BlobBody::from_bytes(Bytes::new())));
         }
         let options = GetOptions::new().with_range(Some(offset..offset.saturating_add(length)));
         match self.0.get_opts(&Path::from(place), options).await {
@@ -152,6 +153,32 @@ impl BlobStorage for BlobObjects {
 
     async fn remove(&self, place: &str) -> Result<(), StorageError> {
         self.delete(&Path::from(place)).await
+    }
+
+    async fn put(&self, place: &str, bytes: Bytes) -> Result<(), StorageError> {
+        self.0.put(&Path::from(place), bytes.into()).await?;
+        Ok(())
+    }
+
+    async fn size(&self, place: &str) -> Result<Option<u64>, StorageError> {
+        match self.0.head(&Path::from(place)).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError> {
+        let directory = Path::from(directory);
+        let found = match after {
+            "" => self.0.list(Some(&directory)),
+            after => self.0.list_with_offset(Some(&directory), &Path::from(after)),
+        };
+        let listed = found.take(limit).map(|found| {
+            let found = found?;
+            Ok(Listed { place: found.location.to_string(), size: found.size })
+        });
+        listed.try_collect().await
     }
 }
 

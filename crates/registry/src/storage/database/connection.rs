@@ -111,13 +111,22 @@ impl Connection<'_> {
         Ok(*self.now.insert(now))
     }
 
+    /// Waits until every other transaction has ended that wrote to a table, and keeps new ones from it until this one ends. To be
+    /// called before anything else. SQLite has one writer, so there is no other.
+    pub(crate) async fn wait_for_writers(&mut self, table: &'static str) -> Result<(), StorageError> {
+        if self.is_postgres() {
+            self.execute_made(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"), &[]).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a statement and returns how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
         self.change(sqlx::SqlSafeStr::into_sql_str(sql), values).await
     }
 
     /// Runs a statement that was put together from constants of this program.
-    pub(super) async fn execute_made(&mut self, sql: String, values: &[Value<'_>]) -> Result<u64, StorageError> {
+    pub(crate) async fn execute_made(&mut self, sql: String, values: &[Value<'_>]) -> Result<u64, StorageError> {
         self.change(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)), values).await
     }
 

@@ -45,6 +45,15 @@ pub enum StorageError {
         #[source]
         source: Arc<io::Error>,
     },
+    /// The journal beside the database says what the database never knew.
+    #[error("the database is new or an old copy: the journal beside it says what it does not know")]
+    Foreign,
+    /// A database that is to be made anew has something in it.
+    #[error("the database is not empty")]
+    NotEmpty,
+    /// The bytes of a blob could not be read to their end.
+    #[error("the bytes of a blob cannot be read")]
+    Reading(#[source] Arc<store::StoreError>),
     /// Another process serves the same directory.
     #[error("{} is served by another process", .0.display())]
     InUse(PathBuf),
@@ -55,6 +64,11 @@ impl StorageError {
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { action, path, source: Arc::new(source) }
+    }
+
+    /// Returns the error of bytes that broke off.
+    pub(crate) fn reading(source: store::StoreError) -> Self {
+        Self::Reading(Arc::new(source))
     }
 }
 

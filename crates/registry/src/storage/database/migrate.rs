@@ -35,8 +35,15 @@ pub(super) async fn migrate(connection: &mut Connection<'_>, schema: Schema) -> 
     if last > known { Err(StorageError::Newer { found: last, known }) } else { Ok(()) }
 }
 
+/// The key that the database gives out itself, each greater than all before, as PostgreSQL and SQLite say it.
+const NUMBERED: (&str, &str) = ("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "INTEGER PRIMARY KEY AUTOINCREMENT");
+
 /// Returns a statement in the engine's own words. Text compares by its bytes, as it does in SQLite and as the order of tags
 /// demands; PostgreSQL would otherwise follow the language of its host.
 fn in_the_words_of(connection: &Connection<'_>, statement: &str) -> String {
-    if connection.is_postgres() { statement.replace(" TEXT", " TEXT COLLATE \"C\"") } else { statement.to_owned() }
+    if connection.is_postgres() {
+        statement.replace(" TEXT", " TEXT COLLATE \"C\"")
+    } else {
+        statement.replace(NUMBERED.0, NUMBERED.1)
+    }
 }

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::connection::Connection;
 use super::migrate::{Schema, migrate};
@@ -34,6 +35,7 @@ pub(super) struct Sqlite {
     /// None for a database in memory, which one connection alone can see.
     readers: Option<Readers>,
     clock: Clock,
+    task: JoinHandle<()>,
 }
 
 impl Sqlite {
@@ -59,8 +61,19 @@ impl Sqlite {
         run(&mut connection, "COMMIT").await?;
         let readers = file.map(|_| Readers::new(options.create_if_missing(false).read_only(true)));
         let (writer, jobs) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(write(connection, clock.clone(), Arc::clone(versions), jobs));
-        Ok(Self { writer, readers, clock: clock.clone() })
+        let task = tokio::spawn(write(connection, clock.clone(), Arc::clone(versions), jobs));
+        Ok(Self { writer, readers, clock: clock.clone(), task })
+    }
+
+    /// Ends every connection. The last one takes what is in the write-ahead log over into the file.
+    pub(super) async fn close(self) {
+        let Self { writer, readers, task, .. } = self;
+        if let Some(readers) = readers {
+            readers.close().await;
+        }
+        drop(writer);
+        // An error means that the task has ended.
+        let _ = task.await;
     }
 
     pub(super) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {

@@ -57,14 +57,15 @@ async fn sizes(
     space: Space,
     digests: &[Digest],
 ) -> Result<Vec<(Digest, u64)>, StorageError> {
-    let from = match space {
-        Space::Blob => {
-            "SELECT blob.digest, blob.size FROM repository_blob AS here JOIN blob ON blob.digest = here.digest"
-        }
-        Space::Manifest => "SELECT here.digest, here.size FROM manifest AS here",
+    let (from, size, table) = match space {
+        Space::Blob => ("blob", "blob.size", "repository_blob"),
+        Space::Manifest => ("content", "here.size", "manifest"),
     };
     let places: Vec<String> = (0..digests.len()).map(|number| format!("${}", number + 2)).collect();
-    let sql = format!("{from} WHERE here.repository = $1 AND here.digest IN ({})", places.join(", "));
+    let places = places.join(", ");
+    let sql = format!(
+        "SELECT here.digest, {size} FROM {table} AS here JOIN {from} ON {from}.digest = here.digest WHERE here.repository = $1 AND {from}.bad_since IS NULL AND here.digest IN ({places})"
+    );
     let values: Vec<Value<'_>> = std::iter::once(repository.into()).chain(digests.iter().map(Value::from)).collect();
     let rows = connection.rows_made(sql, &values).await?;
     rows.iter().map(|row| Ok((row.digest(0)?, row.size(1)?))).collect()

@@ -11,6 +11,7 @@ use super::{content, guard, has, keep};
 use crate::immutability::Immutability;
 use crate::storage::collect::{Keeping, later};
 use crate::storage::database::{Connection, Operation, StorageError, Touched};
+use crate::storage::journal::note_manifest;
 use crate::storage::tags::Mover;
 use crate::storage::{repositories, tags};
 
@@ -115,7 +116,9 @@ impl Operation for Put {
         };
         let at = connection.now().await?;
         let kept_until = at + self.keeping.untagged();
-        put.insert(connection, repository, at, kept_until).await?;
+        insert(connection, repository, &put.manifest, at, kept_until).await?;
+        let kept = (put.manifest.media_type().as_str(), at);
+        note_manifest(connection, repository, put.manifest.digest(), Some(kept)).await?;
         let mover = Mover { at, actor: put.actor.as_deref() };
         for tag in &put.tags {
             if let Some(before) = tags::set(connection, repository, tag, put.manifest.digest(), mover).await? {
@@ -173,57 +176,62 @@ impl PutManifest {
         let values = [repository.into(), digest.into(), self.manifest.media_type().as_str().into()];
         Ok(connection.row(sql, &values).await?.is_none())
     }
+}
 
-    async fn insert(
-        &self,
-        connection: &mut Connection<'_>,
-        repository: i64,
-        at: i64,
-        kept_until: i64,
-    ) -> Result<(), StorageError> {
-        let manifest = &self.manifest;
-        let digest = manifest.digest();
-        let bytes: &[u8] = manifest.bytes();
-        let sql = "INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        connection.execute(sql, &[digest.into(), bytes.into()]).await?;
-        let subject = manifest.subject().map(|subject| subject.digest);
-        let referrer = manifest.referrer_descriptor();
-        let descriptor = match &subject {
-            Some(_) => Some(serde_json::to_string(&referrer).map_err(|_| StorageError::Damaged("a descriptor"))?),
-            None => None,
-        };
-        let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-        // The same bytes may come with another type than before; what came last is what is served.
-        let sql = "INSERT INTO manifest \
-                   (repository, digest, media_type, size, subject, referrer, artifact_type, put_at, kept_until) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-                   ON CONFLICT (repository, digest) DO UPDATE SET media_type = excluded.media_type, \
-                   kept_until = CASE WHEN manifest.kept_until < excluded.kept_until \
-                   THEN excluded.kept_until ELSE manifest.kept_until END";
-        let values = [
-            repository.into(),
-            digest.into(),
-            manifest.media_type().as_str().into(),
-            size.into(),
-            subject.as_ref().into(),
-            descriptor.as_deref().into(),
-            referrer.artifact_type.as_deref().map(str::as_bytes).into(),
-            at.into(),
-            kept_until.into(),
-        ];
+/// Puts a manifest that came at a time into the tables, with what it is made of, and keeps it until another time.
+pub(in crate::storage) async fn insert(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    manifest: &Manifest,
+    at: i64,
+    kept_until: i64,
+) -> Result<(), StorageError> {
+    let digest = manifest.digest();
+    let bytes: &[u8] = manifest.bytes();
+    let sql = "INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) \
+               DO UPDATE SET bytes = excluded.bytes, bad_since = NULL WHERE content.bad_since IS NOT NULL";
+    connection.execute(sql, &[digest.into(), bytes.into()]).await?;
+    let subject = manifest.subject().map(|subject| subject.digest);
+    let referrer = manifest.referrer_descriptor();
+    let descriptor = match &subject {
+        Some(_) => Some(serde_json::to_string(&referrer).map_err(|_| StorageError::Damaged("a descriptor"))?),
+        None => None,
+    };
+    let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    // The same bytes may come with another type than before; what came last is what is served.
+    let sql = "INSERT INTO manifest \
+               (repository, digest, media_type, size, subject, referrer, artifact_type, put_at, kept_until) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+               ON CONFLICT (repository, digest) DO UPDATE SET media_type = excluded.media_type, \
+               kept_until = CASE WHEN manifest.kept_until < excluded.kept_until \
+               THEN excluded.kept_until ELSE manifest.kept_until END";
+    let values = [
+        repository.into(),
+        digest.into(),
+        manifest.media_type().as_str().into(),
+        size.into(),
+        subject.as_ref().into(),
+        descriptor.as_deref().into(),
+        referrer.artifact_type.as_deref().map(str::as_bytes).into(),
+        at.into(),
+        kept_until.into(),
+    ];
+    connection.execute(sql, &values).await?;
+    insert_edges(connection, repository, manifest).await?;
+    later(connection, repository, Space::Manifest, digest, kept_until).await
+}
+
+async fn insert_edges(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    manifest: &Manifest,
+) -> Result<(), StorageError> {
+    // A layer may be named more than once.
+    let children: BTreeSet<NodeId> = content_edges(manifest).map(|(edge, _)| edge.to).collect();
+    let sql = "INSERT INTO edge (repository, parent, space, child) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    for child in children {
+        let values = [repository.into(), manifest.digest().into(), child.space.into(), (&child.digest).into()];
         connection.execute(sql, &values).await?;
-        self.insert_edges(connection, repository).await?;
-        later(connection, repository, Space::Manifest, digest, kept_until).await
     }
-
-    async fn insert_edges(&self, connection: &mut Connection<'_>, repository: i64) -> Result<(), StorageError> {
-        // A layer may be named more than once.
-        let children: BTreeSet<NodeId> = content_edges(&self.manifest).map(|(edge, _)| edge.to).collect();
-        let sql = "INSERT INTO edge (repository, parent, space, child) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-        for child in children {
-            let values = [repository.into(), self.manifest.digest().into(), child.space.into(), (&child.digest).into()];
-            connection.execute(sql, &values).await?;
-        }
-        Ok(())
-    }
+    Ok(())
 }

@@ -26,6 +26,15 @@ impl Readers {
         Self { options, idle: Mutex::default(), turns: Semaphore::new(READERS) }
     }
 
+    /// Ends every connection.
+    pub(super) async fn close(self) {
+        let idle = self.idle.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for connection in idle {
+            // Nothing that it has read can be lost.
+            let _ = connection.close().await;
+        }
+    }
+
     pub(super) async fn read<O: Operation>(&self, operation: &O, clock: &Clock) -> Result<O::Outcome, StorageError> {
         let _turn = self.turns.acquire().await.map_err(|_| StorageError::Ended)?;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
