@@ -142,8 +142,8 @@ impl Command {
     }
 
     /// Tells whether the command runs until it is told to end, and decides itself how it does.
-    pub(crate) const fn is_server(&self) -> bool {
-        matches!(self, Self::Serve(_))
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self, Self::Serve(serve) if serve.is_server())
     }
 
     /// Tells whether the command asks much at once and moves nothing.

@@ -5,7 +5,10 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use registry::configuration::FILE_MAX_BYTES;
-use registry::{Clock, Configuration, ConfigurationError, FailureHook, Registry, RunningRegistry, Storage};
+use registry::{
+    Bad, Clock, Configuration, ConfigurationError, FailureHook, Registry, Reindex, Reindexed, RunningRegistry, Scrub,
+    Scrubbed, Storage, StorageError,
+};
 
 use crate::error::{OpsError, Told};
 use crate::project::read_text;
@@ -75,4 +78,39 @@ pub async fn start(
     let address = configuration.listen;
     let registry = Registry::new(storage, options);
     RunningRegistry::start(address, registry).await.map_err(|source| OpsError::Listen { address, source })
+}
+
+/// Makes the database of a registry anew from what lies beside it.
+///
+/// # Errors
+/// [`OpsError::Usage`] when there is a database and it may not be set aside, [`OpsError::Storage`] when the directory cannot be used or a
+/// process serves it.
+pub async fn reindex(configuration: &Configuration, reindex: &Reindex) -> Result<Reindexed, OpsError> {
+    let root = configuration.root.clone().unwrap_or_default();
+    let keeping = configuration.collect.keeping;
+    Storage::reindex_directory(&root, Clock::system(), keeping, reindex).await.map_err(|source| match source {
+        StorageError::NotEmpty => OpsError::usage(
+            format!("there is a database in {}", root.display()),
+            "supercargo serve reindex --replace    (sets it aside)".to_owned(),
+        ),
+        source => OpsError::Storage { root, source },
+    })
+}
+
+/// Reads every byte of a registry that is not served, and marks what is bad. `on_bad` is told of it at once.
+///
+/// # Errors
+/// [`OpsError::Storage`] when the directory cannot be used or a process serves it.
+pub async fn scrub(
+    configuration: &Configuration,
+    scrub: &Scrub,
+    on_bad: impl Fn(&Bad) + Send + Sync,
+) -> Result<Scrubbed, OpsError> {
+    let root = configuration.root.clone().unwrap_or_default();
+    let scrubbed = async {
+        let storage = Storage::open(&root, Clock::system(), configuration.collect.keeping).await?;
+        storage.scrub(scrub, on_bad).await
+    };
+    let scrubbed = scrubbed.await.map_err(|source| OpsError::Storage { root: root.clone(), source })?;
+    Ok(scrubbed.unwrap_or_default())
 }

@@ -1,11 +1,14 @@
 //! `serve`
 
+mod reindex;
+mod scrub;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Subcommand};
 use oci::text::printable;
 use ops::OpsError;
 use ops::registry::Configuration;
@@ -17,6 +20,7 @@ use crate::exit::Interrupted;
 use crate::printer::{self, Document, Text};
 use crate::session::Session;
 use crate::signals::{Asked, Signals};
+use reindex::ReindexArguments;
 
 /// Run a registry
 ///
@@ -29,12 +33,33 @@ use crate::signals::{Asked, Signals};
 #[command(after_long_help = after_help())]
 pub(crate) struct ServeArguments {
     /// The configuration (TOML)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 
     /// Only check the configuration, and show all of it as the server would see it
     #[arg(long)]
     check: bool,
+
+    #[command(subcommand)]
+    command: Option<ServeCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ServeCommand {
+    /// Make the database anew from what lies beside it
+    ///
+    /// While a registry is served, what its database says is written beside it, in `journal` and `manifests`. After a loss of the database
+    /// this makes another one from that and from the blobs, and says what is missing. The registry must not be served meanwhile.
+    ///
+    /// Example: supercargo serve reindex --config serve.toml --verify
+    Reindex(ReindexArguments),
+    /// Read every byte that is kept, and find the bad ones
+    ///
+    /// What is not what its digest says, or is missing, is not served any more until it is pushed again. The registry must not be served
+    /// meanwhile; while it is, it does the same by itself, slowly.
+    ///
+    /// Example: supercargo serve scrub --config serve.toml
+    Scrub,
 }
 
 fn after_help() -> String {
@@ -48,6 +73,11 @@ fn after_help() -> String {
 }
 
 impl ServeArguments {
+    /// Tells whether it runs until it is told to end.
+    pub(crate) const fn is_server(&self) -> bool {
+        self.command.is_none()
+    }
+
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let serve = &session.settings.serve;
         let mut variables = BTreeMap::new();
@@ -60,6 +90,11 @@ impl ServeArguments {
         }
         let request = ServeRequest { file: self.config, variables, root: serve.root.clone() };
         let configuration = ops::serve::configure(&request)?;
+        match self.command {
+            Some(ServeCommand::Reindex(arguments)) => return arguments.run(&configuration, session).await,
+            Some(ServeCommand::Scrub) => return scrub::run(&configuration, session).await,
+            None => {}
+        }
         if self.check {
             return session.print(&ServeDocument::new(&configuration, configuration.listen, true));
         }

@@ -55,6 +55,9 @@ fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
         OpsError::Storage { source: ops::registry::StorageError::InUse(_), .. } => {
             Some("SUPERCARGO_SERVE_ROOT=DIR supercargo serve".to_owned())
         }
+        OpsError::Storage { source: ops::registry::StorageError::Foreign, .. } => {
+            Some("supercargo serve reindex --replace".to_owned())
+        }
         OpsError::Storage { root, .. } => Some(format!("ls -la {}", quote(&root.to_string_lossy()))),
         OpsError::Transfer(error) => of_transfer(error, typed),
         OpsError::Store(error) => of_store(error),

@@ -352,7 +352,7 @@ fn what_nothing_needs_goes_while_it_is_served() {
     let served = Served::with(&desk, &["--config", "serve.toml"], &[]);
     let answer = served.put("content");
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
-    let count = || files(&desk.path("registry/blobs"));
+    let count = || files(&desk.path("registry/blobs")).len();
     assert_eq!(count(), 1);
     while count() > 0 {
         std::thread::sleep(Duration::from_millis(20));
@@ -361,12 +361,6 @@ fn what_nothing_needs_goes_while_it_is_served() {
         served.ask(&format!("GET /v2/app/blobs/{}\r\n\r\n", Digest::sha256(b"content"))).starts_with("HTTP/1.1 404 ")
     );
     assert_eq!(served.terminate().lines().count(), 1);
-}
-
-/// Returns how many files are below a directory.
-fn files(directory: &std::path::Path) -> usize {
-    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
-    entries.flatten().map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
 }
 
 #[test]
@@ -409,4 +403,40 @@ fn what_a_tag_named_survives_a_restart() {
     let told = desk.json(&["history", &second.at("shop:latest")]);
     assert_eq!(told["registry"].as_array().unwrap().len(), 3, "{told}");
     second.terminate();
+}
+
+#[test]
+fn a_lost_database_is_made_anew_and_bad_bytes_are_found() {
+    let (desk, _application) = Desk::with_application();
+    let served = Served::start(&desk);
+    desk.ok(&["copy", "oci:app:1.0", &served.at("shop:1.0")]);
+    served.terminate();
+    let root = desk.path("home/.local/share/supercargo/registry");
+    let said = desk.fails(&["serve", "reindex"], 2);
+    assert!(said.contains("help: supercargo serve reindex --replace"), "{said}");
+    std::fs::remove_file(root.join("metadata.db")).unwrap();
+    let said = desk.fails(&["serve"], 10);
+    assert!(said.contains("help: supercargo serve reindex --replace"), "{said}");
+    let made = desk.json(&["serve", "reindex", "--replace", "--verify"]);
+    assert_eq!((&made["tags"], &made["lost"]["count"]), (&1.into(), &0.into()), "{made}");
+    let served = Served::start(&desk);
+    let copied = desk.ok(&["copy", &served.at("shop:1.0"), "oci:back:1.0"]);
+    assert!(copied.contains("proven: "), "{copied}");
+    served.terminate();
+
+    desk.ok(&["serve", "scrub"]);
+    let largest = files(&root.join("blobs")).into_iter().max_by_key(|file| file.metadata().unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&largest).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&largest, bytes).unwrap();
+    let scrubbed = desk.run(&["serve", "scrub"]);
+    let name = largest.file_name().unwrap().to_str().unwrap();
+    assert!(scrubbed.code == 1 && scrubbed.stdout.contains(name), "{}{}", scrubbed.stdout, scrubbed.stderr);
+}
+
+/// Returns the files below a directory.
+fn files(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }

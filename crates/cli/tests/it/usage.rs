@@ -56,6 +56,8 @@ const COMMANDS: &[&[&str]] = &[
     &["store", "prune"],
     &["store", "verify"],
     &["serve"],
+    &["serve", "reindex"],
+    &["serve", "scrub"],
     &["tour"],
     &["completions"],
 ];
