@@ -27,3 +27,13 @@ pub(crate) fn in_path(executable: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join(executable)).find(|candidate| candidate.is_file())
 }
+
+/// Tells whether the tests that take long are wanted too: `cargo xtask test --all`.
+pub fn runs_all() -> bool {
+    std::env::var_os("SUPERCARGO_TEST_ALL").is_some_and(|value| value == "1")
+}
+
+/// Returns the seed of a run that is to be repeated.
+pub fn stated_seed() -> Option<u64> {
+    std::env::var("SUPERCARGO_TEST_SEED").ok()?.parse().ok()
+}

@@ -5,6 +5,7 @@
 //! | [`application`] | builders of graphs: images, artifacts, whole applications |
 //! | `fuzzing` (a feature) | what the fuzz targets do, so that tests can replay their corpus |
 //! | [`layer`] | layers that tools can unpack |
+//! | [`load`] | clients that push, pull and delete at random, and know what they were promised |
 //! | [`read`] | the graph that a store holds, read one question at a time |
 //! | [`source`] | sources of blobs of every kind, honest and not |
 //! | [`contract`] | what every [`store::Store`] promises, as checks |
@@ -22,6 +23,7 @@ pub mod faulty;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod layer;
+pub mod load;
 pub mod peers;
 pub mod proxy;
 pub mod read;
