@@ -49,6 +49,8 @@ pub enum Shape {
     Map(&'static [Key]),
     /// Texts by names that the user chooses.
     TextMap,
+    /// Lists of texts by names that the user chooses.
+    TextsMap,
     /// Tables one after the other.
     List(&'static [Key]),
 }
@@ -62,7 +64,7 @@ impl Shape {
             Self::TextsOrTables(_) => "texts in quotes or tables between `[` and `]`",
             Self::Flag => "`true` or `false`",
             Self::Count => "a whole number above zero",
-            Self::Table(_) | Self::Map(_) | Self::TextMap => "a table",
+            Self::Table(_) | Self::Map(_) | Self::TextMap | Self::TextsMap => "a table",
             Self::List(_) => "a list of tables, each beginning with its name between `[[` and `]]`",
         }
     }

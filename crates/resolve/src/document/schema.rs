@@ -53,6 +53,10 @@ fn shape(shape: &Shape) -> Value {
         Shape::Table(keys) => table(keys),
         Shape::Map(keys) => json!({ "type": "object", "additionalProperties": table(keys) }),
         Shape::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Shape::TextsMap => {
+            let texts = json!({ "type": "array", "items": { "type": "string" } });
+            json!({ "type": "object", "additionalProperties": texts })
+        }
         Shape::List(keys) => json!({ "type": "array", "items": table(keys) }),
     }
 }

@@ -146,6 +146,16 @@ impl<'a> Table<'a> {
         table.iter().filter_map(pair).collect()
     }
 
+    /// Returns lists of texts by the names that the user has chosen, with the names' places.
+    pub fn texts_map(&self, name: &str) -> Vec<(Text<'a>, Vec<Text<'a>>)> {
+        let Some(item) = self.table.get(name) else { return Vec::new() };
+        let place = place_of(item, &self.place);
+        let Some(table) = item.as_table_like() else { return Vec::new() };
+        let lists = Table::of_all(table, place.clone());
+        let names = table.iter().map(|(name, _)| Text { text: name, place: key_place(table, name, &place) });
+        names.filter_map(|name| lists.texts(name.text).map(|texts| (name, texts))).collect()
+    }
+
     /// Returns a table in this one.
     ///
     /// # Errors
@@ -264,11 +274,15 @@ fn check_shape(item: &Item, shape: &Shape, place: &Range<usize>, name: &str) -> 
             item.is_array_of_tables() || item.as_array().is_some_and(|array| array.iter().all(fits))
         }
         Shape::Table(_) => item.is_table_like(),
-        Shape::Map(_) | Shape::TextMap => {
+        Shape::Map(_) | Shape::TextMap | Shape::TextsMap => {
             let Some(table) = item.as_table_like() else { return wrong(place.clone()) };
             for (inner, item) in table.iter() {
                 let at = place_of(item, &key_place(table, inner, place));
-                let inner_shape = if matches!(shape, Shape::TextMap) { Shape::Text } else { Shape::Table(&[]) };
+                let inner_shape = match shape {
+                    Shape::TextMap => Shape::Text,
+                    Shape::TextsMap => Shape::Texts,
+                    _ => Shape::Table(&[]),
+                };
                 check_shape(item, &inner_shape, &at, inner)?;
             }
             true
