@@ -109,12 +109,26 @@ impl Storage {
     /// work there, otherwise what the file system or the database brings.
     pub async fn open(directory: &Path, clock: Clock, keeping: Keeping) -> Result<Self, StorageError> {
         let blobs = BlobFiles::open(directory)?;
+        Self::open_with(directory, Arc::new(blobs), clock, keeping).await
+    }
+
+    /// Opens the storage whose metadata is in a directory, which is made if it is not there, with blobs in another place.
+    ///
+    /// # Errors
+    /// As [`Storage::open`].
+    pub async fn open_with(
+        directory: &Path,
+        blobs: Arc<dyn BlobStorage>,
+        clock: Clock,
+        keeping: Keeping,
+    ) -> Result<Self, StorageError> {
+        std::fs::create_dir_all(directory).map_err(StorageError::file("cannot make", directory))?;
         let lock = lock(directory)?;
         let metadata =
             Database::sqlite(Some(directory.join("metadata.db")), METADATA, Durability::Power, clock.clone());
         metadata.open().await?;
         let sessions = sessions::open(directory, clock.clone()).await?;
-        let (remembered, blobs) = (metadata.versions().map(Remembered::new), Arc::new(blobs));
+        let remembered = metadata.versions().map(Remembered::new);
         let storage =
             Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: Some(lock) }));
         storage.check_journal().await?;

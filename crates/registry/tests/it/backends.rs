@@ -81,6 +81,9 @@ pub(crate) fn new_bucket() -> Option<(String, BlobObjects)> {
         name: name.clone(),
         access_key: RunningBuckets::ACCESS_KEY.to_owned(),
         secret_key: RunningBuckets::SECRET_KEY.to_owned(),
+        prefix: String::new(),
+        path_style: true,
+        session_token: None,
     };
     Some((name, BlobObjects::new(&bucket).unwrap()))
 }

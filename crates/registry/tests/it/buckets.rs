@@ -61,6 +61,9 @@ async fn a_service_that_is_away_is_503() {
         name: "bucket".to_owned(),
         access_key: "key".to_owned(),
         secret_key: "s3cret".to_owned(),
+        prefix: String::new(),
+        path_style: true,
+        session_token: None,
     };
     assert!(!format!("{bucket:?}").contains("s3cret"));
     let blobs = registry::BlobObjects::new(&bucket).unwrap();

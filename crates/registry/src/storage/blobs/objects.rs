@@ -17,7 +17,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::multipart::MultipartStore as _;
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientOptions, GetOptions, ObjectStore as _, ObjectStoreExt as _, RetryConfig};
+use object_store::prefix::PrefixStore;
+use object_store::{
+    BackoffConfig, ClientOptions, GetOptions, ObjectStore as _, ObjectStoreExt as _, PutPayload, RetryConfig,
+};
 use store::{BlobBody, StoreError};
 
 use super::{BlobStorage, BlobWriter, Listed, StorageError};
@@ -33,6 +36,13 @@ const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Shortest and longest pause before it is.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
+/// What stands before the status in the text of an error of the library.
+const STATUS_TEXT: &str = "non-2xx status code: ";
+/// Request Timeout and Too Many Requests: the same may be done later.
+const PATIENCE: [u16; 2] = [408, 429];
+/// What a service says when the bucket is not there, in the text of an answer with 404.
+const NO_BUCKET: &str = "NoSuchBucket";
+
 /// A bucket, and the key to it.
 #[derive(Clone)]
 pub struct Bucket {
@@ -42,10 +52,16 @@ pub struct Bucket {
     pub region: String,
     /// The name of the bucket.
     pub name: String,
+    /// What the names of all objects begin with; nothing where it is empty.
+    pub prefix: String,
+    /// Whether the bucket is named in the path, and not in the host.
+    pub path_style: bool,
     /// The name of the key.
     pub access_key: String,
     /// The secret part of the key. It never shows.
     pub secret_key: String,
+    /// The token that goes with a key for a time. It never shows.
+    pub session_token: Option<String>,
 }
 
 impl fmt::Debug for Bucket {
@@ -54,9 +70,19 @@ impl fmt::Debug for Bucket {
     }
 }
 
+impl Bucket {
+    /// Returns the URL of the service as it is asked for this bucket.
+    fn host(&self, endpoint: &str) -> String {
+        match endpoint.split_once("://") {
+            Some((scheme, host)) if !self.path_style => format!("{scheme}://{}.{host}", self.name),
+            _ => endpoint.to_owned(),
+        }
+    }
+}
+
 /// Blobs in a bucket.
 #[derive(Clone, Debug)]
-pub struct BlobObjects(Arc<AmazonS3>);
+pub struct BlobObjects(Arc<PrefixStore<AmazonS3>>);
 
 impl BlobObjects {
     /// Returns the blobs in a bucket. Nothing is asked of the service yet.
@@ -82,16 +108,36 @@ impl BlobObjects {
             .with_access_key_id(&bucket.access_key)
             .with_secret_access_key(&bucket.secret_key)
             .with_client_options(client)
+            .with_virtual_hosted_style_request(!bucket.path_style)
             .with_retry(retry);
-        if let Some(endpoint) = &bucket.endpoint {
-            builder = builder.with_endpoint(endpoint);
+        if let Some(token) = &bucket.session_token {
+            builder = builder.with_token(token);
         }
-        Ok(Self(Arc::new(builder.build()?)))
+        if let Some(endpoint) = &bucket.endpoint {
+            builder = builder.with_endpoint(bucket.host(endpoint));
+        }
+        let prefix = Path::parse(&bucket.prefix).map_err(object_store::Error::from)?;
+        Ok(Self(Arc::new(PrefixStore::new(builder.build()?, prefix))))
+    }
+
+    /// Makes sure that the bucket is there, and that the key may put, read and delete in it. What it puts for that is in `uploads/`, and
+    /// gone when this returns.
+    ///
+    /// # Errors
+    /// [`StorageError::Objects`] when the service refuses for good, [`StorageError::Unavailable`] when it cannot be reached.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        // Other nodes may begin at the same time.
+        let path = Path::from(format!("uploads/check-{:032x}", rand::random::<u128>()));
+        self.0.put(&path, PutPayload::from_static(b"check")).await?;
+        let read = async { self.0.get(&path).await?.bytes().await };
+        let read = read.await.map(|_| ());
+        self.0.delete(&path).await?;
+        Ok(read?)
     }
 
     async fn delete(&self, path: &Path) -> Result<(), StorageError> {
         match self.0.delete(path).await {
-            Err(error) if !matches!(error, object_store::Error::NotFound { .. }) => Err(error.into()),
+            Err(error) if !is_absent(&error) => Err(error.into()),
             _ => Ok(()),
         }
     }
@@ -122,8 +168,8 @@ impl BlobStorage for BlobObjects {
         if let Some(id) = &state.multipart {
             match self.0.abort_multipart(&blob(name), id).await {
                 // It was completed or aborted before.
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if !is_absent(&error) => return Err(error.into()),
+                _ => {}
             }
         }
         Ok(())
@@ -146,7 +192,7 @@ impl BlobStorage for BlobObjects {
                 });
                 Ok(Some(BlobBody::from_stream(length, stream.boxed())))
             }
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -191,8 +237,26 @@ impl From<object_store::Error> for StorageError {
     /// What a service fails at after all tries it may do later; what it refuses it refuses.
     fn from(error: object_store::Error) -> Self {
         match error {
-            error @ object_store::Error::Generic { .. } => Self::Unavailable(Arc::new(error)),
+            error @ object_store::Error::Generic { .. } if !is_refusal(&error) => Self::Unavailable(Arc::new(error)),
             error => Self::Objects(Arc::new(error)),
         }
     }
+}
+
+/// Tells whether the object is not there, and not the whole bucket.
+fn is_absent(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { source, .. } if !source.to_string().contains(NO_BUCKET))
+}
+
+/// Tells whether a service answered with a status that says the same when it is asked again: 4xx, but for those that ask for patience.
+fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
+    // The library keeps the type of this error to itself; its text has the status.
+    let status = |error: &(dyn std::error::Error + 'static)| {
+        let text = error.to_string();
+        let (_, rest) = text.split_once(STATUS_TEXT)?;
+        rest.get(..3)?.parse::<u16>().ok()
+    };
+    std::iter::successors(Some(error), |error| error.source())
+        .find_map(status)
+        .is_some_and(|status| (400..500).contains(&status) && !PATIENCE.contains(&status))
 }

@@ -18,6 +18,7 @@ use tokio::sync::Mutex;
 use super::connection::Connection;
 use super::migrate::{Schema, migrate};
 use super::{Durability, Operation, StorageError};
+use crate::access::Secret;
 
 /// Connections of one node, for all its databases on one server.
 const CONNECTIONS_MAX: u32 = 16;
@@ -47,6 +48,14 @@ impl FromStr for PostgresUrl {
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         let options = url.parse::<PgConnectOptions>().map_err(|_| StorageError::Address)?;
         Ok(Self(Box::new(options.application_name("supercargo"))))
+    }
+}
+
+impl PostgresUrl {
+    /// Returns the same place with this password.
+    #[must_use]
+    pub fn with_password(self, password: &Secret) -> Self {
+        Self(Box::new(self.0.password(password.reveal())))
     }
 }
 

@@ -9,7 +9,7 @@ use oci::Digest;
 use serde_json::{Value, json};
 use store::BlobBody;
 
-use super::{BlobObjects, BlobWriter, StorageError, blob};
+use super::{BlobObjects, BlobWriter, StorageError, blob, is_absent};
 
 /// The size of the first parts, and of later ones: a service takes 10,000, and none but the last below 5 MiB. Together they
 /// take 848 GiB.
@@ -77,7 +77,7 @@ impl ObjectWriter {
             let Some(tail) = writer.state.tails.last() else { return Ok(None) };
             let found = match writer.objects.0.get(&Path::from(tail.as_str())).await {
                 Ok(found) => found.bytes().await?,
-                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                Err(error) if is_absent(&error) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
             if found.len() as u64 != length {
