@@ -46,6 +46,7 @@ pub use secret::Secret;
 pub use token::{KeyTooShort, SigningKey};
 
 pub(crate) use demand::{Demand, demands};
+pub(crate) use htpasswd::is_name;
 
 use crate::error::{ApiError, Code};
 use crate::options::{Access, RegistryOptions};
@@ -249,7 +250,8 @@ fn challenge(authority: &Authority, headers: &HeaderMap, demands: &[Demand], err
     let Some(tokens) = &authority.tokens else { return BASIC_CHALLENGE.to_owned() };
     let host = headers.get(HOST).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<Host>().ok());
     let host = host.as_ref().map_or("localhost", Host::as_str);
-    let realm = tokens.realm.clone().unwrap_or_else(|| format!("http://{host}{TOKEN_PATH}"));
+    let scheme = if tokens.is_https { "https" } else { "http" };
+    let realm = tokens.realm.clone().unwrap_or_else(|| format!("{scheme}://{host}{TOKEN_PATH}"));
     let mut scopes: Vec<String> = demands.iter().filter_map(requested).collect();
     scopes.dedup();
     let scope = if scopes.is_empty() { String::new() } else { format!(",scope=\"{}\"", scopes.join(" ")) };

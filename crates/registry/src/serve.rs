@@ -1,6 +1,7 @@
 //! A registry on a socket.
 
 mod connection;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use crate::registry::Registry;
+pub use tls::{Tls, TlsError, TlsIdentity, TlsVersion};
 
 /// Most connections at once; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4096;
@@ -30,7 +32,7 @@ const JOURNAL_PAUSE: Duration = Duration::from_secs(5);
 /// How often it is looked whether everything is to be read again.
 const SCRUB_INTERVAL: Duration = Duration::from_mins(1);
 
-/// A registry that is being served over plain HTTP/1.1. Dropping it breaks off every connection.
+/// A registry that is being served over HTTP/1.1, plain or under TLS. Dropping it breaks off every connection.
 #[derive(Debug)]
 pub struct RunningRegistry {
     address: SocketAddr,
@@ -44,10 +46,18 @@ impl RunningRegistry {
     /// # Errors
     /// When the address cannot be listened on.
     pub async fn start(address: SocketAddr, registry: Registry) -> io::Result<Self> {
+        Self::start_with(address, registry, None).await
+    }
+
+    /// As [`RunningRegistry::start`], under TLS where there is a `tls`.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn start_with(address: SocketAddr, registry: Registry, tls: Option<Tls>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(accept(listener, registry, stopped));
+        let task = tokio::spawn(accept(listener, registry, tls, stopped));
         Ok(Self { address, stop: Some(stop), task })
     }
 
@@ -73,7 +83,7 @@ impl Drop for RunningRegistry {
     }
 }
 
-async fn accept(listener: TcpListener, registry: Registry, mut stopped: oneshot::Receiver<()>) {
+async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, mut stopped: oneshot::Receiver<()>) {
     let graceful = GracefulShutdown::new();
     // Dropped with this future, and the connections with it.
     let mut connections = JoinSet::new();
@@ -84,7 +94,11 @@ async fn accept(listener: TcpListener, registry: Registry, mut stopped: oneshot:
             _ = &mut stopped => break,
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection::serve(stream, registry.clone(), graceful.watcher()));
+                    let (registry, watcher) = (registry.clone(), graceful.watcher());
+                    match tls.clone() {
+                        None => connections.spawn(connection::serve(stream, registry, watcher)),
+                        Some(tls) => connections.spawn(tls::serve(stream, tls, registry, watcher)),
+                    };
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },

@@ -20,6 +20,8 @@ pub struct Users {
 #[derive(Clone, Debug, Default)]
 pub struct Groups {
     of_user: BTreeMap<String, BTreeSet<String>>,
+    /// Every group, also those without members.
+    names: BTreeSet<String>,
 }
 
 /// Why a file of users or groups is not read.
@@ -95,6 +97,11 @@ impl Users {
         self.sorted.len()
     }
 
+    /// Tells whether there is a user of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.hash(name).is_some()
+    }
+
     pub(super) fn hash(&self, name: &str) -> Option<&PasswordHash> {
         let position = self.sorted.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
         self.sorted.get(position).map(|(_, hash)| hash)
@@ -123,6 +130,7 @@ impl Groups {
             if !is_name(group) {
                 return Err(at(1, LineProblem::Name));
             }
+            groups.declare(group);
             for member in members.split_ascii_whitespace() {
                 if !is_name(member) {
                     return Err(at(group.len() + 2, LineProblem::Name));
@@ -133,8 +141,19 @@ impl Groups {
         Ok(groups)
     }
 
+    /// Makes a group known, which may stay without members.
+    pub fn declare(&mut self, group: &str) {
+        self.names.insert(group.to_owned());
+    }
+
+    /// Tells whether there is a group of this name.
+    pub fn has(&self, group: &str) -> bool {
+        self.names.contains(group)
+    }
+
     /// Puts a user into a group.
     pub fn add(&mut self, group: &str, user: &str) {
+        self.declare(group);
         self.of_user.entry(user.to_owned()).or_default().insert(group.to_owned());
     }
 
@@ -154,7 +173,7 @@ fn lines(text: &str) -> Result<impl Iterator<Item = (usize, &str)>, UsersError> 
 }
 
 /// Tells whether a text can be the name of a user or a group.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let bad = |character: char| character == ':' || character.is_control() || character.is_whitespace();
     !text.is_empty() && text.len() <= NAME_MAX_BYTES && !text.contains(bad)
 }

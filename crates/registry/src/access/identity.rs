@@ -67,6 +67,11 @@ impl Identity {
         self.groups.contains(group)
     }
 
+    /// Returns the name of the key by which the identity came in.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.key.as_ref().map(|key| key.id.as_str())
+    }
+
     pub(super) fn claim(&self, name: &str) -> Option<&str> {
         self.claims.get(name).map(String::as_str)
     }

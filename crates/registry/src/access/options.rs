@@ -55,8 +55,10 @@ pub struct TokenOptions {
     pub keys: Vec<SigningKey>,
     /// What the registry calls itself to those who ask for tokens. A token is good where that is the same.
     pub service: String,
-    /// The URL of `/token` as clients reach it; `None` for plain HTTP on the host by which they call.
+    /// The URL of `/token` as clients reach it; `None` for the host by which they call.
     pub realm: Option<String>,
+    /// Whether clients reach the registry by HTTPS, here or at what is in front of it. Only asked where there is no `realm`.
+    pub is_https: bool,
     /// How long a token is good for.
     pub lifetime: Duration,
     /// How long a token is good for that fetches tokens in place of a password; `None` where such are not issued.
@@ -73,6 +75,7 @@ impl TokenOptions {
             keys: vec![key],
             service: service.into(),
             realm: None,
+            is_https: false,
             lifetime: TOKEN_LIFETIME,
             refresh_lifetime: None,
             required: false,

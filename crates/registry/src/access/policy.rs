@@ -99,6 +99,8 @@ pub enum Subject {
     User(String),
     /// The members of this group.
     Group(String),
+    /// Whoever comes in by the key of this name.
+    Key(String),
     /// Those of whom this is claimed.
     Claim {
         /// What is claimed.
@@ -115,6 +117,7 @@ impl Subject {
             Self::Authenticated => !identity.is_anonymous(),
             Self::User(name) => identity.name() == Some(name),
             Self::Group(name) => identity.is_in(name),
+            Self::Key(id) => identity.key() == Some(id),
             Self::Claim { name, value } => identity.claim(name).is_some_and(|claimed| value.matches(claimed)),
         }
     }

@@ -1,0 +1,133 @@
+//! TLS before HTTP: what the server shows of itself, and connections that begin with a handshake.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::Watcher;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::connection;
+use crate::registry::Registry;
+
+/// How long a client may take for the handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The only protocol that is spoken: large blobs gain nothing from streams that share one connection's window.
+const HTTP_1_1: &[u8] = b"http/1.1";
+/// Most certificates of a chain.
+const CHAIN_MAX: usize = 16;
+
+/// The versions from TLS 1.3 on.
+static ONLY_1_3: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
+/// The least version of TLS that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2, and what came after it.
+    #[default]
+    V1_2,
+    /// TLS 1.3.
+    V1_3,
+}
+
+/// A certificate with its key. The key never shows.
+#[derive(Clone)]
+pub struct TlsIdentity(Arc<ServerConfig>);
+
+/// TLS as a server speaks it. Cloning gives another handle to the same.
+#[derive(Clone, Debug)]
+pub struct Tls(Arc<RwLock<TlsIdentity>>);
+
+/// Why a certificate or its key cannot be used. Nothing of the key is in it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The certificates cannot be read.
+    #[error("there is no chain of 1 to {CHAIN_MAX} certificates (PEM) in it")]
+    Certificates,
+    /// The key cannot be read.
+    #[error("there is no private key (PEM) in it that can be used; one with a password cannot")]
+    Key,
+    /// The key is another one than that of the certificate.
+    #[error("the key is not that of the first certificate")]
+    Mismatch,
+    /// The two cannot be used together.
+    #[error("the certificate cannot be used: {0}")]
+    Unusable(rustls::Error),
+}
+
+impl TlsIdentity {
+    /// Reads a chain of certificates, that of the server first, and the key to it; both PEM.
+    ///
+    /// # Errors
+    /// [`TlsError`]
+    pub fn from_pem(certificates: &[u8], key: &[u8], least: TlsVersion) -> Result<Self, TlsError> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates).take(CHAIN_MAX + 1).collect();
+        let chain = chain.map_err(|_| TlsError::Certificates)?;
+        if chain.is_empty() || chain.len() > CHAIN_MAX {
+            return Err(TlsError::Certificates);
+        }
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        if provider.key_provider.load_private_key(key.clone_key()).is_err() {
+            return Err(TlsError::Key);
+        }
+        let with_versions = ServerConfig::builder_with_provider(provider).with_protocol_versions(least.and_newer());
+        let mut config =
+            with_versions.map_err(TlsError::Unusable)?.with_no_client_auth().with_single_cert(chain, key).map_err(
+                |error| match error {
+                    rustls::Error::InconsistentKeys(_) => TlsError::Mismatch,
+                    error => TlsError::Unusable(error),
+                },
+            )?;
+        config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+impl fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsIdentity")
+    }
+}
+
+impl TlsVersion {
+    fn and_newer(self) -> &'static [&'static SupportedProtocolVersion] {
+        match self {
+            Self::V1_2 => rustls::ALL_VERSIONS,
+            Self::V1_3 => ONLY_1_3,
+        }
+    }
+}
+
+impl Tls {
+    /// Returns TLS with a certificate.
+    pub fn new(identity: TlsIdentity) -> Self {
+        Self(Arc::new(RwLock::new(identity)))
+    }
+
+    /// Shows another certificate from the next connection on. Those that are there stay as they are.
+    pub fn replace(&self, identity: TlsIdentity) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = identity;
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).0))
+    }
+}
+
+/// Serves a connection once both sides have agreed on TLS.
+pub(super) async fn serve(stream: TcpStream, tls: Tls, registry: Registry, watcher: Watcher) {
+    // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
+    let _ = stream.set_nodelay(true);
+    let handshake = async { tls.acceptor().accept(stream).await };
+    let agreed = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
+    // One that fails, or never ends, is the client's affair.
+    let Ok(Ok(stream)) = agreed else { return };
+    connection::answer(TokioIo::new(stream), None, registry, watcher).await;
+}
