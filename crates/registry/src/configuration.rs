@@ -8,10 +8,17 @@
 //!
 //! Nothing here opens a file or looks at the environment.
 
+mod auth;
+mod files;
 mod immutable;
 mod keys;
+mod log;
+mod origin;
+mod places;
 mod read;
+mod rules;
 mod shown;
+mod tls;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -23,8 +30,16 @@ use resolve::document::{self, DocumentError};
 
 use crate::options::RegistryOptions;
 use crate::storage::Keeping;
+pub use auth::{Anonymous, Auth, Tokens};
+pub use files::ReadFile;
 use keys::ROOT;
+pub use log::{LogFormat, LogLevel, LogSettings, LoggedDecisions};
+use origin::Source;
+pub use origin::{Origin, Said};
+pub use places::{AwsVariables, BlobPlace, DatabasePlace, masked};
+pub use rules::{KeyEntry, RuleEntry};
 pub use shown::Setting;
+pub use tls::TlsFiles;
 pub use variables::{PREFIX, Variable, variables};
 
 /// Most bytes of the file.
@@ -42,8 +57,16 @@ pub struct Configuration {
     pub listen: SocketAddr,
     /// The directory of database and blobs, where something says which.
     pub root: Option<PathBuf>,
-    /// Whether it is said that everybody may do everything.
-    pub is_open: bool,
+    /// Where the metadata is kept, if not in the directory.
+    pub database: DatabasePlace,
+    /// Where blobs are kept, if not in the directory.
+    pub blobs: BlobPlace,
+    /// TLS.
+    pub tls: TlsFiles,
+    /// Who is known, and what they may do.
+    pub auth: Auth,
+    /// What is told on the standard error.
+    pub log: LogSettings,
     /// When content goes that nothing needs any more.
     pub collect: Collect,
     /// All else. What is said of the collector is not in it: see [`Configuration::options`].
@@ -83,7 +106,11 @@ impl Default for Configuration {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 5000)),
             root: None,
-            is_open: false,
+            database: DatabasePlace::default(),
+            blobs: BlobPlace::default(),
+            tls: TlsFiles::default(),
+            auth: Auth::default(),
+            log: LogSettings::default(),
             collect: Collect {
                 enabled: true,
                 period: options.collect_period.unwrap_or(Duration::from_mins(1)),
@@ -104,30 +131,35 @@ impl Configuration {
         let mut configuration = Self::default();
         let mut listen = None;
         if let Some((text, directory)) = file {
-            let place = configuration.apply(text, directory).map_err(ConfigurationError::File)?;
-            listen = place.map(|place| (None, place));
+            let source = Source { directory, variable: None };
+            listen = configuration.apply(text, &source).map_err(ConfigurationError::File)?;
         }
         let known = variables::variables();
         for (name, value) in variables {
             let wrong = |problem| ConfigurationError::Variable { name: name.clone(), problem };
             let line = variables::named(name, &known).map_err(wrong)?.line(value);
-            let place = configuration.apply(&line, Path::new("")).map_err(wrong)?;
-            listen = place.map(|place| (Some(name), place)).or(listen);
+            let source = Source { directory: Path::new(""), variable: Some(name) };
+            listen = configuration.apply(&line, &source).map_err(wrong)?.or(listen);
         }
+        configuration.check(listen.as_ref())?;
+        Ok(configuration)
+    }
+
+    /// Checks what only the whole can tell, without a look at the files that it names.
+    fn check(&self, listen: Option<&Origin>) -> Result<(), ConfigurationError> {
+        self.auth.check()?;
+        self.tls.check()?;
         match listen {
-            Some((name, place)) if !configuration.is_open && !configuration.is_private() => {
-                let problem = read::not_private(configuration.listen, place);
-                Err(match name {
-                    Some(name) => {
-                        let problem = problem.help(format!(
-                            "export {PREFIX}AUTH_ANONYMOUS=everything    (everybody may read, write and delete)"
-                        ));
-                        ConfigurationError::Variable { name: name.clone(), problem }
-                    }
-                    None => ConfigurationError::File(problem),
-                })
+            Some(origin) if !self.auth.is_said() && !self.is_private() => {
+                let problem = read::not_private(self.listen, origin.place());
+                Err(origin.wrong(match origin.variable() {
+                    Some(_) => problem.help(format!(
+                        "export {PREFIX}AUTH_ANONYMOUS=everything    (everybody may read, write and delete)"
+                    )),
+                    None => problem,
+                }))
             }
-            _ => Ok(configuration),
+            _ => Ok(()),
         }
     }
 

@@ -42,7 +42,7 @@ pub use configuration::{Configuration, ConfigurationError};
 pub use immutability::{Immutability, ImmutableTags};
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
-pub use serve::RunningRegistry;
+pub use serve::{RunningRegistry, Tls, TlsError, TlsIdentity, TlsVersion};
 pub use storage::{
     Bad, BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Clock, Collected, Findings, Flaw,
     Keeping, Kept, Listed, Lost, PostgresUrl, Reindex, Reindexed, Scrub, Scrubbed, Storage, StorageError,

@@ -1,11 +1,14 @@
 //! What may stand where in the configuration of a server, and in which variable.
 
-use resolve::document::{Key, Shape, key};
+use resolve::document::{Key, Shape, key, required};
 
-/// What everybody may do, as far as the file can say it.
-pub(super) const ANONYMOUS: &[&str] = &[EVERYTHING];
-/// Everybody may read, write and delete.
-pub(super) const EVERYTHING: &str = "everything";
+/// What everybody may do, as far as one word can say it.
+const ANONYMOUS: &[&str] = &["everything", "pull", "nothing"];
+/// What a rule says of actions.
+const ACTIONS_OF_RULE: &str =
+    "What is allowed: `read`, `create`, `update`, `delete`. Nobody can change what he may not read.";
+/// Everybody of whom it is known who they are, where users are named.
+pub(super) const EVERY_USER: &str = "*";
 /// A manifest that nothing needs stays for ever.
 pub(super) const KEEP: &str = "keep";
 
@@ -21,19 +24,99 @@ pub(super) static ROOT: &[Key] = &[
         "The directory of database and blobs, relative to this file; `supercargo/registry` in the user's data directory.",
     ),
     key("deletes", Shape::Flag, "Whether manifests, tags and blobs can be deleted; `true`."),
-    key("auth", Shape::Table(AUTH), "Who may do what."),
+    key("database", Shape::Table(DATABASE), "Where the metadata is kept, in place of SQLite in `root`."),
+    key("blobs", Shape::Table(BLOBS), "Where blobs are kept, in place of files in `root`."),
+    key("tls", Shape::Table(TLS), "TLS, which is spoken where there is a certificate."),
+    key("auth", Shape::Table(AUTH), "Who is known, and what everybody may do."),
+    key("rules", Shape::List(RULES), "Who may do what in which repositories. What no rule allows is denied."),
     key("collect", Shape::Table(COLLECT), "When content goes that nothing needs any more."),
     key("immutable", Shape::List(super::immutable::KEYS), "Which tags are made once and neither moved nor removed."),
     key("limits", Shape::Table(LIMITS), "How much, how many and how long."),
     key("manifests", Shape::Table(MANIFESTS), "Which manifests are taken."),
     key("scrub", Shape::Table(SCRUB), "How bad bytes are looked for."),
+    key("log", Shape::Table(LOG), "What is told on the standard error."),
 ];
 
-const AUTH: &[Key] = &[key(
-    "anonymous",
-    Shape::Choice(ANONYMOUS),
-    "What everybody may do. Has to be said where others than this machine can reach the address.",
-)];
+pub(super) const DATABASE: &[Key] = &[
+    key("url", Shape::Text, "A PostgreSQL database, which any number of nodes share. A password in it never shows."),
+    key("password-file", Shape::Text, "The file that holds the password, and nothing else but a line end."),
+];
+
+pub(super) const BLOBS: &[Key] = &[
+    key("url", Shape::Text, "A bucket of an S3 service, and what the names of all objects in it begin with."),
+    key("endpoint", Shape::Text, "The URL of the service; `AWS_ENDPOINT_URL`, or that of AWS in the region."),
+    key("region", Shape::Text, "The region; `AWS_REGION`, `AWS_DEFAULT_REGION` or `us-east-1`."),
+    key("path-style", Shape::Flag, "Whether the bucket is named in the path; `true`. Otherwise it is in the host."),
+    key("access-key-file", Shape::Text, "The file with the name of the key; `AWS_ACCESS_KEY_ID`."),
+    key("secret-key-file", Shape::Text, "The file with the secret of the key; `AWS_SECRET_ACCESS_KEY`."),
+];
+
+pub(super) const TLS: &[Key] = &[
+    key("certificate", Shape::Text, "The file with the chain of certificates (PEM), that of the server first."),
+    key("key", Shape::Text, "The file with the key of the certificate (PEM)."),
+    key("minimum", Shape::Choice(&["1.2", "1.3"]), "The least version that is spoken; `1.2`."),
+    key("proxy", Shape::Flag, "Whether something in front of the registry speaks TLS with clients; `false`."),
+];
+
+pub(super) const AUTH: &[Key] = &[
+    key(
+        "anonymous",
+        Shape::Choice(ANONYMOUS),
+        "What everybody may do. Has to be said where others than this machine can reach the address, unless users or rules are there: \
+         then it is `nothing`.",
+    ),
+    key("htpasswd", Shape::Text, "The file with users, as `htpasswd -B` writes it: bcrypt or Argon2."),
+    key("groups", Shape::TextsMap, "Groups of users."),
+    key("groups-file", Shape::Text, "A file with more groups: `group: user user` on each line."),
+    key("remember", Shape::Duration, "How long a password that was right is taken without being verified again; `5m`."),
+    key("keys", Shape::List(KEYS), "Keys for programs, as `supercargo serve key` makes them."),
+    key("tokens", Shape::Table(TOKENS), "Tokens, which are issued at `/token` where this table is there."),
+];
+
+pub(super) const KEYS: &[Key] = &[
+    required("id", Shape::Text, "What the key is called, in rules and in the log."),
+    required("user", Shape::Text, "The user for whom it stands. It may do what that user may."),
+    required("hash", Shape::Text, "What the key hashes to: `sha256:…`."),
+    key("repositories", Shape::Texts, "The repositories that it is for; all."),
+    key("actions", Shape::Texts, "What may be done by it: `read`, `create`, `update`, `delete`; all of them."),
+    key("expires", Shape::Text, "When it ends: a day, or a time in UTC; never."),
+];
+
+pub(super) const TOKENS: &[Key] = &[
+    key(
+        "keys",
+        Shape::Texts,
+        "Files of at least 32 random bytes each. The first seals, all are taken. Without one tokens end with the process.",
+    ),
+    key(
+        "service",
+        Shape::Text,
+        "What the registry calls itself; `supercargo`. Nodes that take each other's tokens say the same.",
+    ),
+    key("realm", Shape::Text, "The URL of `/token` as clients reach it; on the host by which they call."),
+    key("lifetime", Shape::Duration, "How long a token is good for; `5m`."),
+    key(
+        "refresh-lifetime",
+        Shape::Duration,
+        "How long a token is good for that fetches tokens; none is issued without it.",
+    ),
+    key("required", Shape::Flag, "Whether a request must come with a token and not with a password; `false`."),
+];
+
+pub(super) const RULES: &[Key] = &[
+    required("repositories", Shape::Texts, "Patterns of names; `*` stands for any characters, `/` among them."),
+    required("actions", Shape::Texts, ACTIONS_OF_RULE),
+    key("users", Shape::Texts, "The users it is for; `*` is everybody of whom it is known who they are."),
+    key("groups", Shape::Texts, "The groups it is for."),
+    key("keys", Shape::Texts, "The keys it is for, by `id`."),
+    key("everyone", Shape::Flag, "Whether it is for everybody, also those of whom nothing is known; `false`."),
+];
+
+const LOG: &[Key] = &[
+    key("format", Shape::Choice(&["text", "json"]), "A line for people, or a JSON object a line; `text`."),
+    key("level", Shape::Choice(&["error", "warning", "info", "debug"]), "The least that is told; `info`."),
+    key("decisions", Shape::Choice(&["denied", "all", "none"]), "Which decisions about access are told; `denied`."),
+];
 
 const COLLECT: &[Key] = &[
     key(

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::Path;
 use std::time::Duration;
 
 use resolve::document::{Document, DocumentError, Table};
 
 use super::keys::{KEEP, ROOT};
+use super::origin::{Origin, Source};
 use super::{Collect, Configuration, FILE_MAX_BYTES, immutable};
 use crate::options::RegistryOptions;
 
@@ -24,7 +24,7 @@ const BLOB_MAX_BYTES: u64 = 1 << 50;
 
 impl Configuration {
     /// Takes over what a text says, and returns where it says what is listened on, if it does.
-    pub(super) fn apply(&mut self, text: &str, directory: &Path) -> Result<Option<Range<usize>>> {
+    pub(super) fn apply(&mut self, text: &str, source: &Source<'_>) -> Result<Option<Origin>> {
         if text.len() > FILE_MAX_BYTES {
             return Err(DocumentError::new(format!("the file has more than {FILE_MAX_BYTES} bytes"), 0..0));
         }
@@ -34,12 +34,19 @@ impl Configuration {
             if text.text.is_empty() {
                 return Err(DocumentError::new("`root` names no directory", text.place).help("root = \"registry\""));
             }
-            self.root = Some(directory.join(text.text));
+            self.root = Some(source.directory.join(text.text));
         }
         flag(&root, "deletes", &mut self.options.deletes);
-        if let Some(auth) = table(&root, "auth")? {
-            self.is_open |= auth.has("anonymous");
+        if let Some(table) = table(&root, "database")? {
+            self.database.apply(&table, source)?;
         }
+        if let Some(table) = table(&root, "blobs")? {
+            self.blobs.apply(&table, source)?;
+        }
+        if let Some(table) = table(&root, "tls")? {
+            self.tls.apply(&table, source)?;
+        }
+        self.auth.apply(&root, source)?;
         if let Some(table) = table(&root, "collect")? {
             self.collect.apply(&table)?;
         }
@@ -55,12 +62,15 @@ impl Configuration {
         if let Some(table) = table(&root, "scrub")? {
             scrub(&table, &mut self.options)?;
         }
+        if let Some(table) = table(&root, "log")? {
+            self.log.apply(&table);
+        }
         let Some(listen) = root.text("listen") else { return Ok(None) };
         self.listen = listen.text.parse().map_err(|_| {
             let message = format!("`{}` is no address with a port", listen.text.escape_debug());
             DocumentError::new(message, listen.place.clone()).help("listen = \"127.0.0.1:5000\"   # or \"[::1]:5000\"")
         })?;
-        Ok(Some(listen.place))
+        Ok(Some(source.origin(listen.place)))
     }
 }
 
@@ -121,7 +131,7 @@ pub(super) fn not_private(listen: SocketAddr, place: Range<usize>) -> DocumentEr
     DocumentError::new(format!("others can reach {listen}, and nothing says what they may do"), place)
         .label("not a loopback address")
         .help(
-            "auth.anonymous = \"everything\"   # everybody may read, write and delete; or listen = \"127.0.0.1:5000\"",
+            "auth.anonymous = \"everything\"   # everybody may read, write and delete; or users and rules, or listen = \"127.0.0.1:5000\"",
         )
 }
 
@@ -148,7 +158,8 @@ fn count(table: &Table<'_>, name: &str, most: u64) -> Result<Option<u64>> {
     Ok(Some(count))
 }
 
-fn duration(table: &Table<'_>, name: &str, value: &mut Duration) -> Result<()> {
+/// Takes over a time.
+pub(super) fn duration(table: &Table<'_>, name: &str, value: &mut Duration) -> Result<()> {
     let Some(duration) = table.duration(name)?.map(Duration::from_secs) else { return Ok(()) };
     if duration.is_zero() || duration > DURATION_MAX {
         let place = table.text(name).map_or_else(|| table.place.clone(), |text| text.place);

@@ -1,11 +1,14 @@
 //! A configuration as it is: every key with the value it has.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use resolve::document::quoted;
 use resolve::duration;
 
-use super::keys::{EVERYTHING, KEEP};
+use super::keys::KEEP;
+use super::origin::Said;
+use super::rules::{KeyEntry, RuleEntry, list};
 use super::{Configuration, immutable};
 
 /// A key and its value.
@@ -22,11 +25,41 @@ impl Configuration {
     pub fn settings(&self) -> Vec<Setting> {
         let (options, keeping) = (&self.options, &self.collect.keeping);
         let time = |time: Duration| Some(quoted(&duration::text(time.as_secs())));
+        let file = |file: &Option<Said<PathBuf>>| file.as_ref().map(|file| quoted(&file.value.to_string_lossy()));
+        let text = |text: &Option<Said<String>>| text.as_ref().map(|text| quoted(&text.value));
+        let (blobs, tls, auth, log) = (&self.blobs, &self.tls, &self.auth, &self.log);
+        let in_bucket = |value: String| blobs.url.is_some().then_some(value);
+        let under_tls = |value: String| self.tls.certificate.is_some().then_some(value);
+        let tokens = auth.tokens.as_ref();
         let settings = [
             ("listen", Some(quoted(&self.listen.to_string()))),
             ("root", self.root.as_ref().map(|root| quoted(&root.to_string_lossy()))),
             ("deletes", Some(options.deletes.to_string())),
-            ("auth.anonymous", self.is_open.then(|| quoted(EVERYTHING))),
+            ("database.url", self.database.shown().map(|url| quoted(&url))),
+            ("database.password-file", file(&self.database.password_file)),
+            ("blobs.url", text(&blobs.url)),
+            ("blobs.endpoint", text(&blobs.endpoint)),
+            ("blobs.region", text(&blobs.region)),
+            ("blobs.path-style", in_bucket(blobs.path_style.to_string())),
+            ("blobs.access-key-file", file(&blobs.access_key_file)),
+            ("blobs.secret-key-file", file(&blobs.secret_key_file)),
+            ("tls.certificate", file(&tls.certificate)),
+            ("tls.key", file(&tls.key)),
+            ("tls.minimum", under_tls(quoted(tls.minimum()))),
+            ("tls.proxy", Some(tls.proxy.to_string())),
+            ("auth.anonymous", auth.anonymous.map(|anonymous| quoted(anonymous.word()))),
+            ("auth.htpasswd", file(&auth.htpasswd)),
+            ("auth.groups", auth.groups.as_deref().map(groups)),
+            ("auth.groups-file", file(&auth.groups_file)),
+            ("auth.remember", time(auth.remember)),
+            ("auth.keys", tables(auth.keys.iter().map(KeyEntry::shown))),
+            ("auth.tokens.keys", tokens.filter(|tokens| !tokens.keys.is_empty()).map(|tokens| paths(&tokens.keys))),
+            ("auth.tokens.service", tokens.map(|tokens| quoted(tokens.service()))),
+            ("auth.tokens.realm", tokens.and_then(|tokens| text(&tokens.realm))),
+            ("auth.tokens.lifetime", tokens.and_then(|tokens| time(tokens.lifetime))),
+            ("auth.tokens.refresh-lifetime", tokens.and_then(|tokens| tokens.refresh_lifetime).and_then(time)),
+            ("auth.tokens.required", tokens.map(|tokens| tokens.required.to_string())),
+            ("rules", tables(auth.rules.iter().map(RuleEntry::shown))),
             ("collect.enabled", Some(self.collect.enabled.to_string())),
             ("collect.lease", time(keeping.lease)),
             ("collect.untagged", keeping.untagged.map_or_else(|| Some(quoted(KEEP)), time)),
@@ -46,7 +79,60 @@ impl Configuration {
                 "scrub.bytes-per-second",
                 options.scrub.and_then(|scrub| scrub.bytes_per_second).map(|rate| rate.to_string()),
             ),
+            ("log.format", Some(quoted(log.format.word()))),
+            ("log.level", Some(quoted(log.level.word()))),
+            ("log.decisions", Some(quoted(log.decisions.word()))),
         ];
         settings.into_iter().filter_map(|(key, value)| Some(Setting { key, value: value? })).collect()
     }
+
+    /// Returns the keys whose values are others in `new` and count only from the next start on: all but those of access, the certificate and
+    /// the log.
+    pub fn fixed_changes(&self, new: &Self) -> Vec<&'static str> {
+        let (mut old, mut new_settings) = (self.settings(), new.settings());
+        for settings in [&mut old, &mut new_settings] {
+            settings.retain(|setting| !is_reloaded(setting.key));
+        }
+        let differs = |setting: &&Setting, others: &[Setting]| !others.contains(setting);
+        let mut changed: Vec<_> =
+            old.iter().filter(|setting| differs(setting, &new_settings)).map(|setting| setting.key).collect();
+        changed.extend(new_settings.iter().filter(|setting| differs(setting, &old)).map(|setting| setting.key));
+        if !self.has_same_database(new) {
+            changed.push("database.url");
+        }
+        // TLS itself neither begins nor ends while connections are accepted.
+        if self.tls.certificate.is_some() != new.tls.certificate.is_some() {
+            changed.push("tls.certificate");
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        changed
+    }
+}
+
+impl Configuration {
+    /// Returns this configuration with what counts of `new` while the server runs.
+    #[must_use]
+    pub fn reloaded(&self, new: &Self) -> Self {
+        Self { auth: new.auth.clone(), tls: new.tls.clone(), log: new.log, ..self.clone() }
+    }
+}
+
+/// Tells whether a key is read again while the server runs.
+fn is_reloaded(key: &str) -> bool {
+    key == "rules" || ["auth.", "tls.", "log."].iter().any(|table| key.starts_with(table))
+}
+
+fn groups(groups: &[(String, Vec<String>)]) -> String {
+    let groups: Vec<_> = groups.iter().map(|(name, members)| format!("{} = {}", quoted(name), list(members))).collect();
+    format!("{{ {} }}", groups.join(", "))
+}
+
+fn paths(files: &[Said<PathBuf>]) -> String {
+    list(&files.iter().map(|file| file.value.to_string_lossy().into_owned()).collect::<Vec<_>>())
+}
+
+fn tables(tables: impl Iterator<Item = String>) -> Option<String> {
+    let tables: Vec<_> = tables.collect();
+    (!tables.is_empty()).then(|| format!("[{}]", tables.join(", ")))
 }

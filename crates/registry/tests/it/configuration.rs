@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use registry::configuration::{FILE_MAX_BYTES, Setting, json_schema, variables};
-use registry::{Configuration, ConfigurationError};
+use registry::access::SigningKey;
+use registry::configuration::{AwsVariables, FILE_MAX_BYTES, Setting, json_schema, variables};
+use registry::{Access, Configuration, ConfigurationError};
 use serde_json::Value;
 
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Configuration, ConfigurationError> {
@@ -45,8 +46,54 @@ root = "data"
 deletes = false
 immutable = [{ repositories = ["team/*"], tags = ["v*", "latest"], except = ["*-rc*"] }]
 
+[database]
+url = "postgres://ada@db.example/registry"
+password-file = "database.secret"
+
+[blobs]
+url = "s3://images/team"
+endpoint = "https://s3.example"
+region = "eu-central-1"
+path-style = false
+access-key-file = "access"
+secret-key-file = "secret"
+
+[tls]
+certificate = "server.pem"
+key = "server.key"
+minimum = "1.3"
+proxy = true
+
 [auth]
 anonymous = "everything"
+htpasswd = "users"
+groups = { owners = ["ada", "bob"], "build.bots" = [] }
+groups-file = "groups"
+remember = "2m"
+
+[[auth.keys]]
+id = "deploy"
+user = "ci"
+hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+repositories = ["app/*"]
+actions = ["read", "create"]
+expires = "2027-01-31"
+
+[auth.tokens]
+keys = ["token.key", "token.old"]
+service = "registry.example"
+realm = "https://registry.example/token"
+lifetime = "3m"
+refresh-lifetime = "1d"
+required = true
+
+[[rules]]
+repositories = ["team/*", "app/*"]
+actions = ["read", "update"]
+users = ["ada", "*"]
+groups = ["owners"]
+keys = ["deploy"]
+everyone = true
 
 [collect]
 enabled = false
@@ -65,12 +112,53 @@ referrers-page = 8
 
 [manifests]
 sparse = true
+
+[log]
+format = "json"
+level = "debug"
+decisions = "all"
 "#;
+
+/// Returns what the files say that [`EVERY_KEY`] names.
+fn files(path: &Path, _most: usize) -> std::io::Result<Vec<u8>> {
+    let below = |name: &str| Path::new("/etc/registry").join(name);
+    for (name, content) in [
+        ("users", "ada:$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n"),
+        ("groups", "readers:\n"),
+        ("token.key", "0123456789abcdef0123456789abcdef"),
+        ("token.old", "abcdef0123456789abcdef0123456789"),
+        ("database.secret", "s3cret\n"),
+        ("access", "name"),
+        ("secret", "s3cret\r\n"),
+    ] {
+        if path == below(name) {
+            return Ok(content.as_bytes().to_vec());
+        }
+    }
+    Err(std::io::ErrorKind::NotFound.into())
+}
+
+/// Returns what is wrong with a file once the files that it names are read, as one line with its place.
+fn wrong_with_files(text: &str) -> String {
+    let configuration = read(text, &[]).unwrap();
+    let key = SigningKey::random();
+    let error =
+        configuration.access(&key, &files).map(|_| ()).and_then(|()| configuration.tls_identity(&files).map(|_| ()));
+    match error.unwrap_err() {
+        ConfigurationError::File(problem) => {
+            let excerpt = problem.excerpt("serve.toml", text);
+            format!("{}: {problem}", excerpt.lines().next().unwrap().trim().trim_start_matches("--> "))
+        }
+        other @ ConfigurationError::Variable { .. } => panic!("{other}"),
+    }
+}
 
 #[test]
 fn nothing_at_all_is_a_configuration() {
     let none = Configuration::read(None, &BTreeMap::new()).unwrap();
-    assert_eq!((none.listen.to_string(), none.root.as_ref(), none.is_open), ("127.0.0.1:5000".to_owned(), None, false));
+    assert_eq!((none.listen.to_string(), none.root.as_ref()), ("127.0.0.1:5000".to_owned(), None));
+    let (access, odd) = none.access(&SigningKey::random(), &files).unwrap();
+    assert!(matches!(access, Access::Open) && odd.is_empty());
     assert_eq!(none.options().collect_period, Some(Duration::from_mins(1)));
     assert!(none.options().deletes);
     assert_eq!(read("", &[]).unwrap().settings(), none.settings());
@@ -82,7 +170,7 @@ fn every_key_is_read() {
     assert_eq!(read.listen.to_string(), "0.0.0.0:80");
     assert_eq!(read.root.as_deref(), Some(Path::new("/etc/registry/data")));
     let options = read.options();
-    assert!(read.is_open && options.sparse && !options.deletes);
+    assert!(options.sparse && !options.deletes);
     assert_eq!(options.collect_period, None);
     assert_eq!(read.collect.period, Duration::from_secs(90));
     assert_eq!((read.collect.keeping.lease, read.collect.keeping.untagged), (Duration::from_hours(2), None));
@@ -90,6 +178,68 @@ fn every_key_is_read() {
     assert_eq!((options.tags_page, options.referrers_page), (7, 8));
     assert_eq!((options.upload_lifetime, options.idle_timeout), (Duration::from_mins(3), Duration::from_secs(4)));
     assert_eq!(options.shutdown_grace, Duration::from_secs(5));
+    let (access, odd) = read.access(&SigningKey::random(), &files).unwrap();
+    let Access::Rules(access) = access else { panic!("{access:?}") };
+    assert_eq!((access.users.len(), access.keys.len(), access.rules.len(), odd.len()), (1, 1, 2, 0));
+    assert_eq!(access.keys[0].expires_at, Some(Duration::from_secs(1_801_353_600)));
+    assert_eq!(access.verified_for, Duration::from_mins(2));
+    assert_eq!(access.groups.of("bob").collect::<Vec<_>>(), ["owners"]);
+    assert!(access.groups.has("readers") && access.groups.has("build.bots"));
+    let tokens = access.tokens.unwrap();
+    assert_eq!((tokens.keys.len(), tokens.service.as_str(), tokens.required), (2, "registry.example", true));
+    assert_eq!(tokens.refresh_lifetime, Some(Duration::from_hours(24)));
+    let bucket = read.bucket(&AwsVariables::default(), &files).unwrap().unwrap();
+    assert_eq!((bucket.name.as_str(), bucket.prefix.as_str(), bucket.path_style), ("images", "team", false));
+    assert_eq!((bucket.access_key.as_str(), bucket.secret_key.as_str()), ("name", "s3cret"));
+    assert!(read.postgres(&files).unwrap().is_some());
+}
+
+#[test]
+fn what_files_say_is_wrong_at_the_place_that_names_them() {
+    let rule = "[[rules]]\nrepositories = [\"*\"]\nactions = [\"read\"]\n";
+    for (text, said) in [
+        ("groups = [\"owners\"]\n", "serve.toml:4:11: there is no group `owners`"),
+        ("keys = [\"deploy\"]\n", "serve.toml:4:9: there is no key `deploy`"),
+        (
+            "users = [\"ada\"]\n[auth]\nhtpasswd = \"groups\"\n",
+            "serve.toml:6:12: /etc/registry/groups: line 1, column 9: the hash is neither bcrypt ($2y$) nor Argon2 ($argon2id$)",
+        ),
+        (
+            "users = [\"ada\"]\n[auth.tokens]\nkeys = [\"access\"]\n",
+            "serve.toml:6:9: /etc/registry/access: a key that seals tokens has at least 32 bytes",
+        ),
+        (
+            "everyone = true\n[auth]\ngroups-file = \"absent\"\n",
+            "serve.toml:6:15: cannot read /etc/registry/absent: entity not found",
+        ),
+        (
+            "everyone = true\n[tls]\ncertificate = \"users\"\nkey = \"users\"\n",
+            "serve.toml:6:15: /etc/registry/users: there is no chain of 1 to 16 certificates (PEM) in it",
+        ),
+    ] {
+        assert_eq!(wrong_with_files(&format!("{rule}{text}")), said);
+    }
+    // Who went is only told of.
+    let gone = read(&format!("{rule}users = [\"ada\", \"eve\"]\n[auth]\nhtpasswd = \"users\"\n"), &[]).unwrap();
+    let (_, odd) = gone.access(&SigningKey::random(), &files).unwrap();
+    assert_eq!(odd.iter().map(ToString::to_string).collect::<Vec<_>>(), ["nobody can come in as `eve`"]);
+}
+
+#[test]
+fn what_changes_only_with_a_start_is_named() {
+    let old = read(EVERY_KEY, &[]).unwrap();
+    assert_eq!(old.fixed_changes(&old), [""; 0]);
+    for (from, to, named) in [
+        ("uploads = 6", "uploads = 7", vec!["limits.uploads"]),
+        ("root = \"data\"", "", vec!["root"]),
+        ("ada@db", "ada:s3cret@db", vec!["database.url"]),
+        ("users = [\"ada\", \"*\"]", "users = [\"bob\"]", vec![]),
+        ("lifetime = \"3m\"", "lifetime = \"4m\"", vec![]),
+        ("server.pem", "other.pem", vec![]),
+    ] {
+        assert!(EVERY_KEY.contains(from));
+        assert_eq!(old.fixed_changes(&read(&EVERY_KEY.replacen(from, to, 1), &[]).unwrap()), named, "{from}");
+    }
 }
 
 #[test]
@@ -196,7 +346,22 @@ fn errors_point_at_the_place() {
         "deletes = \"no\"",
         "root = \"\"",
         "collect = true",
-        "[database]\nurl = \"postgres://\"",
+        "[database]\nurl = \"mysql://db.example\"",
+        "[blobs]\nurl = \"https://images\"",
+        "[blobs]\nendpoint = \"https://key:secret@s3.example\"",
+        "[tls]\nminimum = \"1.1\"",
+        "[tls]\nkey = \"server.key\"",
+        "[auth]\nhtpasswd = \"users\"",
+        "[auth]\ngroups = { owners = \"ada\" }",
+        "[auth]\ngroups = { owners = [\"a b\"] }",
+        "[[auth.keys]]\nid = \"a\"\nuser = \"b\"\nhash = \"sha256:00\"",
+        "[auth.tokens]\nservice = \"a\\\"b\"",
+        "[[rules]]\nrepositories = [\"*\"]\nactions = [\"read\"]",
+        "[[rules]]\nrepositories = []\nactions = [\"read\"]\neveryone = true",
+        "[[rules]]\nrepositories = [\"*\"]\nactions = [\"fly\"]\neveryone = true",
+        "[[rules]]\nrepositories = [\"a[\"]\nactions = [\"read\"]\neveryone = true",
+        "[[rules]]\nrepositories = [\"*\"]\neveryone = true",
+        "[log]\nlevel = \"loud\"",
         "listen = \"127.0.0.1:5000\"\nlisten = \"127.0.0.1:5001\"",
         "listen = ",
     ] {
