@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use ops::registry::access::Secret;
+use ops::registry::configuration::AwsVariables;
+
 /// A variable that supercargo reads.
 pub(crate) struct Variable {
     /// Its name.
@@ -13,12 +16,13 @@ pub(crate) struct Variable {
 }
 
 /// Every variable that supercargo reads, in the order in which they are shown.
-pub(crate) const VARIABLES: [Variable; 14] = [
+pub(crate) const VARIABLES: [Variable; 15] = [
     Variable { name: STORE, purpose: "directory of the local content store" },
     Variable { name: AUTH_FILE, purpose: "file with credentials, before all others but --authfile" },
     Variable { name: PROGRESS, purpose: "as --progress" },
     Variable { name: NOW, purpose: "the time, instead of the clock's, as in 2026-03-31T12:00:00Z" },
     Variable { name: SERVE, purpose: "keys of the configuration of `serve`, which names them all" },
+    Variable { name: AWS, purpose: "key, region and endpoint of the bucket of `serve`, as other programs use them" },
     Variable { name: REGISTRY_AUTH_FILE, purpose: "file with credentials, as podman uses it" },
     Variable { name: DOCKER_CONFIG, purpose: "directory of docker's config.json" },
     Variable { name: XDG_RUNTIME_DIR, purpose: "where podman keeps containers/auth.json" },
@@ -35,6 +39,7 @@ const AUTH_FILE: &str = "SUPERCARGO_AUTH_FILE";
 const PROGRESS: &str = "SUPERCARGO_PROGRESS";
 const NOW: &str = "SUPERCARGO_NOW";
 const SERVE: &str = "SUPERCARGO_SERVE_…";
+const AWS: &str = "AWS_…";
 const REGISTRY_AUTH_FILE: &str = "REGISTRY_AUTH_FILE";
 const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
@@ -60,6 +65,8 @@ pub(crate) struct Environment {
     pub(crate) now: Option<OsString>,
     /// All that begin with `SUPERCARGO_SERVE_`, by their names.
     pub(crate) serve: BTreeMap<String, OsString>,
+    /// `AWS_ACCESS_KEY_ID` and those that go with it.
+    pub(crate) aws: AwsVariables,
     /// `REGISTRY_AUTH_FILE`.
     pub(crate) registry_auth_file: Option<PathBuf>,
     /// `DOCKER_CONFIG`.
@@ -94,6 +101,7 @@ impl Environment {
             progress: variable(PROGRESS),
             now: variable(NOW),
             serve: variables(ops::registry::configuration::PREFIX),
+            aws: aws(),
             registry_auth_file: path(REGISTRY_AUTH_FILE),
             docker_config: path(DOCKER_CONFIG),
             runtime_directory: absolute(XDG_RUNTIME_DIR),
@@ -124,6 +132,19 @@ impl Environment {
 #[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Returns what the usual variables say of a bucket. One that is no text says nothing.
+fn aws() -> AwsVariables {
+    let text = |name| variable(name).and_then(|value| value.into_string().ok());
+    let secret = |name| text(name).map(Secret::new);
+    AwsVariables {
+        access_key: secret("AWS_ACCESS_KEY_ID"),
+        secret_key: secret("AWS_SECRET_ACCESS_KEY"),
+        session_token: secret("AWS_SESSION_TOKEN"),
+        region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")),
+        endpoint: text("AWS_ENDPOINT_URL"),
+    }
 }
 
 /// Returns the variables whose names begin with `prefix`.

@@ -10,6 +10,7 @@ use oci::{Platform, Timestamp};
 use ops::context::LockUse;
 use ops::observations::Clock;
 use ops::project::ProjectPlace;
+use ops::registry::configuration::AwsVariables;
 use ops::{ClientOptions, ContextOptions, OpsError};
 
 use crate::arguments::{Format, GlobalArguments, ProgressMode, When};
@@ -47,6 +48,8 @@ pub(crate) struct ServeSettings {
     pub(crate) variables: BTreeMap<String, OsString>,
     /// Where everything is kept when nothing says otherwise.
     pub(crate) root: Option<PathBuf>,
+    /// What the usual variables say of a bucket.
+    pub(crate) aws: AwsVariables,
 }
 
 /// How progress is shown, decided.
@@ -107,6 +110,7 @@ impl Settings {
             serve: ServeSettings {
                 variables: environment.serve.clone(),
                 root: environment.data_home.as_ref().map(|data| data.join("supercargo/registry")),
+                aws: environment.aws.clone(),
             },
             project: ProjectPlace { file: flags.project.clone() },
             context,

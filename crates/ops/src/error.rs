@@ -97,6 +97,14 @@ pub enum OpsError {
         /// The cause.
         source: registry::StorageError,
     },
+    /// The database or the bucket of a registry cannot be used.
+    #[error("cannot use {place}")]
+    Place {
+        /// Its URL, without a password.
+        place: String,
+        /// The cause.
+        source: registry::StorageError,
+    },
     /// A copy failed.
     #[error(transparent)]
     Transfer(#[from] TransferError),
@@ -165,6 +173,8 @@ impl OpsError {
             Self::Integrity { .. } | Self::Unsound(_) => ErrorKind::Integrity,
             Self::Offline { .. } => ErrorKind::Unreachable,
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            Self::Place { source: registry::StorageError::Unavailable(_), .. } => ErrorKind::Unreachable,
+            Self::Place { .. } => ErrorKind::Denied,
             Self::File { .. } | Self::Storage { .. } => ErrorKind::FileSystem,
             Self::Store(error) => store_kind(error),
             Self::Transfer(error) => transfer_kind(error),

@@ -1,19 +1,19 @@
 //! `serve`
 
+mod key;
 mod reindex;
 mod scrub;
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use oci::text::printable;
 use ops::OpsError;
 use ops::registry::Configuration;
-use ops::registry::configuration::{Setting, variables};
-use ops::serve::ServeRequest;
+use ops::registry::access::SigningKey;
+use ops::registry::configuration::{LogLevel, Setting, variables};
+use ops::serve::{Event, Log, ServeRequest, Server, prepare};
 use serde::Serialize;
 
 use crate::exit::Interrupted;
@@ -28,10 +28,14 @@ use reindex::ReindexArguments;
 /// prints its address once it accepts connections. What callers see only as status 500 is told on the standard error.
 ///
 /// SIGTERM and SIGINT end it: no new connections, requests under way are given `limits.shutdown-grace`, then exit code 0. A second
-/// signal ends it at once. SIGHUP changes nothing: the configuration is read when it starts.
+/// signal ends it at once. SIGHUP reads the file again, and with it users, keys, rules and the certificate; what is wrong leaves all as it
+/// was.
 #[derive(Args, Debug)]
-#[command(after_long_help = after_help())]
+#[command(after_long_help = after_help(), args_conflicts_with_subcommands = true)]
 pub(crate) struct ServeArguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+
     /// The configuration (TOML)
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
@@ -39,13 +43,11 @@ pub(crate) struct ServeArguments {
     /// Only check the configuration, and show all of it as the server would see it
     #[arg(long)]
     check: bool,
-
-    #[command(subcommand)]
-    command: Option<ServeCommand>,
 }
 
 #[derive(Debug, Subcommand)]
-enum ServeCommand {
+enum Action {
+    Key(key::KeyArguments),
     /// Make the database anew from what lies beside it
     ///
     /// While a registry is served, what its database says is written beside it, in `journal` and `manifests`. After a loss of the database
@@ -75,10 +77,13 @@ fn after_help() -> String {
 impl ServeArguments {
     /// Tells whether it runs until it is told to end.
     pub(crate) const fn is_server(&self) -> bool {
-        self.command.is_none()
+        self.action.is_none()
     }
 
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        if let Some(Action::Key(arguments)) = self.action {
+            return arguments.run(session);
+        }
         let serve = &session.settings.serve;
         let mut variables = BTreeMap::new();
         for (name, value) in &serve.variables {
@@ -88,39 +93,41 @@ impl ServeArguments {
             })?;
             variables.insert(name.clone(), value.to_owned());
         }
-        let request = ServeRequest { file: self.config, variables, root: serve.root.clone() };
-        let configuration = ops::serve::configure(&request)?;
-        match self.command {
-            Some(ServeCommand::Reindex(arguments)) => return arguments.run(&configuration, session).await,
-            Some(ServeCommand::Scrub) => return scrub::run(&configuration, session).await,
-            None => {}
+        let request = ServeRequest { file: self.config, variables, root: serve.root.clone(), aws: serve.aws.clone() };
+        let process_key = SigningKey::random();
+        let prepared = prepare(&request, &process_key)?;
+        match self.action {
+            Some(Action::Reindex(arguments)) => return arguments.run(&prepared, session).await,
+            Some(Action::Scrub) => return scrub::run(&prepared, session).await,
+            Some(Action::Key(_)) | None => {}
         }
         if self.check {
-            return session.print(&ServeDocument::new(&configuration, configuration.listen, true));
+            prepared.warnings.iter().for_each(|warning| printer::warn(warning));
+            let configuration = &prepared.configuration;
+            return session.print(&ServeDocument::new(configuration, configuration.listen, true));
         }
         let mut signals = Signals::listen();
-        let running = ops::serve::start(&configuration, tell).await?;
-        session.print(&ServeDocument::new(&configuration, running.addr(), false))?;
+        let least = if session.settings.quiet { LogLevel::Warning } else { LogLevel::Debug };
+        let log = Log::new(least, session.settings.context.clock.clone(), printer::say);
+        let mut server = Server::start(prepared, request, process_key, log.clone()).await?;
+        session.print(&ServeDocument::new(server.configuration(), server.addr(), false))?;
         while signals.asked().await == Asked::Reload {
-            session.printer.note("SIGHUP changes nothing: the configuration is read when the server starts");
+            if let Err(error) = server.reload() {
+                log.tell(&refused(&error));
+            }
         }
-        session.printer.note("ending once the requests under way have been answered; another signal ends at once");
         tokio::select! {
-            () = running.shutdown() => Ok(()),
+            () = server.shutdown() => Ok(()),
             () = signals.asked_to_end() => Err(Interrupted.into()),
         }
     }
 }
 
-/// Tells of a failure on one line of the standard error, with its causes.
-fn tell(failure: &(dyn Error + Send + Sync + 'static)) {
-    let mut line = format!("error: {failure}");
-    let mut cause = failure.source();
-    while let Some(error) = cause {
-        line.extend([": ".to_owned(), error.to_string()]);
-        cause = error.source();
-    }
-    printer::say(&printable(&line));
+/// Returns the event that a reload left all as it was, with the place of what is wrong.
+fn refused(error: &OpsError) -> Event {
+    let place = error.told().and_then(|told| told.lines.first()?.trim().strip_prefix("--> "));
+    let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+    Event::new(LogLevel::Error, "reload", format!("nothing is changed: {place}{error}"))
 }
 
 /// Where a registry is served, or would be. The names of the fields are a public interface.
@@ -128,6 +135,10 @@ fn tell(failure: &(dyn Error + Send + Sync + 'static)) {
 struct ServeDocument {
     address: String,
     root: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blobs: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Vec<SettingShape>>,
 }
@@ -144,6 +155,8 @@ impl ServeDocument {
         Self {
             address: address.to_string(),
             root: configuration.root.as_ref().map(|root| root.display().to_string()).unwrap_or_default(),
+            database: configuration.database_url(),
+            blobs: configuration.bucket_url().map(str::to_owned),
             settings: is_check.then(|| configuration.settings().into_iter().map(shape).collect()),
         }
     }
@@ -156,7 +169,10 @@ impl Document for ServeDocument {
 
     fn text(&self, text: &mut Text) {
         let Some(settings) = &self.settings else {
-            text.line(format_args!("{} serves {}", self.address, self.root));
+            let local = (self.database.is_none() || self.blobs.is_none()).then_some(&self.root);
+            let places: Vec<_> = [local, self.database.as_ref(), self.blobs.as_ref()].into_iter().flatten().collect();
+            let places: Vec<_> = places.into_iter().map(String::as_str).collect();
+            text.line(format_args!("{} serves {}", self.address, places.join(", ")));
             return;
         };
         for setting in settings {

@@ -58,6 +58,7 @@ fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
         OpsError::Storage { source: ops::registry::StorageError::Foreign, .. } => {
             Some("supercargo serve reindex --replace".to_owned())
         }
+        OpsError::Place { .. } => Some(format!("{} --check", line(typed))),
         OpsError::Storage { root, .. } => Some(format!("ls -la {}", quote(&root.to_string_lossy()))),
         OpsError::Transfer(error) => of_transfer(error, typed),
         OpsError::Store(error) => of_store(error),

@@ -1,101 +1,12 @@
 //! A registry in a process of its own.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use oci::Digest;
 
 use crate::desk::{Desk, Outcome};
-
-/// A server that was started, on a port that was free.
-struct Served {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    address: SocketAddr,
-}
-
-impl Served {
-    fn start(desk: &Desk) -> Self {
-        Self::with(desk, &[], &[])
-    }
-
-    fn with(desk: &Desk, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = desk.command(&[&["serve"], arguments].concat());
-        command.env("SUPERCARGO_SERVE_LISTEN", "127.0.0.1:0").envs(variables.iter().copied());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let Some((address, _)) = line.split_once(" serves ") else {
-            panic!("{line}{}", Outcome::of(child.wait_with_output().unwrap()).stderr)
-        };
-        let address = address.parse().unwrap();
-        Self { child, stdout, address }
-    }
-
-    fn at(&self, name: &str) -> String {
-        format!("{}/{name}", self.address)
-    }
-
-    fn send(&self, signal: &str) {
-        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
-    }
-
-    /// Waits for the end, and returns the exit code and what was said. Nothing but its address was printed.
-    fn end(mut self) -> (Option<i32>, String) {
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "");
-        let output = self.child.wait_with_output().unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
-    }
-
-    fn terminate(self) -> String {
-        self.send("-TERM");
-        let (code, said) = self.end();
-        assert_eq!(code, Some(0), "{said}");
-        said
-    }
-
-    /// Returns when no connection is accepted any more.
-    fn is_closed(&self) {
-        while TcpStream::connect(self.address).is_ok() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Sends a request and returns the whole answer.
-    fn ask(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        let (line, rest) = request.split_once("\r\n").unwrap_or((request, "\r\n"));
-        write!(stream, "{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{rest}").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    /// Puts a blob into the repository `app`.
-    fn put(&self, content: &str) -> String {
-        let digest = Digest::sha256(content.as_bytes());
-        let length = content.len();
-        self.ask(&format!("POST /v2/app/blobs/uploads/?digest={digest}\r\ncontent-length: {length}\r\n\r\n{content}"))
-    }
-
-    /// Begins to put a blob, up to where the server waits for its bytes.
-    fn begin(&self, content: &[u8]) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        let (digest, length) = (Digest::sha256(content), content.len());
-        let head =
-            format!("POST /v2/app/blobs/uploads/?digest={digest} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}");
-        write!(stream, "{head}\r\nexpect: 100-continue\r\n\r\n").unwrap();
-        let mut answer = [0; 25];
-        stream.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
-        stream
-    }
-}
+use crate::served::Served;
 
 #[test]
 fn what_was_pushed_without_a_configuration_is_there_after_a_restart() {
@@ -104,9 +15,14 @@ fn what_was_pushed_without_a_configuration_is_there_after_a_restart() {
     desk.ok(&["copy", "oci:app:1.0", &first.at("shop:1.0")]);
     desk.write("report.md", "# report\n");
     desk.ok(&["push", "report.md", &first.at("report:1"), "--type", "application/vnd.example.report"]);
+    let address = first.address;
     assert_eq!(
         first.terminate(),
-        "note: ending once the requests under way have been answered; another signal ends at once\n"
+        format!(
+            "note: connections are accepted at http://{address}\n\
+             note: ending once the requests under way have been answered; another signal ends at once\n\
+             note: all connections are closed\n"
+        )
     );
     for file in ["metadata.db", "blobs", "lock"] {
         assert!(desk.path("home/.local/share/supercargo/registry").join(file).exists(), "{file}");
@@ -137,6 +53,8 @@ fn a_check_shows_every_setting() {
     listen = "127.0.0.1:5000"
     root = "etc/data"
     deletes = true
+    tls.proxy = false
+    auth.remember = "5m"
     collect.enabled = true
     collect.lease = "1h"
     collect.untagged = "keep"
@@ -149,6 +67,9 @@ fn a_check_shows_every_setting() {
     limits.tags-page = 10000
     limits.referrers-page = 1000
     manifests.sparse = false
+    log.format = "text"
+    log.level = "info"
+    log.decisions = "denied"
     "#);
     assert!(!desk.path("etc/data").exists(), "a check makes nothing");
     let document = desk.json(&["serve", "--check"]);
@@ -169,10 +90,14 @@ fn the_help_names_every_variable() {
     status 500 is told on the standard error.
 
     SIGTERM and SIGINT end it: no new connections, requests under way are given `limits.shutdown-grace`,
-    then exit code 0. A second signal ends it at once. SIGHUP changes nothing: the configuration is read
-    when it starts.
+    then exit code 0. A second signal ends it at once. SIGHUP reads the file again, and with it users,
+    keys, rules and the certificate; what is wrong leaves all as it was.
 
     Usage: supercargo serve [OPTIONS]
+           supercargo serve <COMMAND>
+
+    Commands:
+      key  Make a key for a program
 
     Options:
           --config <FILE>
@@ -190,7 +115,31 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_LISTEN                  listen
       SUPERCARGO_SERVE_ROOT                    root
       SUPERCARGO_SERVE_DELETES                 deletes
+      SUPERCARGO_SERVE_DATABASE_URL            database.url
+      SUPERCARGO_SERVE_DATABASE_PASSWORD_FILE  database.password-file
+      SUPERCARGO_SERVE_BLOBS_URL               blobs.url
+      SUPERCARGO_SERVE_BLOBS_ENDPOINT          blobs.endpoint
+      SUPERCARGO_SERVE_BLOBS_REGION            blobs.region
+      SUPERCARGO_SERVE_BLOBS_PATH_STYLE        blobs.path-style
+      SUPERCARGO_SERVE_BLOBS_ACCESS_KEY_FILE   blobs.access-key-file
+      SUPERCARGO_SERVE_BLOBS_SECRET_KEY_FILE   blobs.secret-key-file
+      SUPERCARGO_SERVE_TLS_CERTIFICATE         tls.certificate
+      SUPERCARGO_SERVE_TLS_KEY                 tls.key
+      SUPERCARGO_SERVE_TLS_MINIMUM             tls.minimum
+      SUPERCARGO_SERVE_TLS_PROXY               tls.proxy
       SUPERCARGO_SERVE_AUTH_ANONYMOUS          auth.anonymous
+      SUPERCARGO_SERVE_AUTH_HTPASSWD           auth.htpasswd
+      SUPERCARGO_SERVE_AUTH_GROUPS             auth.groups
+      SUPERCARGO_SERVE_AUTH_GROUPS_FILE        auth.groups-file
+      SUPERCARGO_SERVE_AUTH_REMEMBER           auth.remember
+      SUPERCARGO_SERVE_AUTH_KEYS               auth.keys
+      SUPERCARGO_SERVE_AUTH_TOKENS_KEYS        auth.tokens.keys
+      SUPERCARGO_SERVE_AUTH_TOKENS_SERVICE     auth.tokens.service
+      SUPERCARGO_SERVE_AUTH_TOKENS_REALM       auth.tokens.realm
+      SUPERCARGO_SERVE_AUTH_TOKENS_LIFETIME    auth.tokens.lifetime
+      SUPERCARGO_SERVE_AUTH_TOKENS_REFRESH_LIFETIME auth.tokens.refresh-lifetime
+      SUPERCARGO_SERVE_AUTH_TOKENS_REQUIRED    auth.tokens.required
+      SUPERCARGO_SERVE_RULES                   rules
       SUPERCARGO_SERVE_COLLECT_ENABLED         collect.enabled
       SUPERCARGO_SERVE_COLLECT_LEASE           collect.lease
       SUPERCARGO_SERVE_COLLECT_UNTAGGED        collect.untagged
@@ -204,6 +153,9 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_LIMITS_TAGS_PAGE        limits.tags-page
       SUPERCARGO_SERVE_LIMITS_REFERRERS_PAGE   limits.referrers-page
       SUPERCARGO_SERVE_MANIFESTS_SPARSE        manifests.sparse
+      SUPERCARGO_SERVE_LOG_FORMAT              log.format
+      SUPERCARGO_SERVE_LOG_LEVEL               log.level
+      SUPERCARGO_SERVE_LOG_DECISIONS           log.decisions
 
     Examples:
       supercargo serve
@@ -231,7 +183,7 @@ fn a_configuration_that_cannot_be_read_is_told_with_its_place() {
       |
     1 | listen = "0.0.0.0:5000"
       |          ^^^^^^^^^^^^^^ not a loopback address
-    help: auth.anonymous = "everything"   # everybody may read, write and delete; or listen = "127.0.0.1:5000"
+    help: auth.anonymous = "everything"   # everybody may read, write and delete; or users and rules, or listen = "127.0.0.1:5000"
     "#);
     let mut command = desk.command(&["serve", "--check"]);
     let said = Outcome::of(command.env("SUPERCARGO_SERVE_LIMIT_UPLOADS", "7").output().unwrap());
@@ -293,19 +245,6 @@ fn a_second_signal_ends_at_once() {
 }
 
 #[test]
-fn a_hangup_changes_nothing() {
-    let desk = Desk::new();
-    let mut served = Served::start(&desk);
-    let mut stderr = BufReader::new(served.child.stderr.take().unwrap());
-    served.send("-HUP");
-    let mut said = String::new();
-    stderr.read_line(&mut said).unwrap();
-    assert!(said.starts_with("note: SIGHUP changes nothing: "), "{said}");
-    assert!(served.ask("GET /v2/\r\n\r\n").starts_with("HTTP/1.1 200 "));
-    served.terminate();
-}
-
-#[test]
 fn a_directory_is_served_once_and_an_address_too() {
     let desk = Desk::new();
     let served = Served::start(&desk);
@@ -360,7 +299,7 @@ fn what_nothing_needs_goes_while_it_is_served() {
     assert!(
         served.ask(&format!("GET /v2/app/blobs/{}\r\n\r\n", Digest::sha256(b"content"))).starts_with("HTTP/1.1 404 ")
     );
-    assert_eq!(served.terminate().lines().count(), 1);
+    assert_eq!(served.terminate().lines().count(), 3);
 }
 
 #[test]

@@ -58,6 +58,7 @@ const COMMANDS: &[&[&str]] = &[
     &["serve"],
     &["serve", "reindex"],
     &["serve", "scrub"],
+    &["serve", "key"],
     &["tour"],
     &["completions"],
 ];
@@ -228,6 +229,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       SUPERCARGO_PROGRESS  as --progress
       SUPERCARGO_NOW       the time, instead of the clock's, as in 2026-03-31T12:00:00Z
       SUPERCARGO_SERVE_…   keys of the configuration of `serve`, which names them all
+      AWS_…                key, region and endpoint of the bucket of `serve`, as other programs use them
       REGISTRY_AUTH_FILE   file with credentials, as podman uses it
       DOCKER_CONFIG        directory of docker's config.json
       XDG_RUNTIME_DIR      where podman keeps containers/auth.json

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use clap::Args;
 use oci::RepositoryName;
-use ops::registry::{Configuration, Findings, Listed, Reindex, Reindexed};
+use ops::registry::{Findings, Listed, Reindex, Reindexed};
+use ops::serve::Prepared;
 use serde::Serialize;
 
 use crate::printer::{Document, Text};
@@ -25,9 +26,9 @@ pub(super) struct ReindexArguments {
 }
 
 impl ReindexArguments {
-    pub(super) async fn run(self, configuration: &Configuration, session: &Session) -> Result<()> {
+    pub(super) async fn run(self, prepared: &Prepared, session: &Session) -> Result<()> {
         let Self { verify, replace, into } = self;
-        let reindexed = ops::serve::reindex(configuration, &Reindex { verify, replace, into }).await?;
+        let reindexed = ops::serve::reindex(prepared, &Reindex { verify, replace, into }).await?;
         if !reindexed.has_journal {
             session.printer.note("there is no journal: nothing says which repositories and tags there were");
         }

@@ -1,7 +1,8 @@
 //! `serve scrub`
 
 use anyhow::Result;
-use ops::registry::{Configuration, Scrub, Scrubbed};
+use ops::registry::{Scrub, Scrubbed};
+use ops::serve::Prepared;
 use serde::Serialize;
 
 use super::reindex::Shown;
@@ -9,8 +10,8 @@ use crate::exit::AnswerIsNo;
 use crate::printer::{Document, Text};
 use crate::session::Session;
 
-pub(super) async fn run(configuration: &Configuration, session: &Session) -> Result<()> {
-    let scrubbed = ops::serve::scrub(configuration, &Scrub::default(), |_| {}).await?;
+pub(super) async fn run(prepared: &Prepared, session: &Session) -> Result<()> {
+    let scrubbed = ops::serve::scrub(prepared, &Scrub::default(), |_| {}).await?;
     let is_bad = scrubbed.bad.first.iter().any(|bad| !bad.is_healed) || !scrubbed.unreadable.is_empty();
     session.print(&ScrubDocument::new(scrubbed))?;
     if is_bad { Err(AnswerIsNo.into()) } else { Ok(()) }

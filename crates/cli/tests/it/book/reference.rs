@@ -183,11 +183,19 @@ fn choices_and_defaults_are_those_of_the_code() {
 fn the_server_reference_has_every_key() {
     let page = page("serve.md");
     let schema = ops::registry::configuration::json_schema();
-    let is_table = |table: &Value| table["type"] == "object";
+    let is_table = |table: &Value| table["properties"].is_object();
     let tables = schema["properties"].as_object().unwrap().iter().filter(|(_, table)| is_table(table));
     let tables: Vec<(String, &Value)> = tables.map(|(name, table)| (format!("## `[{name}]`"), table)).collect();
     assert!(tables.len() >= 4, "{tables:?}");
-    for (heading, table) in tables.into_iter().chain([("## The file".to_owned(), &schema)]) {
+    let auth = &schema["properties"]["auth"]["properties"];
+    let inner = [
+        ("## The file", &schema),
+        ("## `[auth.tokens]`", &auth["tokens"]),
+        ("## `[[auth.keys]]`", &auth["keys"]["items"]),
+        ("## `[[rules]]`", &schema["properties"]["rules"]["items"]),
+    ];
+    let inner = inner.map(|(heading, table)| (heading.to_owned(), table));
+    for (heading, table) in tables.into_iter().chain(inner) {
         let shown: BTreeSet<[String; 3]> = rows(&page.section(&heading))
             .iter()
             .map(|row| {

@@ -37,6 +37,21 @@ impl Storage {
             return Err(StorageError::file("cannot read", directory)(absent));
         }
         let blobs = BlobFiles::open(directory)?;
+        Self::reindex_directory_with(directory, Arc::new(blobs), clock, keeping, reindex).await
+    }
+
+    /// Makes the database of a directory anew whose blobs are in another place.
+    ///
+    /// # Errors
+    /// As [`Storage::reindex_directory`].
+    pub async fn reindex_directory_with(
+        directory: &Path,
+        blobs: Arc<dyn BlobStorage>,
+        clock: Clock,
+        keeping: Keeping,
+        reindex: &Reindex,
+    ) -> Result<Reindexed, StorageError> {
+        fs::create_dir_all(directory).map_err(StorageError::file("cannot make", directory))?;
         let _lock = lock(directory)?;
         let file = directory.join(DATABASE);
         if file.exists() && !reindex.replace {
@@ -48,15 +63,8 @@ impl Storage {
         }
         let metadata = Database::sqlite(Some(unfinished.clone()), METADATA, Durability::Process, clock.clone());
         let sessions = Database::sqlite(None, SESSIONS, Durability::Process, clock.clone());
-        let storage = Self(Arc::new(Inner {
-            metadata,
-            remembered: None,
-            sessions,
-            blobs: Arc::new(blobs),
-            clock,
-            keeping,
-            _lock: None,
-        }));
+        let storage =
+            Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, _lock: None }));
         let reindexed = storage.reindex(reindex).await;
         if let Some(inner) = Arc::into_inner(storage.0) {
             inner.metadata.close().await;
