@@ -249,7 +249,9 @@ impl Configuration {
         let mut groups = auth.groups_file.as_ref().map(|file| groups(file, read)).transpose()?.unwrap_or_default();
         for (group, members) in auth.groups.iter().flatten() {
             groups.declare(group);
-            members.iter().for_each(|member| groups.add(group, member));
+            for member in members {
+                groups.add(group, member);
+            }
         }
         let tokens = auth.tokens.as_ref();
         let tokens = tokens.map(|tokens| tokens.options(self.is_https(), process_key, read)).transpose()?;

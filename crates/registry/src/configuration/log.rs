@@ -91,6 +91,6 @@ fn choose<T: Copy>(table: &Table<'_>, name: &str, words: &[(&str, T)], value: &m
     }
 }
 
-fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
+fn word<T: Copy + PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
     words.iter().find(|(_, choice)| *choice == value).map_or("", |(word, _)| word)
 }
