@@ -109,7 +109,8 @@ impl Route {
             ("blobs", "uploads") => (before, Ok(Resource::Uploads)),
             ("blobs", digest) => (before, digest.parse().map(Resource::Blob).map_err(RouteError::Digest)),
             ("manifests", reference) => (before, reference.parse().map(Resource::Manifest)),
-            ("tags", "list") => (before, Ok(Resource::Tags)),
+            // A tag may be called `list`.
+            ("tags", "list") if !before.ends_with("/_supercargo") => (before, Ok(Resource::Tags)),
             ("referrers", digest) => (before, digest.parse().map(Resource::Referrers).map_err(RouteError::Digest)),
             _ => extension(before, keyword, &last).ok_or(RouteError::Unknown)?,
         };
