@@ -135,7 +135,7 @@ impl Command {
             Self::Mark(arguments) => arguments.run(session).await,
             Self::Gc(arguments) => arguments.run(session).await,
             Self::Store(arguments) => arguments.run(session).await,
-            Self::Serve(arguments) => arguments.run(session).await,
+            Self::Serve(arguments) => Box::pin(arguments.run(session)).await,
             Self::Tour(arguments) => arguments.run(session).await,
             Self::Completions(arguments) => arguments.run(),
         }

@@ -171,9 +171,10 @@ impl OpsError {
             Self::Stale(_) => ErrorKind::No,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Integrity { .. } | Self::Unsound(_) => ErrorKind::Integrity,
-            Self::Offline { .. } => ErrorKind::Unreachable,
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            Self::Place { source: registry::StorageError::Unavailable(_), .. } => ErrorKind::Unreachable,
+            Self::Offline { .. } | Self::Place { source: registry::StorageError::Unavailable(_), .. } => {
+                ErrorKind::Unreachable
+            }
             Self::Place { .. } => ErrorKind::Denied,
             Self::File { .. } | Self::Storage { .. } => ErrorKind::FileSystem,
             Self::Store(error) => store_kind(error),

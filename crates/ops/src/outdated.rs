@@ -154,12 +154,11 @@ fn freshness(open: &OpenProject, update: &Resolved, name: &str, found: Option<Fo
     match there {
         Some(there) if there != locked.digest => {
             freshness.moved = Some(there);
-            freshness.went_back = match moves {
-                Some(moves) => gone_back(&moves, &locked.digest, &there),
-                None => {
-                    let past = update.pasts.get(name);
-                    past.and_then(|past| past.gone_back(&locked.tag, &locked.digest, &there))
-                }
+            freshness.went_back = if let Some(moves) = moves {
+                gone_back(&moves, &locked.digest, &there)
+            } else {
+                let past = update.pasts.get(name);
+                past.and_then(|past| past.gone_back(&locked.tag, &locked.digest, &there))
             };
             freshness.reasons.push("moved");
         }

@@ -67,6 +67,9 @@ fn a_check_shows_every_setting() {
     limits.tags-page = 10000
     limits.referrers-page = 1000
     manifests.sparse = false
+    scrub.enabled = true
+    scrub.period = "1w"
+    scrub.bytes-per-second = 8388608
     log.format = "text"
     log.level = "info"
     log.decisions = "denied"
@@ -97,7 +100,9 @@ fn the_help_names_every_variable() {
            supercargo serve <COMMAND>
 
     Commands:
-      key  Make a key for a program
+      key      Make a key for a program
+      reindex  Make the database anew from what lies beside it
+      scrub    Read every byte that is kept, and find the bad ones
 
     Options:
           --config <FILE>
@@ -299,7 +304,8 @@ fn what_nothing_needs_goes_while_it_is_served() {
     assert!(
         served.ask(&format!("GET /v2/app/blobs/{}\r\n\r\n", Digest::sha256(b"content"))).starts_with("HTTP/1.1 404 ")
     );
-    assert_eq!(served.terminate().lines().count(), 3);
+    let told = served.terminate();
+    assert_eq!(told.lines().count(), 3, "{told}");
 }
 
 #[test]
@@ -357,7 +363,8 @@ fn a_lost_database_is_made_anew_and_bad_bytes_are_found() {
     let said = desk.fails(&["serve"], 10);
     assert!(said.contains("help: supercargo serve reindex --replace"), "{said}");
     let made = desk.json(&["serve", "reindex", "--replace", "--verify"]);
-    assert_eq!((&made["tags"], &made["lost"]["count"]), (&1.into(), &0.into()), "{made}");
+    // The image, and what older clients list its artifacts by.
+    assert_eq!((&made["tags"], &made["lost"]["count"]), (&2.into(), &0.into()), "{made}");
     let served = Served::start(&desk);
     let copied = desk.ok(&["copy", &served.at("shop:1.0"), "oci:back:1.0"]);
     assert!(copied.contains("proven: "), "{copied}");

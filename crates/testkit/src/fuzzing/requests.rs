@@ -41,7 +41,11 @@ pub fn request(data: &[u8]) {
 }
 
 fn path(route: &Route) -> String {
-    let Route::Repository { name, resource } = route else { return "/v2/".to_owned() };
+    let (name, resource) = match route {
+        Route::Ping => return "/v2/".to_owned(),
+        Route::Extensions => return "/v2/_oci/ext/discover".to_owned(),
+        Route::Repository { name, resource } => (name, resource),
+    };
     let rest = match resource {
         Resource::Blob(digest) => format!("blobs/{digest}"),
         Resource::Uploads => "blobs/uploads/".to_owned(),
@@ -49,6 +53,12 @@ fn path(route: &Route) -> String {
         Resource::Manifest(name) => format!("manifests/{name}"),
         Resource::Tags => "tags/list".to_owned(),
         Resource::Referrers(digest) => format!("referrers/{digest}"),
+        Resource::Extensions => "_oci/ext/discover".to_owned(),
+        Resource::History(tag) => format!("_oci/tag-history/{tag}"),
+        Resource::TagsThen => "_supercargo/tags".to_owned(),
+        Resource::TagThen(tag) => format!("_supercargo/tags/{tag}"),
+        Resource::Holds => "_supercargo/holds".to_owned(),
+        Resource::Hold(digest) => format!("_supercargo/holds/{digest}"),
     };
     format!("/v2/{name}/{rest}")
 }

@@ -61,7 +61,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn new<T>(findings: Findings<T>, text: impl Fn(&T) -> String) -> Self {
+    pub(super) fn new<T>(findings: &Findings<T>, text: impl Fn(&T) -> String) -> Self {
         Self { count: findings.count, first: findings.first.iter().map(text).collect() }
     }
 
@@ -88,9 +88,9 @@ impl ReindexDocument {
             manifests: reindexed.manifests,
             blobs: reindexed.blobs,
             bytes: reindexed.bytes,
-            lost: Shown::new(reindexed.lost, ToString::to_string),
-            unreadable: Shown::new(reindexed.unreadable, Clone::clone),
-            orphans: Shown::new(reindexed.orphans, orphan),
+            lost: Shown::new(&reindexed.lost, ToString::to_string),
+            unreadable: Shown::new(&reindexed.unreadable, Clone::clone),
+            orphans: Shown::new(&reindexed.orphans, orphan),
             set_aside: reindexed.set_aside,
         }
     }

@@ -13,7 +13,7 @@ use crate::session::Session;
 pub(super) async fn run(prepared: &Prepared, session: &Session) -> Result<()> {
     let scrubbed = ops::serve::scrub(prepared, &Scrub::default(), |_| {}).await?;
     let is_bad = scrubbed.bad.first.iter().any(|bad| !bad.is_healed) || !scrubbed.unreadable.is_empty();
-    session.print(&ScrubDocument::new(scrubbed))?;
+    session.print(&ScrubDocument::new(&scrubbed))?;
     if is_bad { Err(AnswerIsNo.into()) } else { Ok(()) }
 }
 
@@ -28,13 +28,13 @@ struct ScrubDocument {
 }
 
 impl ScrubDocument {
-    fn new(scrubbed: Scrubbed) -> Self {
+    fn new(scrubbed: &Scrubbed) -> Self {
         Self {
             blobs: scrubbed.blobs,
             manifests: scrubbed.manifests,
             bytes: scrubbed.bytes,
-            bad: Shown::new(scrubbed.bad, ToString::to_string),
-            unreadable: Shown::new(scrubbed.unreadable, Clone::clone),
+            bad: Shown::new(&scrubbed.bad, ToString::to_string),
+            unreadable: Shown::new(&scrubbed.unreadable, Clone::clone),
         }
     }
 }

@@ -3,12 +3,13 @@
 //! A blob is written to its file in `uploads/`, synced, given its name in `blobs/`, and the directory of that name is synced:
 //! when `commit` returns it survives a loss of power.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,6 +32,8 @@ struct Directories {
     uploads: PathBuf,
     /// Files of blobs, by their places. What is in a place never changes, until it is removed.
     open: Cache<String, Arc<File>>,
+    /// Directories of which it is known that they survive a loss of power: a few thousand at most, by the form of places.
+    lasting: Mutex<HashSet<PathBuf>>,
 }
 
 impl fmt::Debug for BlobFiles {
@@ -47,7 +50,8 @@ impl BlobFiles {
     pub fn open(root: &Path) -> Result<Self, StorageError> {
         let uploads = root.join("uploads");
         fs::create_dir_all(&uploads).map_err(StorageError::file("cannot make", &uploads))?;
-        Ok(Self(Arc::new(Directories { root: root.to_owned(), uploads, open: Cache::new(OPEN_MAX) })))
+        let (root, open) = (root.to_owned(), Cache::new(OPEN_MAX));
+        Ok(Self(Arc::new(Directories { root, uploads, open, lasting: Mutex::default() })))
     }
 
     /// Returns the file in a place. It stays open, unless the place was given up meanwhile: whoever removes a file makes it nameless first
@@ -65,6 +69,31 @@ impl BlobFiles {
             self.0.open.remove(place);
         }
         Ok(Some(file))
+    }
+
+    /// Gives a file its name in a directory, which is made where it is not there; both last.
+    #[expect(clippy::disallowed_methods, reason = "the file has been synced, and the directory of its new name is")]
+    fn name(&self, from: &Path, to: &Path) -> Result<(), StorageError> {
+        let directory = to.parent().unwrap_or(to);
+        let renamed = match fs::rename(from, to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(directory).map_err(StorageError::file("cannot make", directory))?;
+                fs::rename(from, to)
+            }
+            renamed => renamed,
+        };
+        renamed.map_err(StorageError::file("cannot name", to))?;
+        sync(directory)?;
+        // Those above may be new too, and another thread that made them may not have come to sync them.
+        if !self.lasting().contains(directory) {
+            directory.ancestors().skip(1).take_while(|above| above.starts_with(&self.0.root)).try_for_each(sync)?;
+            self.lasting().insert(directory.to_owned());
+        }
+        Ok(())
+    }
+
+    fn lasting(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.0.lasting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn upload(&self, name: &str) -> PathBuf {
@@ -133,12 +162,13 @@ impl BlobStorage for BlobFiles {
     async fn put(&self, place: &str, bytes: Bytes) -> Result<(), StorageError> {
         let to = self.0.root.join(place);
         let from = self.upload(&UploadId::random().to_string());
+        let files = self.clone();
         blocking(move || {
             let written = File::create_new(&from).and_then(|file| {
                 file.write_all_at(&bytes, 0)?;
                 file.sync_data()
             });
-            let put = written.map_err(StorageError::file("cannot write", &from)).and_then(|()| name(&from, &to));
+            let put = written.map_err(StorageError::file("cannot write", &from)).and_then(|()| files.name(&from, &to));
             if put.is_err() {
                 // What cannot be written has told why; that it cannot be removed either says no more.
                 let _ = fs::remove_file(&from);
@@ -257,6 +287,7 @@ impl BlobWriter for FileWriter {
         let file = self.file().await?;
         let from = self.files.upload(&self.name);
         let to = self.files.0.root.join(self.place(digest));
+        let files = self.files.clone();
         blocking(move || {
             let truncated = || match file.metadata()?.len() {
                 found if found == length => Ok(()),
@@ -264,7 +295,7 @@ impl BlobWriter for FileWriter {
                 _ => file.set_len(length),
             };
             truncated().and_then(|()| file.sync_data()).map_err(StorageError::file("cannot write", &from))?;
-            name(&from, &to)
+            files.name(&from, &to)
         })
         .await
     }
@@ -274,23 +305,6 @@ impl BlobWriter for FileWriter {
 fn make(path: &Path) -> Result<File, StorageError> {
     let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
     opened.map_err(StorageError::file("cannot make", path))
-}
-
-/// Gives a file its name in a directory, which is made where it is not there; both last.
-#[expect(clippy::disallowed_methods, reason = "the file has been synced, and the directory of its new name is")]
-fn name(from: &Path, to: &Path) -> Result<(), StorageError> {
-    let directory = to.parent().unwrap_or(to);
-    let renamed = match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(directory).map_err(StorageError::file("cannot make", directory))?;
-            // The three directories above may be new too.
-            directory.ancestors().skip(1).take(3).try_for_each(sync)?;
-            fs::rename(from, to)
-        }
-        renamed => renamed,
-    };
-    renamed.map_err(StorageError::file("cannot name", to))?;
-    sync(directory)
 }
 
 fn sync(directory: &Path) -> Result<(), StorageError> {
