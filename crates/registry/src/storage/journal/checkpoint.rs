@@ -15,7 +15,7 @@ use super::segment::{self, Checkpoint, DIRECTORY, Name, Numbered};
 use super::state::{NoteCheckpoint, State};
 use super::{Kept, unique};
 use crate::storage::Storage;
-use crate::storage::database::{Connection, Operation, Row, StorageError, Value};
+use crate::storage::database::{Connection, Operation, Row, StorageError, Touched, Value};
 
 /// Things on one page, which is one part.
 const PAGE: i64 = 1000;
@@ -121,6 +121,10 @@ impl Operation for Horizon {
         let sql = "UPDATE journal_state SET last = $1 WHERE id = 1 RETURNING epoch";
         let row = connection.row(sql, &[horizon.into()]).await?;
         Ok((row.ok_or(damaged)?.integer(0)?, horizon))
+    }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
     }
 }
 

@@ -11,7 +11,7 @@ use oci::Digest;
 use super::manifest_place;
 use crate::storage::Storage;
 use crate::storage::collect::give_up;
-use crate::storage::database::{Connection, Operation, StorageError};
+use crate::storage::database::{Connection, Operation, StorageError, Touched};
 
 impl Storage {
     /// Copies the bytes of a manifest beside the database. Returns false when it has gone.
@@ -39,6 +39,10 @@ impl Operation for Intend {
         let row = connection.row(sql, &[(&self.digest).into(), self.place.as_str().into()]).await?;
         row.map(|row| Ok((row.text(0)?, row.bytes(1)?.into()))).transpose()
     }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
+    }
 }
 
 /// Notes that the bytes of a manifest are in a place, or gives it up when nobody wants it any more.
@@ -58,5 +62,9 @@ impl Operation for Filled {
             give_up(connection, &self.place).await?;
         }
         Ok(is_wanted)
+    }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
     }
 }

@@ -7,7 +7,7 @@ use oci::{Digest, RepositoryName};
 
 use super::entry::{Entry, KeptBlob, KeptManifest};
 use super::segment::Numbered;
-use crate::storage::database::{Connection, Operation, Row, StorageError, Value};
+use crate::storage::database::{Connection, Operation, Row, StorageError, Touched, Value};
 use crate::storage::tags::Mover;
 
 /// Most entries that are taken together. A segment of them has below one megabyte.
@@ -207,5 +207,9 @@ impl Operation for Written {
         let last = self.numbers.last().copied().unwrap_or_default();
         connection.execute(sql, &[i64::try_from(written).unwrap_or(i64::MAX).into(), last.into()]).await?;
         Ok(())
+    }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
     }
 }

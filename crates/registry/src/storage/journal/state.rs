@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::segment::{DIRECTORY, Name};
 use crate::storage::Storage;
-use crate::storage::database::{Connection, Operation, StorageError};
+use crate::storage::database::{Connection, Operation, StorageError, Touched};
 
 /// Places that are listed at once.
 const LISTED: usize = 1000;
@@ -60,6 +60,10 @@ impl Operation for NoteCheckpoint {
                    WHERE id = 1 AND (horizon IS NULL OR horizon < $1)";
         connection.execute(sql, &[self.horizon.into(), self.things.into()]).await?;
         Ok(())
+    }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use graph::Space;
 
 use crate::storage::clock::milliseconds;
-use crate::storage::database::{Connection, Operation, StorageError};
+use crate::storage::database::{Connection, Operation, StorageError, Touched};
 
 /// For how long nobody else goes on with a pass, in milliseconds, behind its last page.
 const CLAIM: i64 = 10 * 60 * 1000;
@@ -54,6 +54,10 @@ impl Operation for Begin {
         claim(connection, now).await?;
         Ok(Some(Cursor::Blobs(Vec::new())))
     }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
+    }
 }
 
 async fn claim(connection: &mut Connection<'_>, now: i64) -> Result<(), StorageError> {
@@ -78,6 +82,10 @@ impl Operation for Reached {
         let now = connection.now().await?;
         claim(connection, now).await
     }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
+    }
 }
 
 /// Ends a pass.
@@ -92,5 +100,9 @@ impl Operation for End {
         let sql = "UPDATE scrub SET ended_at = $1, behind = NULL, claimed_until = 0 WHERE id = 1";
         connection.execute(sql, &[now.into()]).await?;
         Ok(())
+    }
+
+    fn touched(&self, _outcome: &Self::Outcome) -> Touched {
+        Touched::Nothing
     }
 }
