@@ -105,6 +105,14 @@ pub enum OpsError {
         /// The cause.
         source: registry::StorageError,
     },
+    /// What a registry keeps cannot be looked at.
+    #[error("cannot read what a registry keeps in {}", .root.display())]
+    Inspect {
+        /// The directory.
+        root: std::path::PathBuf,
+        /// Why.
+        source: registry::StorageError,
+    },
     /// A copy failed.
     #[error(transparent)]
     Transfer(#[from] TransferError),
@@ -176,7 +184,7 @@ impl OpsError {
                 ErrorKind::Unreachable
             }
             Self::Place { .. } => ErrorKind::Denied,
-            Self::File { .. } | Self::Storage { .. } => ErrorKind::FileSystem,
+            Self::File { .. } | Self::Storage { .. } | Self::Inspect { .. } => ErrorKind::FileSystem,
             Self::Store(error) => store_kind(error),
             Self::Transfer(error) => transfer_kind(error),
         }

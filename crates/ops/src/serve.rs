@@ -14,5 +14,5 @@ mod server;
 pub use key::{KeyRequest, MadeKey, make_key};
 pub use log::{Event, Log};
 pub use prepare::{Prepared, ServeRequest, configure, prepare};
-pub use recovery::{reindex, scrub};
+pub use recovery::{audit, reindex, scrub};
 pub use server::{Server, open_storage};

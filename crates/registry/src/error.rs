@@ -227,7 +227,7 @@ impl From<StorageError> for ApiError {
     /// Where it is certain that nothing was done, the client is asked to come again.
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::Unavailable(_) => Self::unavailable(error),
+            StorageError::Unavailable(_) | StorageError::Late => Self::unavailable(error),
             error => Self::internal(error),
         }
     }

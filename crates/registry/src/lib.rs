@@ -44,6 +44,6 @@ pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
 pub use serve::{RunningRegistry, Tls, TlsError, TlsIdentity, TlsVersion};
 pub use storage::{
-    Bad, BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Clock, Collected, Findings, Flaw,
-    Keeping, Kept, Listed, Lost, PostgresUrl, Reindex, Reindexed, Scrub, Scrubbed, Storage, StorageError,
+    Audit, Bad, BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Clock, Collected, Fault, Findings,
+    Flaw, Found, Keeping, Kept, Listed, Lost, PostgresUrl, Reindex, Reindexed, Scrub, Scrubbed, Storage, StorageError,
 };

@@ -6,6 +6,7 @@
 //!                 └────▶ BlobStorage (bytes, each in a place that is never used again)
 //! ```
 
+mod audit;
 mod blobs;
 mod clock;
 mod collect;
@@ -13,6 +14,7 @@ mod database;
 mod history;
 mod holds;
 mod journal;
+mod leftovers;
 mod manifests;
 mod mounts;
 mod reading;
@@ -32,8 +34,10 @@ use std::sync::Arc;
 use oci::{Digest, RepositoryName};
 use store::BlobBody;
 
+pub use audit::{Audit, Fault, Found};
 pub use blobs::{BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Listed};
 pub use clock::Clock;
+pub(crate) use clock::milliseconds;
 pub use collect::{Collected, Keeping};
 use database::{Database, Durability, PostgresPool, Schema};
 pub use database::{PostgresUrl, StorageError};
@@ -132,7 +136,27 @@ impl Storage {
         let storage =
             Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: Some(lock) }));
         storage.check_journal().await?;
+        storage.remove_leftovers().await?;
         Ok(storage)
+    }
+
+    /// Opens the storage in a directory to look at it. Nothing there is changed and no lock is taken, so another process may be
+    /// serving it; every change is an error.
+    ///
+    /// # Errors
+    /// [`StorageError::Older`] and [`StorageError::Newer`] when the databases were made by another program, otherwise what the file
+    /// system or the database brings, also when there is none.
+    pub async fn inspect(
+        directory: &Path,
+        blobs: Arc<dyn BlobStorage>,
+        clock: Clock,
+        keeping: Keeping,
+    ) -> Result<Self, StorageError> {
+        let database = |name, schema| Database::sqlite_to_read(directory.join(name), schema, clock.clone());
+        let (metadata, sessions) = (database("metadata.db", METADATA), database("sessions.db", SESSIONS));
+        metadata.open().await?;
+        sessions.open().await?;
+        Ok(Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, _lock: None })))
     }
 
     /// Opens the storage of a cluster: metadata and sessions in a PostgreSQL database, which any number of nodes share, and
@@ -155,6 +179,25 @@ impl Storage {
         let storage = Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: None }));
         storage.check_journal().await?;
         Ok(storage)
+    }
+
+    /// Opens the storage of a cluster to look at it. Nothing there is changed, and any number of nodes may be serving it.
+    ///
+    /// # Errors
+    /// [`StorageError::Older`] and [`StorageError::Newer`] when the database was made by another program, otherwise what the database
+    /// brings.
+    pub async fn inspect_postgres(
+        url: &PostgresUrl,
+        blobs: Arc<dyn BlobStorage>,
+        keeping: Keeping,
+    ) -> Result<Self, StorageError> {
+        let pool = PostgresPool::new(url);
+        let metadata = Database::postgres_to_read(pool.clone(), METADATA);
+        metadata.open().await?;
+        let sessions = Database::postgres_to_read(pool, SESSIONS);
+        sessions.open().await?;
+        let clock = Clock::system();
+        Ok(Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, _lock: None })))
     }
 
     pub(crate) fn blobs(&self) -> &Arc<dyn BlobStorage> {

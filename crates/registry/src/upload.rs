@@ -178,6 +178,7 @@ impl Uploads {
         let (now, lifetime) = (Instant::now(), self.0.lifetime);
         self.0.kept().retain(|_, kept| now.duration_since(kept.since) < lifetime);
         for id in self.0.storage.expired_sessions(lifetime).await? {
+            self.0.storage.remove_received(id).await?;
             self.0.storage.end_session(id, None).await?;
             self.0.kept().remove(&id);
         }
@@ -199,6 +200,7 @@ impl Inner {
         let Some(state) = self.storage.forget_session(repository, id).await? else { return Ok(false) };
         self.kept().remove(&id);
         self.storage.blobs().discard(&id.to_string(), &state).await?;
+        self.storage.remove_received(id).await?;
         Ok(true)
     }
 

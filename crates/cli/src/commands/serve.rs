@@ -1,5 +1,6 @@
 //! `serve`
 
+mod audit;
 mod key;
 mod reindex;
 mod scrub;
@@ -47,6 +48,12 @@ pub(crate) struct ServeArguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Compare what lies in blob storage with what the database names
+    ///
+    /// Every fault is named, and the exit code is 6 if there is one. Nothing is changed, and the registry may be serving meanwhile.
+    ///
+    /// Example: supercargo serve audit --config serve.toml
+    Audit,
     Key(key::KeyArguments),
     /// Make the database anew from what lies beside it
     ///
@@ -99,6 +106,7 @@ impl ServeArguments {
         match self.action {
             Some(Action::Reindex(arguments)) => return arguments.run(&prepared, session).await,
             Some(Action::Scrub) => return scrub::run(&prepared, session).await,
+            Some(Action::Audit) => return audit::run(&prepared, session).await,
             Some(Action::Key(_)) | None => {}
         }
         if self.check {

@@ -59,7 +59,9 @@ fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
             Some("supercargo serve reindex --replace".to_owned())
         }
         OpsError::Place { .. } => Some(format!("{} --check", line(typed))),
-        OpsError::Storage { root, .. } => Some(format!("ls -la {}", quote(&root.to_string_lossy()))),
+        OpsError::Storage { root, .. } | OpsError::Inspect { root, .. } => {
+            Some(format!("ls -la {}", quote(&root.to_string_lossy())))
+        }
         OpsError::Transfer(error) => of_transfer(error, typed),
         OpsError::Store(error) => of_store(error),
         _ => None,

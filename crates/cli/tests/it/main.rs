@@ -21,6 +21,7 @@ mod gc;
 mod groups;
 mod history;
 mod import;
+mod killed;
 mod lineage;
 mod links;
 mod look;

@@ -100,6 +100,7 @@ fn the_help_names_every_variable() {
            supercargo serve <COMMAND>
 
     Commands:
+      audit    Compare what lies in blob storage with what the database names
       key      Make a key for a program
       reindex  Make the database anew from what lies beside it
       scrub    Read every byte that is kept, and find the bad ones
@@ -363,7 +364,7 @@ fn a_lost_database_is_made_anew_and_bad_bytes_are_found() {
     let said = desk.fails(&["serve"], 10);
     assert!(said.contains("help: supercargo serve reindex --replace"), "{said}");
     let made = desk.json(&["serve", "reindex", "--replace", "--verify"]);
-    // The image, and what older clients list its artifacts by.
+    // The tag, and the one by which cosign finds a signature.
     assert_eq!((&made["tags"], &made["lost"]["count"]), (&2.into(), &0.into()), "{made}");
     let served = Served::start(&desk);
     let copied = desk.ok(&["copy", &served.at("shop:1.0"), "oci:back:1.0"]);

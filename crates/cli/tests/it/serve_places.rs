@@ -31,6 +31,9 @@ fn nodes_share_a_database_and_a_bucket() {
     desk.ok(&["copy", &other.at("app:1.0"), "oci:back:1.0"]);
     let objects = buckets.objects("images");
     assert!(!objects.is_empty() && objects.iter().all(|name| name.starts_with("team/registry/")), "{objects:?}");
+    assert!(objects.iter().any(|name| name.starts_with("team/registry/blobs/")), "{objects:?}");
+    let audit = desk.json(&["serve", "audit", "--config", "serve.toml"]);
+    assert_eq!(audit["faults"], serde_json::json!([]), "{audit}");
     assert!(!desk.path("local").exists(), "nothing is local");
     one.terminate();
     other.terminate();

@@ -59,6 +59,7 @@ const COMMANDS: &[&[&str]] = &[
     &["serve", "reindex"],
     &["serve", "scrub"],
     &["serve", "key"],
+    &["serve", "audit"],
     &["tour"],
     &["completions"],
 ];

@@ -1,9 +1,9 @@
 //! What can be done about a registry that has lost something.
 
-use registry::{Bad, Clock, Reindex, Reindexed, Scrub, Scrubbed, Storage, StorageError};
+use registry::{Audit, Bad, Clock, Reindex, Reindexed, Scrub, Scrubbed, Storage, StorageError};
 
 use super::prepare::Prepared;
-use super::server::{open_blobs, open_storage};
+use super::server::{inspect_blobs, open_blobs, open_storage};
 use crate::error::OpsError;
 
 /// Makes the database of a registry anew from what lies beside it.
@@ -37,6 +37,27 @@ pub async fn reindex(prepared: &Prepared, reindex: &Reindex) -> Result<Reindexed
         ),
         source => OpsError::Storage { root, source },
     })
+}
+
+/// Looks at everything that a registry keeps, and says what should not be so. Nothing is changed, and the registry may be serving
+/// meanwhile.
+///
+/// # Errors
+/// [`OpsError::Inspect`] when the directory cannot be read, or another version of this program has been at work there;
+/// [`OpsError::Place`] when the database or the bucket cannot be reached, or refuses.
+pub async fn audit(prepared: &Prepared) -> Result<Audit, OpsError> {
+    let configuration = &prepared.configuration;
+    let keeping = configuration.collect.keeping;
+    if let Some(url) = &prepared.postgres {
+        let blobs = inspect_blobs(prepared)?;
+        let audited = async { Storage::inspect_postgres(url, blobs, keeping).await?.audit().await };
+        let place = configuration.database_url().unwrap_or_default();
+        return audited.await.map_err(|source| OpsError::Place { place, source });
+    }
+    let root = configuration.root.clone().unwrap_or_default();
+    let blobs = inspect_blobs(prepared)?;
+    let audited = async { Storage::inspect(&root, blobs, Clock::system(), keeping).await?.audit().await };
+    audited.await.map_err(|source| OpsError::Inspect { root: root.clone(), source })
 }
 
 /// Reads every byte of a registry, and marks what is bad. `on_bad` is told of it at once. A registry whose database is in a directory must not

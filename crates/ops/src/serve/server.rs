@@ -62,6 +62,17 @@ pub(super) async fn open_blobs(prepared: &Prepared) -> Result<Arc<dyn BlobStorag
     Ok(Arc::new(objects))
 }
 
+/// Returns the place of the blobs, in which nothing is made or tried.
+pub(super) fn inspect_blobs(prepared: &Prepared) -> Result<Arc<dyn BlobStorage>, OpsError> {
+    let configuration = &prepared.configuration;
+    let Some(bucket) = &prepared.bucket else {
+        return Ok(Arc::new(BlobFiles::inspect(&configuration.root.clone().unwrap_or_default())));
+    };
+    let place = configuration.bucket_url().unwrap_or_default().to_owned();
+    let objects = BlobObjects::new(bucket).map_err(|source| OpsError::Place { place, source })?;
+    Ok(Arc::new(objects))
+}
+
 impl Server {
     /// Starts a server, and returns once it accepts connections. What it has to tell goes to `log`, as the configuration says. `request` and
     /// `process_key` are those by which it was prepared.

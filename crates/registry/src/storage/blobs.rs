@@ -4,6 +4,8 @@ mod files;
 mod memory;
 mod objects;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use oci::Digest;
@@ -42,18 +44,21 @@ pub trait BlobStorage: Send + Sync + std::fmt::Debug {
     /// Returns the size of what is in a place, in bytes, or `None` when nothing is.
     async fn size(&self, place: &str) -> Result<Option<u64>, StorageError>;
 
-    /// Returns at most `limit` places below the directory `directory` behind the place `after`, which may be empty, in the order
-    /// of their bytes. What is put or removed meanwhile may be missing or there.
+    /// Returns what there is below the directory `directory`, or everywhere when that is empty: bytes in places, and bytes under way
+    /// as far as they have names of their own. Of the names those behind `after`, which may be empty, in the order of their bytes,
+    /// at most `limit`; fewer only at the end. What is put or removed meanwhile may be missing or there.
     async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError>;
 }
 
-/// A place in which something is.
+/// Bytes that a listing has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// The place.
+    /// The place, or the name of what is under way.
     pub place: String,
     /// How many bytes are in it.
     pub size: u64,
+    /// When they were last written, since 1970; zero where that is not known.
+    pub changed: Duration,
 }
 
 /// Bytes on their way in.

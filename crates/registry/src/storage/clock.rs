@@ -33,6 +33,6 @@ impl fmt::Debug for Clock {
 }
 
 /// Returns a time in milliseconds. One that is too long is cut, so that a few of them can still be added up.
-pub(super) fn milliseconds(duration: Duration) -> i64 {
+pub(crate) fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(i64::MAX / 8)
 }

@@ -74,8 +74,12 @@ pub(crate) struct Database {
 enum Place {
     /// In a file, or in memory. The time is told by the clock.
     Sqlite { file: Option<PathBuf>, clock: Clock, versions: Arc<Versions> },
+    /// In a file that another process may be writing to.
+    SqliteToRead { file: PathBuf, clock: Clock },
     /// On a server, which tells the time.
     Postgres(PostgresPool),
+    /// On a server; nothing is changed there.
+    PostgresToRead(PostgresPool),
 }
 
 #[derive(Debug)]
@@ -89,6 +93,18 @@ impl Database {
     pub(crate) fn sqlite(file: Option<PathBuf>, schema: Schema, durability: Durability, clock: Clock) -> Self {
         let place = Place::Sqlite { file, clock, versions: Arc::default() };
         Self { place, schema, durability, engine: OnceCell::new(), changes: Notify::new() }
+    }
+
+    /// Returns the database in `file`, which is there, to be read alone: a change of it is an error. Others may change it meanwhile.
+    pub(crate) fn sqlite_to_read(file: PathBuf, schema: Schema, clock: Clock) -> Self {
+        let place = Place::SqliteToRead { file, clock };
+        Self { place, schema, durability: Durability::Process, engine: OnceCell::new(), changes: Notify::new() }
+    }
+
+    /// Returns the database to which the connections lead, to be read alone: a change of it is an error.
+    pub(crate) fn postgres_to_read(pool: PostgresPool, schema: Schema) -> Self {
+        let place = Place::PostgresToRead(pool);
+        Self { place, schema, durability: Durability::Process, engine: OnceCell::new(), changes: Notify::new() }
     }
 
     /// Returns the database to which the connections lead. It may hold others beside this one.
@@ -107,6 +123,9 @@ impl Database {
     /// Changes something. When this returns the change is durable, and seen by every read that begins then. Dropping the
     /// future does not undo the change.
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
+        if let Place::SqliteToRead { .. } | Place::PostgresToRead(_) = self.place {
+            return Err(StorageError::Ended);
+        }
         let outcome = match self.engine().await? {
             Engine::Sqlite(engine) => engine.write(operation).await,
             Engine::Postgres(engine) => engine.write(operation).await,
@@ -136,7 +155,7 @@ impl Database {
     pub(crate) const fn versions(&self) -> Option<&Arc<Versions>> {
         match &self.place {
             Place::Sqlite { versions, .. } => Some(versions),
-            Place::Postgres(_) => None,
+            Place::SqliteToRead { .. } | Place::Postgres(_) | Place::PostgresToRead(_) => None,
         }
     }
 
@@ -146,6 +165,11 @@ impl Database {
                 let opened = Sqlite::open(file.as_deref(), self.schema, self.durability, clock, versions);
                 opened.await.map(|engine| Engine::Sqlite(Box::new(engine)))
             }
+            Place::SqliteToRead { file, clock } => {
+                let opened = Sqlite::open_to_read(file, self.schema, clock).await;
+                opened.map(|engine| Engine::Sqlite(Box::new(engine)))
+            }
+            Place::PostgresToRead(pool) => Postgres::open_to_read(pool, self.schema).await.map(Engine::Postgres),
             Place::Postgres(pool) => Postgres::open(pool, self.schema, self.durability).await.map(Engine::Postgres),
         };
         self.engine.get_or_try_init(open).await

@@ -53,19 +53,21 @@ impl Storage {
     }
 
     /// Gives a repository the blob whose bytes have been put into a place. If there is such a blob already, that is the one
-    /// it gets, and the place is given up.
+    /// it gets, and the place is given up. After `until` it is too late: somebody may be about to remove what lies there.
     pub(crate) async fn add_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         size: u64,
         place: &str,
+        until: i64,
     ) -> Result<(), StorageError> {
         let add = Add {
             repository: repository.clone(),
             digest: *digest,
             size,
             place: place.to_owned(),
+            until,
             keeping: self.keeping(),
         };
         let kept = self.metadata().write(add).await?;
@@ -150,6 +152,7 @@ struct Add {
     digest: Digest,
     size: u64,
     place: String,
+    until: i64,
     keeping: Keeping,
 }
 
@@ -158,6 +161,10 @@ impl Operation for Add {
     type Outcome = String;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let now = connection.now().await?;
+        if now > self.until {
+            return Err(StorageError::Late);
+        }
         let size = i64::try_from(self.size).map_err(|_| StorageError::Damaged("a size"))?;
         let sql = "SELECT place, bad_since FROM blob WHERE digest = $1";
         let found = connection.row(sql, &[(&self.digest).into()]).await?;
@@ -179,8 +186,7 @@ impl Operation for Add {
             note_blob(connection, &self.digest, Some((size, &self.place))).await?;
             self.place.clone()
         };
-        let kept_until = self.keeping.promised(connection.now().await?);
-        link(connection, &self.repository, &self.digest, kept_until).await?;
+        link(connection, &self.repository, &self.digest, self.keeping.promised(now)).await?;
         Ok(place)
     }
 

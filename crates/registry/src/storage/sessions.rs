@@ -111,15 +111,16 @@ impl Storage {
         self.sessions().write(Touch { repository: repository.clone(), id }).await
     }
 
-    /// Notes where the blob of an upload is about to be. Should this process end before the blob is known, that says what to
-    /// remove. Returns false when the claim of this turn has gone with its upload; an upload that ends with its request has none.
+    /// Notes where the blob of an upload is about to be, and returns when. Should this process end before the blob is known, that
+    /// says what to remove. Returns `None` when the claim of this turn has gone with its upload; an upload that ends with its request
+    /// has none.
     pub(crate) async fn note_place(
         &self,
         id: UploadId,
         turn: Option<i64>,
         repository: &RepositoryName,
         place: &str,
-    ) -> Result<bool, StorageError> {
+    ) -> Result<Option<i64>, StorageError> {
         self.sessions().write(Note { id, turn, repository: repository.clone(), place: place.to_owned() }).await
     }
 
@@ -320,8 +321,8 @@ struct Note {
 
 #[async_trait]
 impl Operation for Note {
-    /// Whether the upload is there.
-    type Outcome = bool;
+    /// When it was noted; nothing when the upload is not there.
+    type Outcome = Option<i64>;
 
     const IS_ONE_STATEMENT: bool = true;
 
@@ -339,7 +340,7 @@ impl Operation for Note {
             let values = [id.as_str().into(), repository.into(), none.into(), place.into(), now.into()];
             connection.execute(sql, &values).await?
         };
-        Ok(noted > 0)
+        Ok((noted > 0).then_some(now))
     }
 }
 

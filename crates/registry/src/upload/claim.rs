@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{Inner, Progress, Session, UploadError};
 use crate::error::ApiError;
 use crate::route::UploadId;
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Storage, StorageError, milliseconds};
 
 /// How often a claim is renewed while bytes arrive.
 const RENEWED_EVERY: Duration = Duration::from_mins(1);
@@ -27,6 +27,7 @@ pub(crate) struct Upload {
     /// Whether earlier requests left something with the blobs beside what becomes the blob.
     has_state: bool,
     storage: Storage,
+    lifetime: Duration,
     pub(super) blob_max_bytes: u64,
     renewed: Mutex<Instant>,
     /// Held while a piece is written, by a task of its own. None when the claim has been given back.
@@ -48,6 +49,7 @@ impl Upload {
             turn,
             has_state,
             storage: uploads.storage.clone(),
+            lifetime: uploads.lifetime,
             blob_max_bytes: uploads.blob_max_bytes,
             renewed: Mutex::new(Instant::now()),
             progress: tokio::sync::Mutex::new(Some(progress)),
@@ -107,8 +109,10 @@ impl Upload {
                     self.renew().await?;
                 }
                 let id = (self.id, self.turn);
-                let place = progress.finish(&self.storage, id, &self.repository, &digest).await?;
-                self.storage.add_blob(&self.repository, &digest, size, &place).await?;
+                let (place, noted_at) = progress.finish(&self.storage, id, &self.repository, &digest).await?;
+                // Whoever throws away what lay untouched for its whole lifetime must not find it in use.
+                let until = noted_at.saturating_add(milliseconds(self.lifetime) / 2);
+                self.storage.add_blob(&self.repository, &digest, size, &place, until).await?;
                 Ok(())
             };
             let finished: Result<(), UploadError> = finished.await;

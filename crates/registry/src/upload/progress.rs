@@ -78,15 +78,15 @@ impl Progress {
         }
     }
 
-    /// Checks that what was received is `digest`, and returns the place where it is kept now. That was noted before, in the turn of
-    /// whoever claimed the upload.
+    /// Checks that what was received is `digest`, and returns the place where it is kept now, and when that was noted: before, in the
+    /// turn of whoever claimed the upload.
     pub(super) async fn finish(
         &mut self,
         storage: &Storage,
         (id, turn): (UploadId, Option<i64>),
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<String, UploadError> {
+    ) -> Result<(String, i64), UploadError> {
         let blobs = storage.blobs().as_ref();
         let found = self.hasher.clone().finish();
         let length = self.received;
@@ -101,16 +101,15 @@ impl Progress {
             is_known = true;
         }
         let place = writer.place(digest);
-        if !storage.note_place(id, turn, repository, &place).await? {
-            return Err(UploadError::Closed);
-        }
+        let noted = storage.note_place(id, turn, repository, &place).await?;
+        let noted_at = noted.ok_or(UploadError::Closed)?;
         writer.commit(digest, length).await?;
         if !is_known {
             // Nobody knows the place yet; where the digest is another, it goes with the upload.
             let body = blobs.open(&place, 0, length).await?.ok_or(StorageError::Ended)?;
             check(body, digest).await?;
         }
-        Ok(place)
+        Ok((place, noted_at))
     }
 
     async fn writer(

@@ -71,21 +71,26 @@ pub(crate) fn new_schema() -> Option<(&'static RunningPostgres, String)> {
 
 /// Returns an empty bucket and its name; `None` when there is no service here.
 pub(crate) fn new_bucket() -> Option<(String, BlobObjects)> {
+    let bucket = new_bucket_of()?;
+    Some((bucket.name.clone(), BlobObjects::new(&bucket).unwrap()))
+}
+
+/// Returns what an empty bucket is reached by; `None` when there is no service here.
+pub(crate) fn new_bucket_of() -> Option<Bucket> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let service = BUCKETS.as_ref()?;
     let name = format!("test-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     service.make(&name);
-    let bucket = Bucket {
+    Some(Bucket {
         endpoint: Some(service.endpoint()),
         region: RunningBuckets::REGION.to_owned(),
-        name: name.clone(),
+        name,
         access_key: RunningBuckets::ACCESS_KEY.to_owned(),
         secret_key: RunningBuckets::SECRET_KEY.to_owned(),
         prefix: String::new(),
         path_style: true,
         session_token: None,
-    };
-    Some((name, BlobObjects::new(&bucket).unwrap()))
+    })
 }
 
 /// Returns the names of the objects in a bucket.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oci::Digest;
-use registry::{Bucket, Clock, Keeping, RegistryOptions, Storage};
+use registry::{BlobStorage as _, Bucket, Clock, Keeping, RegistryOptions, Storage};
 
 use crate::backends::{new_bucket, objects};
 use crate::server::Server;
@@ -74,4 +74,30 @@ async fn a_service_that_is_away_is_503() {
     let post = server.call("POST", &format!("/v2/app/blobs/uploads/?digest={digest}")).body("content");
     post.send().await.expect_error(503, "UNKNOWN");
     server.head(&format!("/v2/app/blobs/{digest}")).await.expect(404);
+}
+
+#[tokio::test]
+async fn what_a_killed_node_put_without_saying_so_goes_with_its_upload() {
+    let Some((bucket, blobs)) = new_bucket() else { return };
+    let storage = Storage::in_memory_with(Arc::new(blobs.clone()), Clock::system(), Keeping::default());
+    let options = RegistryOptions { upload_lifetime: std::time::Duration::ZERO, ..RegistryOptions::default() };
+    let server = Server::over(storage, options);
+    for cancels in [true, false] {
+        let (upload, other) = (server.begin("app").await, server.begin("app").await);
+        for upload in [&upload, &other] {
+            server.call("PATCH", upload).body("content").send().await.expect(202);
+            // As a node does that ends before it has noted it.
+            let id = upload.rsplit('/').next().unwrap();
+            let mut writer = blobs.begin(id).await.unwrap();
+            writer.write(0, "more content".into()).await.unwrap();
+            writer.suspend(12).await.unwrap();
+        }
+        assert_eq!(objects(&bucket).len(), 4);
+        if cancels {
+            server.delete(&upload).await.expect(204);
+            assert_eq!(objects(&bucket).len(), 2);
+        }
+        server.0.expire_uploads().await;
+        assert_eq!(objects(&bucket), [""; 0]);
+    }
 }

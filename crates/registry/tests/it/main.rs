@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod audit;
 mod authorisation;
 mod backends;
 mod blobs;
@@ -22,6 +23,7 @@ mod isolation;
 mod manifests;
 mod model;
 mod mounts;
+mod nodes;
 mod people;
 mod policy;
 mod protocol;

@@ -3,6 +3,8 @@
 //! A blob is written to its file in `uploads/`, synced, given its name in `blobs/`, and the directory of that name is synced:
 //! when `commit` returns it survives a loss of power.
 
+mod listing;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File};
@@ -50,8 +52,13 @@ impl BlobFiles {
     pub fn open(root: &Path) -> Result<Self, StorageError> {
         let uploads = root.join("uploads");
         fs::create_dir_all(&uploads).map_err(StorageError::file("cannot make", &uploads))?;
-        let (root, open) = (root.to_owned(), Cache::new(OPEN_MAX));
-        Ok(Self(Arc::new(Directories { root, uploads, open, lasting: Mutex::default() })))
+        Ok(Self::inspect(root))
+    }
+
+    /// Returns the blobs in a directory, in which nothing is made.
+    pub fn inspect(root: &Path) -> Self {
+        let (root, uploads, open) = (root.to_owned(), root.join("uploads"), Cache::new(OPEN_MAX));
+        Self(Arc::new(Directories { root, uploads, open, lasting: Mutex::default() }))
     }
 
     /// Returns the file in a place. It stays open, unless the place was given up meanwhile: whoever removes a file makes it nameless first
@@ -190,50 +197,8 @@ impl BlobStorage for BlobFiles {
 
     async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError> {
         let (root, directory, after) = (self.0.root.clone(), directory.to_owned(), after.to_owned());
-        blocking(move || {
-            let mut found = Vec::new();
-            list(&root, &directory, &after, limit, &mut found)?;
-            Ok(found)
-        })
-        .await
+        blocking(move || listing::list(&root, &directory, &after, limit)).await
     }
-}
-
-/// Adds the files below a directory behind the place `after`, until there are `limit`. The order is that of the bytes of the whole
-/// place, for which a directory counts as its name with the slash.
-fn list(root: &Path, directory: &str, after: &str, limit: usize, found: &mut Vec<Listed>) -> Result<(), StorageError> {
-    let path = root.join(directory);
-    let entries = match fs::read_dir(&path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(StorageError::file("cannot read", &path)(error)),
-    };
-    let failed = StorageError::file("cannot read", &path);
-    let names = entries.map(|entry| {
-        let entry = entry?;
-        let is_directory = entry.file_type()?.is_dir();
-        // A name that is no text is none of ours.
-        Ok(entry.file_name().into_string().ok().map(|name| if is_directory { name + "/" } else { name }))
-    });
-    let names: io::Result<Vec<Option<String>>> = names.collect();
-    let mut places: Vec<String> =
-        names.map_err(failed)?.into_iter().flatten().map(|name| format!("{directory}/{name}")).collect();
-    places.sort_unstable();
-    for place in places {
-        if found.len() == limit {
-            break;
-        }
-        if let Some(inner) = place.strip_suffix('/') {
-            if place.as_str() > after || after.starts_with(&place) {
-                list(root, inner, after, limit, found)?;
-            }
-        } else if place.as_str() > after
-            && let Ok(metadata) = fs::metadata(root.join(&place))
-        {
-            found.push(Listed { place, size: metadata.len() });
-        }
-    }
-    Ok(())
 }
 
 #[derive(Debug)]

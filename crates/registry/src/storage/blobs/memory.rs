@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -75,12 +76,13 @@ impl BlobStorage for BlobMemory {
     }
 
     async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError> {
-        let prefix = format!("{directory}/");
+        let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
         let from = if after < prefix.as_str() { &prefix } else { after };
         let contents = self.lock();
         let behind = contents.whole.range::<str, _>((Bound::Excluded(from), Bound::Unbounded));
         let below = behind.take_while(|(place, _)| place.starts_with(&prefix)).take(limit);
-        Ok(below.map(|(place, bytes)| Listed { place: place.clone(), size: bytes.len() as u64 }).collect())
+        let listed = |place: &String, size| Listed { place: place.clone(), size, changed: Duration::ZERO };
+        Ok(below.map(|(place, bytes)| listed(place, bytes.len() as u64)).collect())
     }
 }
 

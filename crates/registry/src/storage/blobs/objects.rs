@@ -215,14 +215,16 @@ impl BlobStorage for BlobObjects {
     }
 
     async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError> {
-        let directory = Path::from(directory);
+        let directory = (!directory.is_empty()).then(|| Path::from(directory));
         let found = match after {
-            "" => self.0.list(Some(&directory)),
-            after => self.0.list_with_offset(Some(&directory), &Path::from(after)),
+            "" => self.0.list(directory.as_ref()),
+            after => self.0.list_with_offset(directory.as_ref(), &Path::from(after)),
         };
         let listed = found.take(limit).map(|found| {
             let found = found?;
-            Ok(Listed { place: found.location.to_string(), size: found.size })
+            let changed = u64::try_from(found.last_modified.timestamp_millis()).unwrap_or_default();
+            let changed = Duration::from_millis(changed);
+            Ok(Listed { place: found.location.to_string(), size: found.size, changed })
         });
         listed.try_collect().await
     }

@@ -14,6 +14,9 @@ pub enum StorageError {
     /// The database, or the place of the blobs, is away or has no time. Nothing was changed, and the same may be tried again.
     #[error("the database or the place of the blobs is not available")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// What was to be done took so long that what it builds on may have been thrown away. Nothing was changed.
+    #[error("a blob took too long to be put in its place, or the clock was set")]
+    Late,
     /// The place of the blobs refused.
     #[error("the place of the blobs refused")]
     Objects(#[source] Arc<object_store::Error>),
@@ -26,6 +29,14 @@ pub enum StorageError {
         /// The schema of the database.
         found: i64,
         /// The newest schema this program knows.
+        known: i64,
+    },
+    /// The database was made by an older program, and nobody may change it now.
+    #[error("the database has schema {found}, this program has {known}: serve it once, and it is brought up to date")]
+    Older {
+        /// The schema of the database.
+        found: i64,
+        /// The schema this program works with.
         known: i64,
     },
     /// The database ended while it was needed.

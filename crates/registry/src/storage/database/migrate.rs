@@ -1,5 +1,7 @@
 //! The steps by which a database becomes what this program needs.
 
+use std::cmp::Ordering;
+
 use super::connection::Connection;
 use super::error::StorageError;
 
@@ -20,8 +22,7 @@ pub(super) async fn migrate(connection: &mut Connection<'_>, schema: Schema) -> 
     let Schema { table, steps } = schema;
     let sql = format!("CREATE TABLE IF NOT EXISTS {table} (number BIGINT PRIMARY KEY)");
     connection.execute_made(sql, &[]).await?;
-    let last = connection.rows_made(format!("SELECT COALESCE(MAX(number), 0) FROM {table}"), &[]).await?;
-    let last = last.first().map_or(Ok(0), |row| row.integer(0))?;
+    let last = last(connection, schema).await?;
     for (number, step) in (1..).zip(steps.iter()) {
         if number <= last {
             continue;
@@ -37,6 +38,25 @@ pub(super) async fn migrate(connection: &mut Connection<'_>, schema: Schema) -> 
 
 /// The key that the database gives out itself, each greater than all before, as PostgreSQL and SQLite say it.
 const NUMBERED: (&str, &str) = ("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "INTEGER PRIMARY KEY AUTOINCREMENT");
+/// Checks that every step has been taken and no other.
+///
+/// # Errors
+/// [`StorageError::Newer`] and [`StorageError::Older`] when it is not so.
+pub(super) async fn check(connection: &mut Connection<'_>, schema: Schema) -> Result<(), StorageError> {
+    let found = last(connection, schema).await?;
+    let known = i64::try_from(schema.steps.len()).unwrap_or(i64::MAX);
+    match found.cmp(&known) {
+        Ordering::Less => Err(StorageError::Older { found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StorageError::Newer { found, known }),
+    }
+}
+
+/// Returns the number of the last step that was taken.
+async fn last(connection: &mut Connection<'_>, schema: Schema) -> Result<i64, StorageError> {
+    let rows = connection.rows_made(format!("SELECT COALESCE(MAX(number), 0) FROM {}", schema.table), &[]).await?;
+    rows.first().map_or(Ok(0), |row| row.integer(0))
+}
 
 /// Returns a statement in the engine's own words. Text compares by its bytes, as it does in SQLite and as the order of tags
 /// demands; PostgreSQL would otherwise follow the language of its host.

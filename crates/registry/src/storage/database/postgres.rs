@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, PgPool, SqlSafeStr as _};
 use tokio::sync::Mutex;
 
 use super::connection::Connection;
-use super::migrate::{Schema, migrate};
+use super::migrate::{Schema, check, migrate};
 use super::{Durability, Operation, StorageError};
 use crate::access::Secret;
 
@@ -118,6 +118,15 @@ impl Postgres {
         // Should it have been committed after all, the next try finds it so.
         transaction.commit().await.map_err(nothing_done)?;
         Ok(Self(Arc::new(Inner { pool, durability, again: Mutex::default() })))
+    }
+
+    /// Opens a database that is not changed. It has to be as this program would make it.
+    pub(super) async fn open_to_read(pool: &PostgresPool, schema: Schema) -> Result<Self, StorageError> {
+        let pool = pool.0.clone();
+        let mut connection = pool.acquire().await.map_err(nothing_done)?;
+        check(&mut Connection::postgres(&mut connection), schema).await.map_err(without_commit)?;
+        drop(connection);
+        Ok(Self(Arc::new(Inner { pool, durability: Durability::Process, again: Mutex::default() })))
     }
 
     pub(super) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::connection::Connection;
-use super::migrate::{Schema, migrate};
+use super::migrate::{Schema, check, migrate};
 use super::versions::{Touched, Versions};
 use super::{Durability, Operation, StorageError};
 use crate::storage::Clock;
@@ -74,6 +74,18 @@ impl Sqlite {
         drop(writer);
         // An error means that the task has ended.
         let _ = task.await;
+    }
+
+    /// Opens a database that another process may be writing to. It has to be as this program would make it.
+    pub(super) async fn open_to_read(file: &Path, schema: Schema, clock: &Clock) -> Result<Self, StorageError> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        check(&mut Connection::sqlite(&mut connection, clock), schema).await?;
+        connection.close().await?;
+        // Nobody takes what is sent there, so that every change is an error.
+        let (writer, _) = mpsc::channel(1);
+        let task = tokio::spawn(async {});
+        Ok(Self { writer, readers: Some(Readers::new(options)), clock: clock.clone(), task })
     }
 
     pub(super) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {

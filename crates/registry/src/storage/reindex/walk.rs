@@ -51,7 +51,7 @@ impl Storage {
     }
 
     async fn found_blob(&self, repository: &RepositoryName, listed: Listed) -> Result<Vec<Entry>, StorageError> {
-        let Listed { place, size } = listed;
+        let Listed { place, size, .. } = listed;
         let digest = if let Some(digest) = digest_of(&place) {
             digest
         } else {
