@@ -62,6 +62,7 @@ const METADATA: Schema = Schema {
         include_str!("storage/schema/metadata-3-scrub.sql"),
         include_str!("storage/schema/metadata-4-history.sql"),
         include_str!("storage/schema/metadata-5-holds.sql"),
+        include_str!("storage/schema/metadata-6-held.sql"),
     ],
 };
 /// The steps of the schema of what is under way.

@@ -6,6 +6,7 @@ use oci::{Digest, RepositoryName};
 
 use super::collect::{Keeping, later};
 use super::database::{Connection, Operation, Row, StorageError};
+use super::journal::{KeptHold, note_hold};
 use super::{Storage, manifests, repositories};
 
 /// What never ends.
@@ -106,27 +107,58 @@ impl Operation for PutHold {
         if !manifests::has(connection, repository, &self.digest).await? {
             return Ok(false);
         }
-        let made_at = connection.now().await?;
-        let sql = "INSERT INTO hold (repository, digest, kind, reason, actor, made_at, expires_at) \
+        let kept = KeptHold {
+            reason: self.reason.clone(),
+            actor: self.actor.clone(),
+            at: connection.now().await?,
+            expires_at: self.expires_at.unwrap_or(NEVER),
+        };
+        insert(connection, repository, &self.digest, self.kind.as_str(), &kept).await?;
+        Ok(true)
+    }
+}
+
+/// Sets a pin or a hold, and has the manifest reviewed when it ends.
+pub(super) async fn insert(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    digest: &Digest,
+    kind: &str,
+    kept: &KeptHold,
+) -> Result<(), StorageError> {
+    let sql = "INSERT INTO hold (repository, digest, kind, reason, actor, made_at, expires_at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (repository, digest, kind) DO UPDATE SET \
                    reason = excluded.reason, actor = excluded.actor, made_at = excluded.made_at, \
                    expires_at = excluded.expires_at";
-        let values = [
-            repository.into(),
-            (&self.digest).into(),
-            self.kind.as_str().into(),
-            self.reason.as_str().into(),
-            self.actor.as_deref().into(),
-            made_at.into(),
-            self.expires_at.unwrap_or(NEVER).into(),
-        ];
-        connection.execute(sql, &values).await?;
-        // When it ends, what it alone has kept goes.
-        if let Some(expires_at) = self.expires_at {
-            later(connection, repository, Space::Manifest, &self.digest, expires_at).await?;
-        }
-        Ok(true)
+    let values = [
+        repository.into(),
+        digest.into(),
+        kind.into(),
+        kept.reason.as_str().into(),
+        kept.actor.as_deref().into(),
+        kept.at.into(),
+        kept.expires_at.into(),
+    ];
+    connection.execute(sql, &values).await?;
+    note_hold(connection, repository, digest, kind, Some(kept)).await?;
+    // When it ends, what it alone has kept goes.
+    if kept.expires_at != NEVER {
+        later(connection, repository, Space::Manifest, digest, kept.expires_at).await?;
     }
+    Ok(())
+}
+
+/// Ends the pins and holds of a manifest that goes.
+pub(super) async fn remove_all(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    digest: &Digest,
+) -> Result<(), StorageError> {
+    let sql = "DELETE FROM hold WHERE repository = $1 AND digest = $2 RETURNING kind";
+    for row in connection.rows(sql, &[repository.into(), digest.into()]).await? {
+        note_hold(connection, repository, digest, &row.text(0)?, None).await?;
+    }
+    Ok(())
 }
 
 struct Remove {
@@ -147,6 +179,7 @@ impl Operation for Remove {
         if connection.execute(sql, &values).await? == 0 {
             return Ok(false);
         }
+        note_hold(connection, repository, &self.digest, self.kind.as_str(), None).await?;
         let kept_until = connection.now().await? + self.keeping.untagged();
         manifests::keep(connection, repository, &self.digest, kept_until).await?;
         Ok(true)

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! An entry says of one thing what it has become: a repository, where a blob lies, whether a repository has a blob or a manifest, one
-//! move of a tag. The database numbers entries, and of two entries about the same thing the one with the greater number came later:
+//! move of a tag, a pin or a hold. The database numbers entries, and of two entries about the same thing the one with the greater number came later:
 //! both changed the same row, so the second transaction began when the first had ended. Whoever reads the journal keeps the
 //! greatest number for each thing. It follows that segments can overlap, be there twice, or be read in any order: any node may
 //! write what it finds in the outbox, whenever it likes, and a crash between a segment and the end of its rows writes them again.
@@ -25,8 +25,8 @@ mod state;
 
 use oci::Digest;
 
-pub(super) use entry::{Entry, KeptBlob, KeptManifest};
-pub(super) use outbox::{note_blob, note_link, note_manifest, note_move, note_repository};
+pub(super) use entry::{Entry, KeptBlob, KeptHold, KeptManifest};
+pub(super) use outbox::{note_blob, note_hold, note_link, note_manifest, note_move, note_repository};
 pub(super) use segment::{Checkpoint, DIRECTORY, Name, Numbered, SEGMENT_MAX_BYTES, SegmentError, parse};
 
 use super::Storage;

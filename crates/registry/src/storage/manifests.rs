@@ -16,7 +16,7 @@ use super::collect::{Keeping, Stay, give_up, later, later_children, later_referr
 use super::database::{Connection, Operation, StorageError, Touched};
 use super::journal::note_manifest;
 use super::tags::Mover;
-use super::{repositories, tags};
+use super::{holds, repositories, tags};
 use crate::head::ContentHead;
 use crate::immutability::Immutability;
 use crate::route::ManifestName;
@@ -236,7 +236,7 @@ pub(super) async fn remove(
     if connection.execute("DELETE FROM manifest WHERE repository = $1 AND digest = $2", &it).await? > 0 {
         note_manifest(connection, repository, digest, None).await?;
     }
-    connection.execute("DELETE FROM hold WHERE repository = $1 AND digest = $2", &it).await?;
+    holds::remove_all(connection, repository, digest).await?;
     later_children(connection, repository, digest, at + keeping.lease()).await?;
     connection.execute("DELETE FROM edge WHERE repository = $1 AND parent = $2", &it).await?;
     later_referrers(connection, repository, digest, at).await?;

@@ -137,7 +137,7 @@ async fn work(server: &Server, random: &mut StdRng, steps: usize) {
         let number = random.random_range(0..6);
         let tag = TAGS[random.random_range(0..TAGS.len())];
         let manifest = digest(&document(number));
-        match random.random_range(0..8) {
+        match random.random_range(0..11) {
             0..3 => {
                 server.put_blob(repository, &layer(number)).await;
                 server.put_blob(repository, b"{}").await;
@@ -157,6 +157,16 @@ async fn work(server: &Server, random: &mut StdRng, steps: usize) {
             6 => {
                 server.delete(&format!("/v2/{repository}/manifests/{tag}")).await;
             }
+            7 | 8 => {
+                let kind = if number == 0 { "legal" } else { "pin" };
+                let wanted = json!({ "kind": kind, "reason": format!("case {number}") });
+                let put = server.call("PUT", &format!("/v2/{repository}/_supercargo/holds/{manifest}"));
+                put.body(wanted.to_string()).send().await;
+            }
+            9 => {
+                let kind = if number == 0 { "legal" } else { "pin" };
+                server.delete(&format!("/v2/{repository}/_supercargo/holds/{manifest}?kind={kind}")).await;
+            }
             _ => {
                 server.delete(&format!("/v2/{repository}/manifests/{manifest}")).await;
             }
@@ -170,6 +180,7 @@ async fn answers(server: &Server) -> Vec<(String, u16, Vec<u8>)> {
     for repository in REPOSITORIES {
         let at = format!("/v2/{repository}");
         paths.push(format!("{at}/tags/list"));
+        paths.push(format!("{at}/_supercargo/holds"));
         paths.extend(TAGS.map(|tag| format!("{at}/manifests/{tag}")));
         for number in 0..6 {
             let manifest = digest(&document(number));

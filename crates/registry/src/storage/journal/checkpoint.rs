@@ -10,7 +10,7 @@
 use async_trait::async_trait;
 use oci::Digest;
 
-use super::entry::{Entry, KeptBlob, KeptManifest};
+use super::entry::{Entry, KeptBlob, KeptHold, KeptManifest};
 use super::segment::{self, Checkpoint, DIRECTORY, Name, Numbered};
 use super::state::{NoteCheckpoint, State};
 use super::{Kept, unique};
@@ -51,7 +51,7 @@ impl Storage {
         let checkpoint = Checkpoint { epoch, horizon, unique: unique() };
         let mut parts = 0;
         let mut things: i64 = 0;
-        for table in [Table::Repositories, Table::Blobs, Table::Manifests, Table::Links, Table::Moves] {
+        for table in [Table::Repositories, Table::Blobs, Table::Manifests, Table::Links, Table::Moves, Table::Holds] {
             let mut after = None;
             loop {
                 let page = self.metadata().read(Page { table, after }).await?;
@@ -136,6 +136,7 @@ enum Table {
     Manifests,
     Links,
     Moves,
+    Holds,
 }
 
 /// Where a page ended: the last key.
@@ -144,6 +145,7 @@ struct Key {
     /// A repository, or the number of a move.
     repository: i64,
     digest: Vec<u8>,
+    /// A tag, or the kind of a hold.
     tag: String,
     number: i64,
 }
@@ -204,6 +206,14 @@ impl Operation for Page {
                 let values = [repository, after.tag.as_str().into(), after.number.into(), PAGE.into()];
                 connection.rows(sql, &values).await?
             }
+            Table::Holds => {
+                let sql = "SELECT it.digest, repository.name, it.repository, it.kind, it.reason, it.actor, it.made_at, \
+                           it.expires_at FROM hold AS it JOIN repository ON repository.id = it.repository \
+                           WHERE (it.repository, it.digest, it.kind) > ($1, $2, $3) \
+                           ORDER BY it.repository, it.digest, it.kind LIMIT $4";
+                let values = [repository, digest, after.tag.as_str().into(), PAGE.into()];
+                connection.rows(sql, &values).await?
+            }
         };
         let (mut entries, mut bare) = (Vec::with_capacity(rows.len()), Vec::new());
         for row in &rows {
@@ -240,6 +250,11 @@ impl Table {
                 at: row.integer(5)?,
                 actor: row.optional_text(6)?,
             },
+            Self::Holds => {
+                let (reason, actor) = (row.text(4)?, row.optional_text(5)?);
+                let kept = Some(KeptHold { reason, actor, at: row.integer(6)?, expires_at: row.integer(7)? });
+                Entry::Hold { repository: name(1)?, digest: row.digest(0)?, kind: row.text(3)?, kept }
+            }
         })
     }
 
@@ -249,6 +264,7 @@ impl Table {
             Self::Repositories => Key { repository: row.integer(1)?, ..none },
             Self::Blobs => Key { digest: row.bytes(0)?, ..none },
             Self::Manifests | Self::Links => Key { repository: row.integer(2)?, digest: row.bytes(0)?, ..none },
+            Self::Holds => Key { repository: row.integer(2)?, digest: row.bytes(0)?, tag: row.text(3)?, ..none },
             Self::Moves => Key { repository: row.integer(2)?, tag: row.text(3)?, number: row.integer(4)?, ..none },
         })
     }

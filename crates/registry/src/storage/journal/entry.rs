@@ -59,6 +59,18 @@ pub(crate) enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         actor: Option<String>,
     },
+    /// A pin or a hold is on a manifest, or no more.
+    Hold {
+        /// The repository.
+        repository: RepositoryName,
+        /// The manifest.
+        digest: Digest,
+        /// Which of the two: a word.
+        kind: String,
+        /// What is known of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kept: Option<KeptHold>,
+    },
 }
 
 /// Where the bytes of a blob are.
@@ -84,9 +96,24 @@ pub(crate) struct KeptManifest {
     pub(crate) place: Option<String>,
 }
 
+/// What is known of a pin or a hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptHold {
+    /// Why it is there.
+    pub(crate) reason: String,
+    /// The user who has set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) actor: Option<String>,
+    /// When, in milliseconds since 1970.
+    pub(crate) at: i64,
+    /// When it ends, in milliseconds since 1970; one that does not end has the greatest number.
+    pub(crate) expires_at: i64,
+}
+
 impl Entry {
     /// Returns what tells the thing apart from every other. In the order of the keys come repositories, manifests, blobs, links, and
-    /// moves, those of a tag by their numbers.
+    /// moves, those of a tag by their numbers, and holds.
     pub(crate) fn key(&self) -> String {
         match self {
             Self::Repository { repository } => format!("1 {repository}"),
@@ -94,6 +121,7 @@ impl Entry {
             Self::Manifest { repository, digest, .. } => format!("2 {repository} {digest}"),
             Self::Link { repository, digest, .. } => format!("4 {repository} {digest}"),
             Self::Move { repository, tag, number, .. } => format!("5 {repository} {tag} {number:019}"),
+            Self::Hold { repository, digest, kind, .. } => format!("6 {repository} {digest} {kind}"),
         }
     }
 
@@ -104,6 +132,7 @@ impl Entry {
             Self::Blob { kept, .. } => kept.is_some(),
             Self::Link { is_there, .. } => *is_there,
             Self::Manifest { kept, .. } => kept.is_some(),
+            Self::Hold { kept, .. } => kept.is_some(),
         }
     }
 }

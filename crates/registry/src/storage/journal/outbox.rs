@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use oci::{Digest, RepositoryName};
 
-use super::entry::{Entry, KeptBlob, KeptManifest};
+use super::entry::{Entry, KeptBlob, KeptHold, KeptManifest};
 use super::segment::Numbered;
 use crate::storage::database::{Connection, Operation, Row, StorageError, Touched, Value};
 use crate::storage::tags::Mover;
@@ -23,6 +23,7 @@ enum Kind {
     Manifest = 3,
     Link = 4,
     Move = 5,
+    Hold = 6,
 }
 
 /// A row of the outbox.
@@ -34,6 +35,7 @@ struct Noted<'n> {
     value: Option<&'n str>,
     amount: Option<i64>,
     at: Option<i64>,
+    actor: Option<&'n str>,
 }
 
 /// Notes that there is a repository.
@@ -87,12 +89,33 @@ pub(in crate::storage) async fn note_move(
     mover: Mover<'_>,
 ) -> Result<(), StorageError> {
     let (repository, tag, amount, at) = (Some(repository), Some(tag), Some(number), Some(mover.at));
-    note(connection, Kind::Move, Noted { repository, digest, tag, value: mover.actor, amount, at }).await
+    let noted = Noted { repository, digest, tag, value: mover.actor, amount, at, ..Noted::default() };
+    note(connection, Kind::Move, noted).await
+}
+
+/// Notes what is known of a pin or a hold, or that it has gone.
+pub(in crate::storage) async fn note_hold(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    digest: &Digest,
+    kind: &str,
+    kept: Option<&KeptHold>,
+) -> Result<(), StorageError> {
+    let noted = Noted {
+        repository: Some(repository),
+        digest: Some(digest),
+        tag: Some(kind),
+        value: kept.map(|kept| kept.reason.as_str()),
+        amount: kept.map(|kept| kept.expires_at),
+        at: kept.map(|kept| kept.at),
+        actor: kept.and_then(|kept| kept.actor.as_deref()),
+    };
+    note(connection, Kind::Hold, noted).await
 }
 
 async fn note(connection: &mut Connection<'_>, kind: Kind, noted: Noted<'_>) -> Result<(), StorageError> {
-    let sql = "INSERT INTO journal (kind, repository, digest, tag, value, amount, at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "INSERT INTO journal (kind, repository, digest, tag, value, amount, at, actor) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let values = [
         (kind as i64).into(),
         Value::Integer(noted.repository),
@@ -101,6 +124,7 @@ async fn note(connection: &mut Connection<'_>, kind: Kind, noted: Noted<'_>) -> 
         noted.value.into(),
         Value::Integer(noted.amount),
         Value::Integer(noted.at),
+        noted.actor.into(),
     ];
     connection.execute(sql, &values).await?;
     Ok(())
@@ -126,7 +150,7 @@ impl Operation for Take {
         let row = connection.row("SELECT epoch FROM journal_state WHERE id = 1", &[]).await?;
         let epoch = row.ok_or(StorageError::Damaged("the state of the journal"))?.integer(0)?;
         let sql = "SELECT journal.number, journal.kind, repository.name, journal.digest, journal.tag, journal.value, \
-                   journal.amount, journal.at, content.place, content.is_stored FROM journal \
+                   journal.amount, journal.at, content.place, content.is_stored, journal.actor FROM journal \
                    LEFT JOIN repository ON repository.id = journal.repository \
                    LEFT JOIN content ON content.digest = journal.digest \
                    ORDER BY journal.number LIMIT $1";
@@ -180,6 +204,15 @@ fn entry(row: &Row) -> Result<Entry, StorageError> {
             at: row.optional_integer(7)?.ok_or_else(damaged)?,
             actor: row.optional_text(5)?,
         },
+        6 => {
+            let kept = match (row.optional_text(5)?, row.optional_integer(7)?, amount) {
+                (Some(reason), Some(at), Some(expires_at)) => {
+                    Some(KeptHold { reason, actor: row.optional_text(10)?, at, expires_at })
+                }
+                _ => None,
+            };
+            Entry::Hold { repository: repository()?, digest: digest()?, kind: row.text(4)?, kept }
+        }
         _ => return Err(damaged()),
     })
 }

@@ -10,10 +10,10 @@ use super::{Lost, Reindex, Reindexed};
 use crate::storage::Storage;
 use crate::storage::collect::{Keeping, later};
 use crate::storage::database::{Connection, Operation, StorageError};
-use crate::storage::journal::{Entry, KeptBlob, KeptManifest};
+use crate::storage::journal::{Entry, KeptBlob, KeptHold, KeptManifest};
 use crate::storage::reading::{self, Flaw, Unpaced};
 use crate::storage::tags::Mover;
-use crate::storage::{manifests, repositories, tags};
+use crate::storage::{holds, manifests, repositories, tags};
 
 /// Things in one transaction.
 const PAGE: i64 = 128;
@@ -47,6 +47,12 @@ enum Ready {
         digest: Option<Digest>,
         at: i64,
         actor: Option<String>,
+    },
+    Hold {
+        repository: RepositoryName,
+        digest: Digest,
+        kind: String,
+        kept: KeptHold,
     },
 }
 
@@ -135,7 +141,12 @@ impl Storage {
             Entry::Move { repository, tag, number, digest, at, actor } => {
                 Ready::Move { repository, tag: tag.to_string(), number, digest, at, actor }
             }
-            Entry::Blob { kept: None, .. } | Entry::Manifest { kept: None, .. } => return Ok(Looked::Gone),
+            Entry::Hold { repository, digest, kind, kept: Some(kept) } => {
+                Ready::Hold { repository, digest, kind, kept }
+            }
+            Entry::Blob { kept: None, .. } | Entry::Manifest { kept: None, .. } | Entry::Hold { kept: None, .. } => {
+                return Ok(Looked::Gone);
+            }
         };
         Ok(Looked::Ready(ready))
     }
@@ -303,6 +314,13 @@ impl Operation for Put {
                     let mover = Mover { at: *at, actor: actor.as_deref() };
                     tags::take_over(connection, repository, tag, *number, digest.as_ref(), mover).await?;
                     counted.moves += 1;
+                }
+                Ready::Hold { repository, digest, kind, kept } => {
+                    let repository = repositories::find_or_make(connection, repository).await?;
+                    // All manifests are there by now that are not lost.
+                    if manifests::has(connection, repository, digest).await? {
+                        holds::insert(connection, repository, digest, kind, kept).await?;
+                    }
                 }
             }
         }
