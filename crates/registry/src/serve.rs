@@ -31,6 +31,8 @@ const JOURNAL_INTERVAL: Duration = Duration::from_mins(1);
 const JOURNAL_PAUSE: Duration = Duration::from_secs(5);
 /// How often it is looked whether everything is to be read again.
 const SCRUB_INTERVAL: Duration = Duration::from_mins(1);
+/// How often at most, where the period is shorter than that.
+const SCRUB_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// A registry that is being served over HTTP/1.1, plain or under TLS. Dropping it breaks off every connection.
 #[derive(Debug)]
@@ -133,7 +135,8 @@ fn upkeep(registry: &Registry) -> JoinSet<()> {
     }
     if let Some(scrub) = registry.options().scrub {
         let scrubbing = registry.clone();
-        tasks.spawn(repeat(SCRUB_INTERVAL, async move || scrubbing.scrub(&scrub).await));
+        let often = scrub.period.map_or(SCRUB_INTERVAL, |period| period.clamp(SCRUB_INTERVAL_MIN, SCRUB_INTERVAL));
+        tasks.spawn(repeat(often, async move || scrubbing.scrub(&scrub).await));
     }
     tasks
 }

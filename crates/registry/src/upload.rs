@@ -182,7 +182,7 @@ impl Uploads {
             self.0.storage.end_session(id, None).await?;
             self.0.kept().remove(&id);
         }
-        Ok(())
+        Ok(self.0.storage.remove_strays(lifetime).await?)
     }
 
     async fn is_full(&self) -> Result<bool, StorageError> {

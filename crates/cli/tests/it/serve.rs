@@ -159,6 +159,9 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_LIMITS_TAGS_PAGE        limits.tags-page
       SUPERCARGO_SERVE_LIMITS_REFERRERS_PAGE   limits.referrers-page
       SUPERCARGO_SERVE_MANIFESTS_SPARSE        manifests.sparse
+      SUPERCARGO_SERVE_SCRUB_ENABLED           scrub.enabled
+      SUPERCARGO_SERVE_SCRUB_PERIOD            scrub.period
+      SUPERCARGO_SERVE_SCRUB_BYTES_PER_SECOND  scrub.bytes-per-second
       SUPERCARGO_SERVE_LOG_FORMAT              log.format
       SUPERCARGO_SERVE_LOG_LEVEL               log.level
       SUPERCARGO_SERVE_LOG_DECISIONS           log.decisions

@@ -17,6 +17,14 @@ pub(crate) struct Served {
     pub(crate) address: SocketAddr,
 }
 
+impl Drop for Served {
+    /// A test that fails leaves no server behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Served {
     pub(crate) fn start(desk: &Desk) -> Self {
         Self::with(desk, &[], &[])
@@ -24,7 +32,13 @@ impl Served {
 
     pub(crate) fn with(desk: &Desk, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = desk.command(&[&["serve"], arguments].concat());
-        command.env("SUPERCARGO_SERVE_LISTEN", "127.0.0.1:0").envs(variables.iter().copied());
+        command.envs(variables.iter().copied());
+        Self::run(command)
+    }
+
+    /// Starts a server by a command, which has to be its process.
+    pub(crate) fn run(mut command: Command) -> Self {
+        command.env("SUPERCARGO_SERVE_LISTEN", "127.0.0.1:0");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -39,6 +53,16 @@ impl Served {
 
     pub(crate) fn at(&self, name: &str) -> String {
         format!("{}/{name}", self.address)
+    }
+
+    /// Returns the number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a loss of its machine would.
+    pub(crate) fn kill(self) {
+        drop(self);
     }
 
     pub(crate) fn send(&self, signal: &str) {

@@ -149,7 +149,7 @@ impl Storage {
 }
 
 /// Returns the time by the clock of the database.
-struct Now;
+pub(super) struct Now;
 
 #[async_trait]
 impl Operation for Now {

@@ -1,14 +1,18 @@
 //! What a process that was killed leaves behind.
 
-use super::Storage;
-use super::audit::upload_of;
+use std::time::Duration;
+
+use super::audit::{Now, upload_of};
 use super::database::StorageError;
+use super::{Storage, milliseconds};
 use crate::route::UploadId;
 
 /// Where bytes are that are under way.
 const UPLOADS: &str = "uploads";
 /// Names that are looked at together.
 const PAGE: usize = 1000;
+/// How long bytes stay at least of which no session knows: a request with its blob takes less.
+const STRAY: Duration = Duration::from_hours(24);
 
 impl Storage {
     /// Removes what was received of an upload with which nobody will go on. A node that was killed may have written more than the
@@ -30,13 +34,26 @@ impl Storage {
     /// Removes bytes of uploads that ended with their request, and with the process before that: no session knows of them. So it
     /// does with what was to become a part of the journal. Nobody else may be at work on the same bytes.
     pub(super) async fn remove_leftovers(&self) -> Result<(), StorageError> {
+        self.remove_unclaimed(i64::MAX).await
+    }
+
+    /// Does the same where others may be at work: with bytes that were not written to for longer than an upload may rest, and than any
+    /// request takes.
+    pub(crate) async fn remove_strays(&self, lifetime: Duration) -> Result<(), StorageError> {
+        let now = self.metadata().read(Now).await?;
+        self.remove_unclaimed(now.saturating_sub(milliseconds(lifetime.max(STRAY)))).await
+    }
+
+    async fn remove_unclaimed(&self, before: i64) -> Result<(), StorageError> {
         let mut after = String::new();
         loop {
             let page = self.blobs().list(UPLOADS, &after, PAGE).await?;
-            for listed in &page {
-                if let Some(id) = upload_of(&listed.place)
-                    && !self.has_session(id).await?
-                {
+            for listed in page.iter().filter(|listed| milliseconds(listed.changed) < before) {
+                let is_claimed = match upload_of(&listed.place) {
+                    Some(id) => self.has_session(id).await?,
+                    None => false,
+                };
+                if !is_claimed {
                     self.blobs().remove(&listed.place).await?;
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use registry::{Audit, Clock, Fault, Keeping, Registry, RegistryOptions, Storage};
+use registry::{Audit, Clock, Fault, Keeping, RegistryOptions, Storage};
 use serde_json::json;
 
 use crate::backends::{new_bucket, new_schema, node};
@@ -95,7 +95,7 @@ async fn spoiled(spoil: impl FnOnce(&Path)) -> Audit {
     let directory = tempfile::tempdir().unwrap();
     let hands = Hands::new();
     let storage = Storage::open(directory.path(), hands.clock(), KEEPING).await.unwrap();
-    let server = Server(Registry::new(storage.clone(), RegistryOptions::default()), None);
+    let server = Server::over(storage.clone(), RegistryOptions::default());
     fill(&server).await;
     storage.keep_journal().await.unwrap();
     spoil(directory.path());
@@ -125,7 +125,7 @@ async fn what_was_spoiled_is_named() {
 
     let audit = spoiled(|root| {
         std::fs::remove_file(&files(&root.join("manifests"))[0]).unwrap();
-        std::fs::write(root.join("journal/0000000001/stray"), "").unwrap();
+        std::fs::File::create(root.join("journal/0000000001/stray")).unwrap();
     });
     let audit = audit.await;
     assert_eq!(counts(&audit), BTreeMap::from([("missing-bytes", 1), ("unnamed-bytes", 1)]), "{audit:?}");
@@ -216,6 +216,28 @@ async fn what_a_killed_process_left_of_a_single_post_goes_when_it_starts() {
     let again = Storage::open(directory.path(), Clock::system(), KEEPING).await.unwrap();
     assert!(!stray.exists());
     let server = Server::over(again, RegistryOptions::default());
+    assert_eq!(server.get(&upload).await.expect(204).header("range"), "0-3");
+}
+
+#[tokio::test]
+async fn what_a_killed_node_left_goes_while_others_serve() {
+    let Some((server, schema)) = new_schema() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let storage = node(server, &schema, registry::BlobFiles::open(directory.path()).unwrap()).await;
+    let server = Server::over(storage, RegistryOptions::default());
+    let upload = server.begin("app").await;
+    server.call("PATCH", &upload).body("half").send().await.expect(202);
+    let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_hours(24);
+    let known = directory.path().join("uploads").join(upload.rsplit('/').next().unwrap());
+    std::fs::File::options().append(true).open(&known).unwrap().set_modified(old).unwrap();
+    let stray = |name: &str| std::fs::File::create(directory.path().join("uploads").join(name)).unwrap();
+    stray("5d4ea3c4-96ec-4ff0-8bd1-2b8d1f2f4b2f").set_modified(old).unwrap();
+    stray("check-1").set_modified(old).unwrap();
+    stray("6d4ea3c4-96ec-4ff0-8bd1-2b8d1f2f4b2f");
+    server.0.expire_uploads().await;
+    let mut left = files(&directory.path().join("uploads"));
+    left.retain(|file| *file != known);
+    assert_eq!(left, [directory.path().join("uploads/6d4ea3c4-96ec-4ff0-8bd1-2b8d1f2f4b2f")]);
     assert_eq!(server.get(&upload).await.expect(204).header("range"), "0-3");
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Backend {
     Postgres,
     /// SQLite in memory, and blobs in a bucket.
     Bucket,
+    /// PostgreSQL and a bucket, with three nodes that take turns.
+    Nodes,
 }
 
 impl Backend {
@@ -34,6 +36,7 @@ impl Backend {
             Self::Memory | Self::Files => true,
             Self::Postgres => POSTGRES.is_some(),
             Self::Bucket => BUCKETS.is_some(),
+            Self::Nodes => POSTGRES.is_some() && BUCKETS.is_some(),
         }
     }
 
@@ -51,12 +54,23 @@ impl Backend {
                 let (_, blobs) = new_bucket().unwrap();
                 Storage::in_memory_with(Arc::new(blobs), Clock::system(), Keeping::default())
             }
+            Self::Nodes => {
+                let (server, schema) = new_schema().unwrap();
+                let bucket = new_bucket_of().unwrap();
+                let mut nodes = Vec::new();
+                for _ in 0..3 {
+                    let (url, blobs) = (server.url(&schema).parse().unwrap(), BlobObjects::new(&bucket).unwrap());
+                    let storage = Storage::postgres(&url, Arc::new(blobs), Keeping::default()).await.unwrap();
+                    nodes.push(registry::Registry::new(storage, options.clone()));
+                }
+                return Server::of(nodes, None);
+            }
             Self::Postgres => {
                 let (server, schema) = new_schema().unwrap();
                 node(server, &schema, BlobFiles::open(directory.path()).unwrap()).await
             }
         };
-        Server(registry::Registry::new(storage, options), Some(directory))
+        Server::of(vec![registry::Registry::new(storage, options)], Some(directory))
     }
 }
 
@@ -149,4 +163,22 @@ macro_rules! on_every_backend {
     };
 }
 
-pub(crate) use on_every_backend;
+/// As [`on_every_backend`], and also over three nodes that take turns.
+macro_rules! on_every_deployment {
+    ($($test:ident),+ $(,)?) => {
+        crate::backends::on_every_backend! { $($test),+ }
+
+        mod on_nodes {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    if super::Backend::Nodes.is_there() {
+                        super::$test(super::Backend::Nodes).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+
+pub(crate) use {on_every_backend, on_every_deployment};

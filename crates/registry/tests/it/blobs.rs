@@ -2,7 +2,7 @@
 
 use oci::{Algorithm, Digest};
 
-use crate::backends::{Backend, on_every_backend};
+use crate::backends::{Backend, on_every_deployment};
 
 async fn get_and_head(backend: Backend) {
     let server = backend.server().await;
@@ -106,7 +106,7 @@ async fn a_manifest_is_no_blob_and_a_blob_no_manifest(backend: Backend) {
     server.get(&format!("/v2/app/manifests/{config}")).await.expect_error(404, "MANIFEST_UNKNOWN");
 }
 
-on_every_backend! {
+on_every_deployment! {
     get_and_head,
     ranges,
     every_algorithm,

@@ -30,7 +30,7 @@ impl Cluster {
         let one = async |directory: Arc<TempDir>| {
             let blobs = BlobFiles::open(directory.path()).unwrap();
             let registry = Registry::new(node(server, &schema, blobs).await, RegistryOptions::default());
-            Server(registry, Some(directory))
+            Server::of(vec![registry], Some(directory))
         };
         // Both make the tables, at the same time.
         let (first, second) = tokio::join!(one(Arc::clone(&directory)), one(directory));
@@ -127,7 +127,7 @@ async fn an_upload_that_is_cancelled_elsewhere_ends() {
     drop(pieces);
     writing.await.unwrap().expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     assert_eq!(cluster.run("SELECT count(*) FROM upload"), "0");
-    let files = std::fs::read_dir(first.1.as_ref().unwrap().path().join("uploads")).unwrap();
+    let files = std::fs::read_dir(first.directory().join("uploads")).unwrap();
     assert_eq!(files.count(), 0);
 }
 
@@ -149,7 +149,7 @@ async fn what_many_push_at_once_is_all_there() {
     let Some(cluster) = Cluster::new().await else { return };
     let mut pushes = tokio::task::JoinSet::new();
     for number in 0..32 {
-        let node = Server(cluster.nodes[number % 2].0.clone(), None);
+        let node = Server::of(vec![cluster.nodes[number % 2].0.clone()], None);
         pushes.spawn(async move {
             // The same blob, and manifests of their own, in repositories that begin with this.
             let repository = format!("app{}", number % 4);

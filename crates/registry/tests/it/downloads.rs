@@ -28,7 +28,7 @@ impl House {
         let storage = Storage::open(root.path(), Clock::system(), Keeping::default()).await.unwrap();
         let registry = Registry::new(storage, RegistryOptions::default());
         let content: Vec<u8> = (0..length).map(|position| u8::try_from(position * 7 % 253 + 1).unwrap()).collect();
-        let digest = Server(registry.clone(), None).put_blob("app", &content).await;
+        let digest = Server::of(vec![registry.clone()], None).put_blob("app", &content).await;
         assert_eq!(digest, Digest::sha256(&content));
         let running = RunningRegistry::start("127.0.0.1:0".parse().unwrap(), registry).await.unwrap();
         Self { root, running, content, path: format!("/v2/app/blobs/{digest}") }

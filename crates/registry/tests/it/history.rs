@@ -3,7 +3,7 @@
 use registry::RegistryOptions;
 use serde_json::{Value, json};
 
-use crate::backends::{Backend, on_every_backend};
+use crate::backends::{Backend, on_every_deployment};
 use crate::server::{MANIFEST, Reply, Server, digest, image};
 
 const CREATED: &str = "org.opencontainers.distribution.tag.created";
@@ -216,7 +216,7 @@ async fn extensions_can_be_found(backend: Backend) {
     assert!(!found.contains("tag-history") && !found.contains("_supercargo/tags"), "{found}");
 }
 
-on_every_backend! {
+on_every_deployment! {
     every_move_is_told_the_newest_first,
     what_is_collected_stays_in_the_history,
     the_history_comes_in_pages,

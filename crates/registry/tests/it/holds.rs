@@ -3,7 +3,7 @@
 use oci::Digest;
 use serde_json::{Value, json};
 
-use crate::backends::{Backend, on_every_backend};
+use crate::backends::{Backend, on_every_deployment};
 use crate::server::{INDEX, MANIFEST, Reply, Server, descriptor, digest, image, index};
 
 async fn hold(server: &Server, manifest: &Digest, document: Value) -> Reply {
@@ -125,7 +125,7 @@ async fn who_may_delete_deletes_what_is_pinned(backend: Backend) {
     assert_eq!(told(server.get("/v2/app/_supercargo/holds").await), [], "a pin goes with what it was on");
 }
 
-on_every_backend! {
+on_every_deployment! {
     holds_are_set_shown_and_ended,
     what_describes_no_hold_is_refused,
     nobody_deletes_what_a_legal_hold_is_on,

@@ -4,7 +4,7 @@ use registry::{Immutability, ImmutableTags, RegistryOptions};
 use resolve::retention::Pattern;
 use serde_json::{Value, json};
 
-use crate::backends::{Backend, on_every_backend};
+use crate::backends::{Backend, on_every_deployment};
 use crate::server::{INDEX, MANIFEST, Reply, Server, digest, image};
 
 fn patterns(texts: &[&str]) -> Vec<Pattern> {
@@ -89,7 +89,7 @@ async fn an_immutable_tag_does_not_go_back(backend: Backend) {
     server.call("PUT", "/v2/team/app/_supercargo/tags/1.0?number=1").send().await.expect(201);
 }
 
-on_every_backend! {
+on_every_deployment! {
     an_immutable_tag_is_made_once,
     an_immutable_tag_is_not_removed,
     what_an_immutable_tag_names_keeps_its_type,

@@ -15,6 +15,7 @@ mod cves;
 mod directory;
 mod downloads;
 mod failures;
+mod faults;
 mod history;
 mod holds;
 mod identities;

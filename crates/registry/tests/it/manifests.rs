@@ -6,7 +6,7 @@ use oci::{Algorithm, Digest};
 use registry::RegistryOptions;
 use serde_json::json;
 
-use crate::backends::{Backend, on_every_backend};
+use crate::backends::{Backend, on_every_deployment};
 use crate::server::{INDEX, MANIFEST, descriptor, digest, image, index};
 
 async fn put_get_head_by_tag_and_digest(backend: Backend) {
@@ -252,7 +252,7 @@ async fn delete_by_digest_takes_its_tags_along(backend: Backend) {
     server.delete(&format!("/v2/app/manifests/{digest}")).await.expect_error(404, "MANIFEST_UNKNOWN");
 }
 
-on_every_backend! {
+on_every_deployment! {
     put_get_head_by_tag_and_digest,
     the_bytes_are_kept_as_they_came,
     named_by_any_algorithm,

@@ -2,7 +2,7 @@
 
 use registry::RegistryOptions;
 
-use crate::backends::{Backend, on_every_backend};
+use crate::backends::{Backend, on_every_deployment};
 
 async fn from_a_repository(backend: Backend) {
     let server = backend.server().await;
@@ -50,7 +50,7 @@ async fn mounts_can_be_switched_off(backend: Backend) {
     server.head(&format!("/v2/app/blobs/{digest}")).await.expect(404);
 }
 
-on_every_backend! {
+on_every_deployment! {
     from_a_repository,
     from_wherever_it_is,
     what_cannot_be_mounted_is_uploaded,

@@ -2,7 +2,7 @@
 
 use registry::RegistryOptions;
 
-use crate::backends::{Backend, on_every_backend};
+use crate::backends::{Backend, on_every_deployment};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -90,7 +90,7 @@ async fn deletes_can_be_switched_off(backend: Backend) {
     server.delete(&upload).await.expect(204);
 }
 
-on_every_backend! {
+on_every_deployment! {
     ping,
     what_is_no_endpoint_is_not_found,
     names_are_checked_before_anything_is_looked_up,

@@ -35,7 +35,7 @@ impl Estate {
         let directory = tempfile::tempdir().unwrap();
         let blobs: Arc<dyn BlobStorage> = match backend {
             Backend::Memory => Arc::new(BlobMemory::default()),
-            Backend::Bucket => Arc::new(new_bucket().unwrap().1),
+            Backend::Bucket | Backend::Nodes => Arc::new(new_bucket().unwrap().1),
             Backend::Files | Backend::Postgres => Arc::new(BlobFiles::open(directory.path()).unwrap()),
         };
         let mut estate = Self { backend, blobs, directory, url: None };
@@ -62,7 +62,7 @@ impl Estate {
         drop(lost);
         let keeping = Keeping::default();
         match self.backend {
-            Backend::Memory | Backend::Bucket => {
+            Backend::Memory | Backend::Bucket | Backend::Nodes => {
                 let storage = self.open().await;
                 let report = storage.reindex(reindex).await.unwrap();
                 (storage, report)

@@ -4,7 +4,7 @@ use oci::{Digest, Tag};
 use registry::RegistryOptions;
 use serde_json::{Value, json};
 
-use crate::backends::{Backend, on_every_backend};
+use crate::backends::{Backend, on_every_deployment};
 use crate::server::{INDEX, MANIFEST, Reply, Server, digest, image, index};
 
 async fn list(server: &Server, subject: &Digest, query: &str) -> Reply {
@@ -186,7 +186,7 @@ async fn a_fallback_tag_from_before_is_folded_in(backend: Backend) {
     assert_eq!(digests(&list(&server, &subject, "").await), [artifact.to_string()]);
 }
 
-on_every_backend! {
+on_every_deployment! {
     nothing_is_an_empty_list_and_never_an_absence,
     an_entry_describes_the_artifact,
     the_type_falls_back_to_that_of_the_config_and_an_index_has_none,

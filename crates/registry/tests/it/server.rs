@@ -1,6 +1,7 @@
 //! A registry in memory and requests to it, without a network.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -15,8 +16,15 @@ use tempfile::TempDir;
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// A registry, and the directory that it needs.
-pub(crate) struct Server(pub(crate) Registry, pub(crate) Option<Arc<TempDir>>);
+/// A registry, which may have several nodes, and the directory that it needs.
+pub(crate) struct Server(pub(crate) Registry, Arc<Nodes>);
+
+struct Nodes {
+    /// Those that are asked, one after the other.
+    all: Vec<Registry>,
+    next: AtomicUsize,
+    directory: Option<Arc<TempDir>>,
+}
 
 impl Default for Server {
     fn default() -> Self {
@@ -30,14 +38,25 @@ impl Server {
     }
 
     pub(crate) fn over(storage: Storage, options: RegistryOptions) -> Self {
-        Self(Registry::new(storage, options), None)
+        Self::of(vec![Registry::new(storage, options)], None)
+    }
+
+    /// Returns a registry of nodes that take turns. There is at least one.
+    pub(crate) fn of(all: Vec<Registry>, directory: Option<Arc<TempDir>>) -> Self {
+        Self(all[0].clone(), Arc::new(Nodes { all, next: AtomicUsize::new(0), directory }))
+    }
+
+    /// Returns the directory of a registry that has one.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        self.1.directory.as_ref().unwrap().path()
     }
 
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap();
         *request.uri_mut() = path.parse().unwrap();
-        Call { registry: self.0.clone(), request }
+        let turn = self.1.next.fetch_add(1, Ordering::Relaxed);
+        Call { registry: self.1.all[turn % self.1.all.len()].clone(), request }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {

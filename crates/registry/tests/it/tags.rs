@@ -3,7 +3,7 @@
 use registry::RegistryOptions;
 use serde_json::json;
 
-use crate::backends::{Backend, on_every_backend};
+use crate::backends::{Backend, on_every_deployment};
 use crate::server::Server;
 
 async fn server(backend: Backend, tags_page: usize) -> Server {
@@ -59,7 +59,7 @@ async fn a_repository_with_blobs_alone_has_no_tags(backend: Backend) {
     assert_eq!(server.get("/v2/app/tags/list").await.expect(200).json(), json!({ "name": "app", "tags": [] }));
 }
 
-on_every_backend! {
+on_every_deployment! {
     all_in_byte_order,
     pages,
     pages_are_bounded_whatever_is_asked_for,

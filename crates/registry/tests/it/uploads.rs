@@ -8,7 +8,7 @@ use axum::body::Body;
 use oci::{Algorithm, Digest};
 use registry::{BlobMemory, Clock, Keeping, RegistryOptions, Storage};
 
-use crate::backends::{Backend, on_every_backend};
+use crate::backends::{Backend, on_every_deployment};
 use crate::server::{Reply, Server};
 
 async fn patch(server: &Server, upload: &str, range: Option<&str>, content: &'static str) -> Reply {
@@ -282,7 +282,7 @@ async fn two_requests_at_once_do_not_mix(backend: Backend) {
     assert_stored(&server, winner).await;
 }
 
-on_every_backend! {
+on_every_deployment! {
     begins_with_a_place_and_nothing_received,
     post_then_put,
     a_single_post_with_wrong_content_leaves_nothing,
