@@ -1,7 +1,7 @@
 //! Manifests: GET, HEAD, PUT, DELETE by tag and by digest (distribution-spec end-3, end-7, end-9).
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, WARNING};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use oci::limits::MANIFEST_MAX_BYTES;
@@ -75,7 +75,14 @@ pub(crate) async fn put(context: &Context<'_>, name: ManifestName, body: &mut In
     };
     match context.storage().put_manifest(put).await? {
         Err(Refused::Permission) => Err(context.grant.refuse_push(&context.name)),
-        put => Ok(put.map(|()| response)?),
+        put => {
+            let missing = put?.len();
+            if missing > 0 {
+                let text = format!("299 - \"{missing} of what this manifest is made of is not in the repository\"");
+                response.headers_mut().insert(WARNING, HeaderValue::try_from(text).map_err(ApiError::internal)?);
+            }
+            Ok(response)
+        }
     }
 }
 

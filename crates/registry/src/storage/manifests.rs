@@ -61,8 +61,8 @@ impl Storage {
         Ok(self.metadata().write(promise).await?.then_some(manifest))
     }
 
-    /// Puts a manifest and points tags to it, all or nothing.
-    pub(crate) async fn put_manifest(&self, put: PutManifest) -> Result<Result<(), Refused>, StorageError> {
+    /// Puts a manifest and points tags to it, all or nothing. Returns what is missing of what it is made of, where that may be.
+    pub(crate) async fn put_manifest(&self, put: PutManifest) -> Result<Result<Vec<Digest>, Refused>, StorageError> {
         self.metadata().write(put::Put { put, keeping: self.keeping() }).await
     }
 

@@ -152,9 +152,19 @@ async fn what_lies_elsewhere_need_not_be_there(backend: Backend) {
 
 async fn sparse_manifests_can_be_switched_on(backend: Backend) {
     let server = backend.server_with(RegistryOptions { sparse: true, ..RegistryOptions::default() }).await;
-    server.put_manifest("app", "v1", MANIFEST, &image(&[b"layer"], None, "")).await.expect(201);
-    let child = descriptor(MANIFEST, image(&[], None, "").to_string().as_bytes());
-    server.put_manifest("app", "v2", INDEX, &index(&[child])).await.expect(201);
+    let warning =
+        |missing: usize| format!("299 - \"{missing} of what this manifest is made of is not in the repository\"");
+    let put = server.put_manifest("app", "v1", MANIFEST, &image(&[b"layer"], None, "")).await.expect(201);
+    assert_eq!(put.header("warning"), warning(2));
+    let child = image(&[], None, "");
+    let document = index(&[descriptor(MANIFEST, child.to_string().as_bytes())]);
+    assert_eq!(server.put_manifest("app", "v2", INDEX, &document).await.expect(201).header("warning"), warning(1));
+    // Nobody is warned of what is whole.
+    server.put_blob("app", b"{}").await;
+    let put = server.put_manifest("app", &digest(&child).to_string(), MANIFEST, &child).await.expect(201);
+    assert!(!put.headers.contains_key("warning"), "{put:?}");
+    let put = server.put_manifest("app", "v2", INDEX, &document).await.expect(201);
+    assert!(!put.headers.contains_key("warning"), "{put:?}");
 }
 
 async fn docker_manifests(backend: Backend) {

@@ -89,7 +89,8 @@ pub(super) struct Put {
 
 #[async_trait]
 impl Operation for Put {
-    type Outcome = Result<(), Refused>;
+    /// What is missing of what the manifest is made of: nothing, unless that is allowed.
+    type Outcome = Result<Vec<Digest>, Refused>;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let put = &self.put;
@@ -105,11 +106,11 @@ impl Operation for Put {
         {
             return Ok(Err(refused));
         }
-        if !put.sparse
-            && let Some(refused) = content::refused(connection, repository, &put.manifest).await?
-        {
-            return Ok(Err(refused));
-        }
+        let missing = match content::refused(connection, repository, &put.manifest).await? {
+            Some(Refused::Missing(missing)) if put.sparse => missing,
+            Some(refused) if !put.sparse => return Ok(Err(refused)),
+            _ => Vec::new(),
+        };
         let repository = match repository {
             Some(repository) => repository,
             None => repositories::find_or_make(connection, &put.repository).await?,
@@ -125,12 +126,12 @@ impl Operation for Put {
                 keep(connection, repository, &before, kept_until).await?;
             }
         }
-        Ok(Ok(()))
+        Ok(Ok(missing))
     }
 
     fn touched(&self, outcome: &Self::Outcome) -> Touched {
         match outcome {
-            Ok(()) => Touched::Repositories(vec![self.put.repository.clone()]),
+            Ok(_) => Touched::Repositories(vec![self.put.repository.clone()]),
             Err(_) => Touched::Nothing,
         }
     }
