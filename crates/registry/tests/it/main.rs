@@ -7,6 +7,7 @@ mod authorisation;
 mod backends;
 mod blobs;
 mod buckets;
+mod clauses;
 mod cluster;
 mod collector;
 mod configuration;
