@@ -93,6 +93,7 @@ fn obtain(peer: &Peer, debian: &Result<()>) -> Result<Found> {
             debian::find(package, debian::newest(directory, peer.name)).map_err(why)?
         }
         Source::Go { module, version, executable } => go::install(peer.name, module, version, executable)?,
+        Source::GoSources { module, version, package } => go::install_sources(peer.name, module, version, package)?,
         Source::Ours => ours::build(peer.name)?,
     };
     cache::link(peer.name, &path)?;

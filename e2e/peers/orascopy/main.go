@@ -1,9 +1,14 @@
-// Command orascopy copies an image, or an image and everything that refers to it, with the oras library.
+// Command orascopy does with the oras library what the oras command line does, which cannot be installed with the ordinary Go client.
 //
 //	orascopy [--plain-http] [--recursive] [--concurrency N] SRC DST
+//	orascopy [--plain-http] push REFERENCE TYPE FILE
+//	orascopy [--plain-http] attach REFERENCE TYPE FILE
+//	orascopy [--plain-http] discover REFERENCE TYPE
+//	orascopy [--plain-http] pull REFERENCE DIRECTORY
 //
-// SRC and DST are oci:PATH:TAG (an image layout) or HOST/REPO:TAG (a registry). The oras command line itself cannot be
-// installed with the ordinary Go client, so this is how we compare with it. It prints nothing when it succeeds.
+// SRC and DST are oci:PATH:TAG (an image layout) or HOST/REPO:TAG (a registry). To copy and to pull prints nothing; push and
+// attach print the digest of the artifact, discover a digest and a type a line, of all types where TYPE is empty. Who asks is
+// what the configuration of docker says.
 package main
 
 import (
@@ -26,14 +31,27 @@ func main() {
 }
 
 func run(ctx context.Context, arguments []string, plainHTTP, recursive bool, concurrency int) error {
-	if len(arguments) != 2 {
-		return errors.New("expected SRC and DST")
+	access, err := newAccess(plainHTTP)
+	if err != nil {
+		return err
 	}
-	source, err := openPlace(ctx, arguments[0], plainHTTP)
+	switch {
+	case len(arguments) == 4 && arguments[0] == "push":
+		return pushArtifact(ctx, access, arguments[1], arguments[2], arguments[3])
+	case len(arguments) == 4 && arguments[0] == "attach":
+		return attachArtifact(ctx, access, arguments[1], arguments[2], arguments[3])
+	case len(arguments) == 3 && arguments[0] == "discover":
+		return discoverArtifacts(ctx, access, arguments[1], arguments[2])
+	case len(arguments) == 3 && arguments[0] == "pull":
+		return pullArtifact(ctx, access, arguments[1], arguments[2])
+	case len(arguments) != 2:
+		return errors.New("expected SRC and DST, or what to do with an artifact")
+	}
+	source, err := openPlace(ctx, arguments[0], access)
 	if err != nil {
 		return fmt.Errorf("source %s: %w", arguments[0], err)
 	}
-	destination, err := openPlace(ctx, arguments[1], plainHTTP)
+	destination, err := openPlace(ctx, arguments[1], access)
 	if err != nil {
 		return fmt.Errorf("destination %s: %w", arguments[1], err)
 	}

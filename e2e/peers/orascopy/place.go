@@ -7,7 +7,6 @@ import (
 
 	"oras.land/oras-go/v2"
 	"oras.land/oras-go/v2/content/oci"
-	"oras.land/oras-go/v2/registry/remote"
 )
 
 // place is a tag somewhere: in an image layout or in a registry.
@@ -17,7 +16,7 @@ type place struct {
 }
 
 // openPlace understands oci:PATH:TAG and HOST/REPO:TAG. A layout that does not exist yet is created.
-func openPlace(ctx context.Context, text string, plainHTTP bool) (place, error) {
+func openPlace(ctx context.Context, text string, access access) (place, error) {
 	if layout, isLayout := strings.CutPrefix(text, "oci:"); isLayout {
 		colon := strings.LastIndexByte(layout, ':')
 		if colon <= 0 || strings.ContainsRune(layout[colon:], '/') {
@@ -26,13 +25,12 @@ func openPlace(ctx context.Context, text string, plainHTTP bool) (place, error) 
 		store, err := oci.NewWithContext(ctx, layout[:colon])
 		return place{target: store, tag: layout[colon+1:]}, err
 	}
-	repository, err := remote.NewRepository(text)
+	repository, err := access.repository(text)
 	if err != nil {
 		return place{}, err
 	}
 	if repository.Reference.Reference == "" {
 		return place{}, errors.New("expected HOST/REPO:TAG")
 	}
-	repository.PlainHTTP = plainHTTP
 	return place{target: repository, tag: repository.Reference.Reference}, nil
 }

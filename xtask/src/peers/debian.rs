@@ -20,7 +20,7 @@ pub fn install_missing() -> Result<()> {
     let missing = PEERS.iter().filter_map(|peer| match peer.source {
         Source::Debian { package } => installed(package).is_none().then_some(package),
         Source::DebianVersions { package, directory } => newest(directory, peer.name).is_none().then_some(package),
-        Source::Go { .. } | Source::Ours => None,
+        Source::Go { .. } | Source::GoSources { .. } | Source::Ours => None,
     });
     install_packages(&missing.collect::<Vec<_>>())
 }

@@ -17,6 +17,22 @@ pub fn install(name: &str, module: &str, version: &str, executable: &str) -> Res
     Ok((version.to_owned(), path))
 }
 
+/// Returns the version and the executable of a Go command that is built among the sources of its module, with the versions that these
+/// name.
+pub fn install_sources(name: &str, module: &str, version: &str, package: &str) -> Result<(String, PathBuf)> {
+    let path = cache::get_or_install(name, version, name, |directory| {
+        let mut download = command()?;
+        download.args(["mod", "download", "-json"]).arg(format!("{module}@v{version}")).current_dir(directory);
+        let told: serde_json::Value = serde_json::from_str(&process::output_with_second_try(&mut download)?)?;
+        let sources = told["Dir"].as_str().context("go mod download names no directory")?;
+        let mut build = command()?;
+        build.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o"]);
+        build.arg(directory.join("bin").join(name)).arg(package).current_dir(sources);
+        process::output_with_second_try(&mut build).map(drop)
+    })?;
+    Ok((version.to_owned(), path))
+}
+
 /// Builds the program whose sources are in a directory into `bin/` of another.
 pub fn build(sources: &Path, executable: &str, directory: &Path) -> Result<()> {
     let mut build = command()?;

@@ -17,6 +17,8 @@ pub enum Source {
     DebianVersions { package: &'static str, directory: &'static str },
     /// A Go command at a pinned version.
     Go { module: &'static str, version: &'static str, executable: &'static str },
+    /// A Go command at a pinned version whose list of versions cannot be had, without which `go install` does not begin.
+    GoSources { module: &'static str, version: &'static str, package: &'static str },
     /// A small Go program of ours in `e2e/peers/<name>`.
     Ours,
 }
@@ -33,6 +35,10 @@ const fn go(name: &'static str, module: &'static str, version: &'static str, exe
     Peer { name, source: Source::Go { module, version, executable }, heavy: false }
 }
 
+const fn go_sources(name: &'static str, module: &'static str, version: &'static str, package: &'static str) -> Peer {
+    Peer { name, source: Source::GoSources { module, version, package }, heavy: false }
+}
+
 const fn ours(name: &'static str) -> Peer {
     Peer { name, source: Source::Ours, heavy: false }
 }
@@ -46,6 +52,7 @@ pub const PEERS: &[Peer] = &[
     debian("skopeo"),
     debian("umoci"),
     debian("buildah"),
+    debian("podman"),
     debian("docker-registry"),
     debian("hyperfine"),
     debian_versions("postgres", "postgresql", "/usr/lib/postgresql"),
@@ -58,5 +65,6 @@ pub const PEERS: &[Peer] = &[
     ours("orascopy"),
     heavy(go("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", "3.1.3", "cosign")),
     heavy(go("ctr", "github.com/containerd/containerd/v2/cmd/ctr", "2.4.2", "ctr")),
+    heavy(go_sources("imgpkg", "carvel.dev/imgpkg", "0.43.0", "./cmd/imgpkg")),
     heavy(go("containerd", "github.com/containerd/containerd/v2/cmd/containerd", "2.4.2", "containerd")),
 ];
