@@ -1,6 +1,6 @@
 //! What we write, others read, and the reverse.
 
-mod containerd;
+pub(crate) mod containerd;
 mod cosign;
 mod images;
 mod layouts;
@@ -11,7 +11,7 @@ use testkit::application::{Application, ApplicationBuilder, Image, Shape};
 use testkit::peers::{Tool, tool};
 
 /// An image for one platform, and an index of images for two: what every tool understands.
-fn flat() -> Application {
+pub(crate) fn flat() -> Application {
     let mut builder = ApplicationBuilder::new(5);
     let base = builder.layer("base", 40_000);
     let mut images = Vec::new();
@@ -42,6 +42,6 @@ fn regctl(places: &[&Place]) -> Option<(Tool, Vec<String>)> {
 }
 
 /// An application with artifacts that every tool which knows of referrers carries whole.
-fn attested() -> Application {
+pub(crate) fn attested() -> Application {
     Shape { images: 2, platforms: 2, layers: 2, layer_bytes: 3000, artifacts: true }.build()
 }

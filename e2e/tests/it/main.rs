@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "files of one test run")]
 
 mod bad_input;
+mod clients;
 mod interop;
 mod kill;
 mod losses;

@@ -17,7 +17,7 @@ const PLUGINS_WE_DO_WITHOUT: &str = r#"["io.containerd.grpc.v1.cri", "io.contain
   "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri", "io.containerd.podsandbox.controller.v1.podsandbox"]"#;
 
 /// A daemon with everything it has in a directory of its own. It ends when this is dropped.
-struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     ctr: Tool,
     socket: PathBuf,
@@ -33,7 +33,7 @@ impl Drop for Daemon {
 
 impl Daemon {
     /// `None` when nobody asked for heavy peers, or it is missing, or this is not root.
-    fn start(directory: &Path) -> Option<Self> {
+    pub(crate) fn start(directory: &Path) -> Option<Self> {
         if !environment::everything_is_tested() {
             return None;
         }
@@ -63,7 +63,7 @@ impl Daemon {
         Some(daemon)
     }
 
-    fn ctr(&self, arguments: &[&str]) -> testkit::peers::Outcome {
+    pub(crate) fn ctr(&self, arguments: &[&str]) -> testkit::peers::Outcome {
         let socket = self.socket.display().to_string();
         let global = ["--address", &socket, "--namespace", "t"];
         self.ctr.outcome(global.iter().chain(arguments))
