@@ -46,7 +46,7 @@ pub(crate) use holds::{Hold, HoldKind, PutHold};
 pub use journal::Kept;
 pub(crate) use manifests::{Condition, PutManifest, Refused, RemoveManifest, StoredManifest};
 pub use reading::Flaw;
-pub(crate) use referrers::Referrer;
+pub(crate) use referrers::Room;
 pub use reindex::{Findings, Lost, Reindex, Reindexed};
 use remembered::Remembered;
 pub(crate) use repository_blobs::StoredBlob;

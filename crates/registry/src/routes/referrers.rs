@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::ApiError;
 use crate::page;
 use crate::routes::json;
-use crate::storage::Referrer;
+use crate::storage::Room;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 
@@ -19,7 +19,7 @@ const HEAD: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.
 const TAIL: &str = "]}";
 
 /// Answers with what refers to `subject`, which need not exist; neither need the repository, for this endpoint must not
-/// answer 404. Pages are in the order of the digests: `last` is the last digest of the page before.
+/// answer 404. A page is no longer than a manifest may be, except for one entry that is. Pages are in the order of the digests: `last` is the last digest of the page before.
 ///
 /// What a fallback tag lists is listed too, as far as it is here (distribution-spec, "Enabling the Referrers API"): whoever
 /// kept such a tag has put the manifests that it lists, and those say themselves what they refer to.
@@ -27,14 +27,16 @@ pub(crate) async fn list(context: &Context<'_>, subject: &Digest) -> Result<Resp
     let artifact_type = context.query.get("artifactType").filter(|text| !text.is_empty());
     let last = context.digest_parameter("last")?;
     let count = context.shared.options.referrers_page;
-    let listed = context.storage().referrers(&context.name, subject, artifact_type, last, count + 1).await?;
-    let (document, next) = page(&listed, count);
+    let room = Room { entries: count, bytes: MANIFEST_MAX_BYTES - HEAD.len() - TAIL.len() };
+    let found = context.storage().referrers(&context.name, subject, artifact_type, last, room).await?;
+    let entries: Vec<&str> = found.listed.iter().map(|referrer| referrer.descriptor.as_str()).collect();
+    let document = [HEAD, &entries.join(","), TAIL].concat();
     let content_type = HeaderValue::try_from(MediaType::OCI_INDEX.as_str()).map_err(ApiError::internal)?;
     let mut response = json(document);
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    if let Some(last) = next {
+    if let Some(last) = found.listed.last().filter(|_| found.more) {
         let path = format!("/v2/{}/referrers/{subject}", context.name);
-        let last = last.to_string();
+        let last = last.digest.to_string();
         let mut parameters = vec![("last", last.as_str())];
         parameters.extend(artifact_type.map(|wanted| ("artifactType", wanted)));
         response.headers_mut().insert(LINK, page::next(&path, &parameters)?);
@@ -43,23 +45,4 @@ pub(crate) async fn list(context: &Context<'_>, subject: &Digest) -> Result<Resp
         response.headers_mut().insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
     }
     Ok(response)
-}
-
-/// Returns a document of at most `count` entries that is no larger than a manifest may be, and the digest of its last entry
-/// when there are more. It has at least one entry if there is any.
-fn page(listed: &[Referrer], count: usize) -> (String, Option<Digest>) {
-    let mut document = HEAD.to_owned();
-    let mut last = None;
-    for (entries, referrer) in listed.iter().enumerate() {
-        let entry = &referrer.descriptor;
-        let full = document.len() + 1 + entry.len() + TAIL.len() > MANIFEST_MAX_BYTES || entries >= count;
-        if full && last.is_some() {
-            return (document + TAIL, last);
-        }
-        if last.replace(referrer.digest).is_some() {
-            document.push(',');
-        }
-        document.push_str(entry);
-    }
-    (document + TAIL, None)
 }

@@ -10,10 +10,14 @@ use oci::{Digest, Manifest, RepositoryName, Tag};
 use super::{content, guard, has, keep};
 use crate::immutability::Immutability;
 use crate::storage::collect::{Keeping, later};
-use crate::storage::database::{Connection, Operation, StorageError, Touched};
+use crate::storage::database::{Connection, Operation, StorageError, Touched, Value};
 use crate::storage::journal::note_manifest;
 use crate::storage::tags::Mover;
 use crate::storage::{repositories, tags};
+
+/// Edges that are written at once where there are so many. What is left is written one by one, so that there are two statements and
+/// not one for each number of layers.
+const TOGETHER: usize = 64;
 
 /// What must be true of what is there for it to be replaced (RFC 9110 section 13.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -229,8 +233,21 @@ async fn insert_edges(
 ) -> Result<(), StorageError> {
     // A layer may be named more than once.
     let children: BTreeSet<NodeId> = content_edges(manifest).map(|(edge, _)| edge.to).collect();
+    let children: Vec<NodeId> = children.into_iter().collect();
+    let (many, few) = children.as_chunks::<TOGETHER>();
+    if !many.is_empty() {
+        let rows: Vec<String> =
+            (0..TOGETHER).map(|row| format!("($1, $2, ${}, ${})", 2 * row + 3, 2 * row + 4)).collect();
+        let rows = rows.join(", ");
+        let sql = format!("INSERT INTO edge (repository, parent, space, child) VALUES {rows} ON CONFLICT DO NOTHING");
+        for children in many {
+            let mut values: Vec<Value<'_>> = vec![repository.into(), manifest.digest().into()];
+            values.extend(children.iter().flat_map(|child| [child.space.into(), (&child.digest).into()]));
+            connection.execute_made(sql.clone(), &values).await?;
+        }
+    }
     let sql = "INSERT INTO edge (repository, parent, space, child) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    for child in children {
+    for child in few {
         let values = [repository.into(), manifest.digest().into(), child.space.into(), (&child.digest).into()];
         connection.execute(sql, &values).await?;
     }
