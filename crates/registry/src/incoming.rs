@@ -10,9 +10,13 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 
 use crate::error::{ApiError, Code};
+use crate::memory::Share;
 
 /// Most bytes read of a body that nobody wants.
 const DRAIN_MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How many times the idle timeout a body may take that is collected in memory.
+const COLLECT_TIMEOUTS: u32 = 5;
 
 /// The body of a request, read with a limit on how long it may bring nothing.
 pub(crate) struct Incoming {
@@ -20,6 +24,7 @@ pub(crate) struct Incoming {
     idle_timeout: Duration,
     length: Option<u64>,
     state: State,
+    share: Share,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +36,7 @@ enum State {
 }
 
 impl Incoming {
-    pub(crate) fn new(body: Body, headers: &HeaderMap, idle_timeout: Duration) -> Self {
+    pub(crate) fn new(body: Body, headers: &HeaderMap, idle_timeout: Duration, share: Share) -> Self {
         let state = match headers.contains_key(EXPECT) {
             _ if body.is_end_stream() => State::Ended,
             true => State::Expected,
@@ -39,7 +44,7 @@ impl Incoming {
         };
         let length =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-        Self { body, idle_timeout, length, state }
+        Self { body, idle_timeout, length, state, share }
     }
 
     /// Returns the number of bytes announced by `Content-Length`. The HTTP server below makes sure that no more come.
@@ -66,24 +71,38 @@ impl Incoming {
                 }
                 Err(_) => {
                     self.state = State::Ended;
-                    let message = "the body brought nothing for too long";
-                    return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, Code::SizeInvalid, message));
+                    return Err(too_slow("the body brought nothing for too long"));
                 }
             }
         }
         Ok(None)
     }
 
-    /// Returns the whole body, which may have `limit` bytes.
+    /// Returns the whole body, which may have `limit` bytes. It counts as long as this lives.
+    ///
+    /// # Errors
+    /// 413 when it has more, 503 when there is no room for it at the moment, and what [`Incoming::chunk`] says.
     pub(crate) async fn collect(&mut self, limit: usize) -> Result<Bytes, ApiError> {
-        let too_large = || ApiError::too_large(limit as u64);
         if self.length.is_some_and(|length| length > limit as u64) {
-            return Err(too_large());
+            return Err(ApiError::too_large(limit as u64));
         }
+        let most = self.idle_timeout.saturating_mul(COLLECT_TIMEOUTS);
+        let collected = tokio::time::timeout(most, self.collect_in_time(limit)).await;
+        collected.unwrap_or_else(|_| {
+            self.state = State::Ended;
+            Err(too_slow("the body took too long"))
+        })
+    }
+
+    async fn collect_in_time(&mut self, limit: usize) -> Result<Bytes, ApiError> {
         let mut all = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
-            if all.len() + chunk.len() > limit {
-                return Err(too_large());
+            let length = all.len() + chunk.len();
+            if length > limit {
+                return Err(ApiError::too_large(limit as u64));
+            }
+            if !self.share.grow(length) {
+                return Err(ApiError::unavailable("there is no memory for another large body"));
             }
             all.extend_from_slice(&chunk);
         }
@@ -105,4 +124,8 @@ impl Incoming {
             }
         });
     }
+}
+
+fn too_slow(message: &str) -> ApiError {
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, Code::SizeInvalid, message)
 }

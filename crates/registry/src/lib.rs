@@ -25,6 +25,7 @@ mod error;
 mod head;
 mod immutability;
 mod incoming;
+mod memory;
 mod moment;
 mod options;
 mod outgoing;

@@ -40,8 +40,12 @@ pub struct RegistryOptions {
     pub uploads_max: usize,
     /// How long an upload may lie untouched before it is thrown away.
     pub upload_lifetime: Duration,
-    /// How long a request's body may bring nothing before the request is given up.
+    /// How long a request's header may take, its body may bring nothing, its client may take nothing of the answer, and a connection may
+    /// lie idle between requests, before it is given up. A body that is taken as a whole, as a manifest is, may take five times as long.
     pub idle_timeout: Duration,
+    /// Most connections at once; further ones wait in the kernel's queue. Where the process may not open two files for each, there are
+    /// fewer.
+    pub connections_max: usize,
     /// Most tags in one answer.
     pub tags_page: usize,
     /// Most referrers in one answer.
@@ -76,6 +80,7 @@ impl Default for RegistryOptions {
             uploads_max: 1000,
             upload_lifetime: Duration::from_hours(1),
             idle_timeout: Duration::from_mins(1),
+            connections_max: 4096,
             tags_page: 10_000,
             referrers_page: 1000,
             collect_period: Some(Duration::from_mins(1)),

@@ -11,8 +11,9 @@ use axum::response::Response;
 
 use crate::access::{Gate, demands};
 use crate::context::Context;
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
 use crate::incoming::Incoming;
+use crate::memory::Memory;
 use crate::options::{Access, RegistryOptions};
 use crate::outgoing::Outlet;
 use crate::query::Query;
@@ -22,6 +23,12 @@ use crate::storage::{Bad, Scrub, Storage};
 use crate::upload::Uploads;
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+
+/// Most bytes at once of large bodies that are taken as a whole: eight manifests of the largest size. What is read out of one takes
+/// several times as much.
+const BODIES_MAX_BYTES: usize = 32 << 20;
+/// Most bytes at once of large documents on their way to clients.
+const DOCUMENTS_MAX_BYTES: usize = 128 << 20;
 
 /// A registry over a [`Storage`]: the routes of the distribution-spec (main, which contains 1.1).
 ///
@@ -34,6 +41,10 @@ pub(crate) struct Shared {
     pub(crate) storage: Storage,
     pub(crate) options: RegistryOptions,
     pub(crate) uploads: Uploads,
+    /// For the bodies of requests that are taken as a whole.
+    bodies: Memory,
+    /// For documents that go out as a whole.
+    documents: Memory,
     gate: Gate,
 }
 
@@ -48,7 +59,8 @@ impl Registry {
     pub fn new(storage: Storage, options: RegistryOptions) -> Self {
         let uploads = Uploads::new(&options, storage.clone());
         let gate = Gate::new(&options, storage.clock().clone());
-        Self(Arc::new(Shared { storage, options, uploads, gate }))
+        let (bodies, documents) = (Memory::new(BODIES_MAX_BYTES), Memory::new(DOCUMENTS_MAX_BYTES));
+        Self(Arc::new(Shared { storage, options, uploads, bodies, documents, gate }))
     }
 
     /// Returns a registry that keeps everything in memory.
@@ -66,17 +78,20 @@ impl Registry {
     /// become visible.
     pub async fn respond(&self, request: Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
-        let mut body = Incoming::new(body, &parts.headers, self.0.options.idle_timeout);
-        let mut response = self.answer(&parts, &mut body).await.unwrap_or_else(|error| {
+        let share = self.0.bodies.share();
+        let mut body = Incoming::new(body, &parts.headers, self.0.options.idle_timeout, share);
+        let response = self.answer(&parts, &mut body).await.unwrap_or_else(|error| {
             self.report(&error);
             error.into_response()
         });
         body.drain();
-        response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
-        if parts.method == Method::HEAD {
-            *response.body_mut() = Body::empty();
-        }
-        response
+        finished(&parts.method, response)
+    }
+
+    /// Answers a request of which it is not clear to whom it is addressed.
+    pub(crate) fn refuse_host(request: &Request<Body>) -> Response {
+        let message = "a request has one Host, which is a name or an address with or without a port";
+        finished(request.method(), ApiError::bad_request(Code::Unsupported, message).into_response())
     }
 
     /// Throws away uploads that lay untouched for too long. That also happens when too many are under way.
@@ -162,7 +177,9 @@ impl Registry {
                     is_head: parts.method == Method::HEAD,
                     outlet: parts.extensions.get::<Outlet>(),
                 };
-                dispatch(&context, &parts.method, resource, body).await
+                let is_passed_on = matches!(resource, Resource::Blob(_));
+                let response = dispatch(&context, &parts.method, resource, body).await?;
+                if is_passed_on { Ok(response) } else { self.0.documents.hold(response) }
             }
             // A name that no manifest can have names none.
             Err(RouteError::Tag(_)) if parts.method != Method::PUT => {
@@ -233,6 +250,15 @@ async fn dispatch(
         | Resource::TagsThen
         | Resource::Holds => Err(ApiError::method("GET, HEAD")),
     }
+}
+
+/// Returns a response as every one goes out.
+fn finished(method: &Method, mut response: Response) -> Response {
+    response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+    if method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }
 
 fn ping(method: &Method) -> Result<Response, ApiError> {

@@ -1,6 +1,7 @@
 //! A registry on a socket.
 
 mod connection;
+mod patience;
 mod tls;
 
 use std::io;
@@ -8,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::process::Resource;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
@@ -16,8 +18,8 @@ use tokio::time::MissedTickBehavior;
 use crate::registry::Registry;
 pub use tls::{Tls, TlsError, TlsIdentity, TlsVersion};
 
-/// Most connections at once; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 4096;
+/// Files that are kept for everything but connections: databases, the journal, what is written beside them.
+const OTHER_FILES: u64 = 128;
 /// How long to wait when no connection can be accepted (usually for want of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often abandoned uploads are looked for.
@@ -90,11 +92,13 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, mut
     // Dropped with this future, and the connections with it.
     let mut connections = JoinSet::new();
     let upkeep = upkeep(&registry);
+    let most =
+        connections_max(registry.options().connections_max, rustix::process::getrlimit(Resource::Nofile).current);
     loop {
         tokio::select! {
             // Dropping the handle aborts this task, so that the sender is gone means the same.
             _ = &mut stopped => break,
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+            accepted = listener.accept(), if connections.len() < most => match accepted {
                 Ok((stream, _)) => {
                     let (registry, watcher) = (registry.clone(), graceful.watcher());
                     match tls.clone() {
@@ -119,6 +123,14 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, mut
         // What is left in the outbox is written by the next start.
         let _ = tokio::time::timeout(registry.options().shutdown_grace, registry.keep_journal()).await;
     }
+}
+
+/// Returns how many connections there may be where so many files may be open: each needs one for itself and one for what it reads or
+/// writes, and those that are there are to be served.
+fn connections_max(wanted: usize, files: Option<u64>) -> usize {
+    let Some(files) = files else { return wanted };
+    let affordable = (files.saturating_sub(OTHER_FILES) / 2).max(1);
+    usize::try_from(affordable).unwrap_or(usize::MAX).min(wanted)
 }
 
 /// Begins what has to be done again and again. It ends, wherever it is, when the tasks are dropped.
@@ -161,5 +173,23 @@ async fn repeat(period: Duration, work: impl AsyncFn()) {
     loop {
         ticks.tick().await;
         work().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::connections_max;
+
+    #[test]
+    fn there_are_files_for_every_connection() {
+        for (wanted, files, expected) in [
+            (4096, None, 4096),
+            (4096, Some(1 << 20), 4096),
+            (4096, Some(1024), 448),
+            (4096, Some(64), 1),
+            (3, Some(1024), 3),
+        ] {
+            assert_eq!(connections_max(wanted, files), expected, "{wanted} {files:?}");
+        }
     }
 }

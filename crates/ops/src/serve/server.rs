@@ -10,9 +10,14 @@ use registry::{
     Storage, Tls,
 };
 
+use rustix::process::{Resource, Rlimit};
+
 use super::log::{Event, Log};
 use super::prepare::{Prepared, ServeRequest, prepare};
 use crate::error::OpsError;
+
+/// Open files that are enough for as many connections as there may be.
+const FILES_WANTED: u64 = 16 * 1024;
 
 /// A server that runs, and can be told anew what it was told.
 #[derive(Debug)]
@@ -86,6 +91,7 @@ impl Server {
         log: Log,
     ) -> Result<Self, OpsError> {
         log.set(prepared.configuration.log);
+        allow_files();
         let storage = open_storage(&prepared).await?;
         let Prepared { configuration, access, identity, warnings, .. } = prepared;
         let (failures, decisions) = (log.clone(), log.clone());
@@ -152,5 +158,16 @@ impl Server {
 fn warn(log: &Log, warnings: &[String]) {
     for warning in warnings {
         log.tell(&Event::new(LogLevel::Warning, "configuration", warning.clone()));
+    }
+}
+
+/// Lets the process open more files than it may at first, as far as it may let itself: connections and what they read are files. Most
+/// systems begin with a low limit for the sake of programs that cannot have more.
+fn allow_files() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(FILES_WANTED, |most| most.min(FILES_WANTED));
+    if limit.current.is_some_and(|current| current < wanted) {
+        // Without it there are fewer connections.
+        let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
     }
 }

@@ -141,7 +141,11 @@ const LIMITS: &[Key] = &[
     key("blob-bytes", Shape::Count, "Largest blob that is taken, in bytes; `1099511627776`."),
     key("uploads", Shape::Count, "Most uploads under way at once; `1000`. Beyond them clients are told to wait."),
     key("upload-lifetime", Shape::Duration, "How long an upload may lie untouched before it is thrown away; `1h`."),
-    key("idle-timeout", Shape::Duration, "How long the body of a request may bring nothing; `1m`."),
+    key(
+        "idle-timeout",
+        Shape::Duration,
+        "How long a client may send nothing of a request, take nothing of an answer, or leave a connection idle; `1m`.",
+    ),
     key("shutdown-grace", Shape::Duration, "How long requests under way are given when the server ends; `10s`."),
     key("tags-page", Shape::Count, "Most tags in one answer; `10000`."),
     key("referrers-page", Shape::Count, "Most referrers in one answer; `1000`."),

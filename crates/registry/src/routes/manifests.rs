@@ -67,7 +67,7 @@ pub(crate) async fn put(context: &Context<'_>, name: ManifestName, body: &mut In
         repository: context.name.clone(),
         manifest,
         tags,
-        condition: conditions::expected(context.headers),
+        condition: conditions::expected(context.headers)?,
         permission,
         sparse: context.shared.options.sparse,
         immutable: context.shared.options.immutable.clone(),
@@ -90,7 +90,7 @@ pub(crate) async fn delete(context: &Context<'_>, name: &ManifestName) -> Result
     let remove = RemoveManifest {
         repository: context.name.clone(),
         name: name.clone(),
-        condition: conditions::expected(context.headers),
+        condition: conditions::expected(context.headers)?,
         immutable: context.shared.options.immutable.clone(),
         actor: context.grant.actor(),
     };
@@ -117,7 +117,12 @@ fn tag_parameters(context: &Context<'_>) -> Result<Vec<Tag>, ApiError> {
 
 fn content_type(context: &Context<'_>) -> Result<Option<MediaType>, ApiError> {
     let invalid = || ApiError::bad_request(Code::ManifestInvalid, "the Content-Type is not a media type");
-    let Some(value) = context.headers.get(CONTENT_TYPE) else { return Ok(None) };
+    let mut values = context.headers.get_all(CONTENT_TYPE).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    // Which of them counts, another program might see otherwise.
+    if values.next().is_some() {
+        return Err(invalid());
+    }
     let text = value.to_str().map_err(|_| invalid())?;
     MediaType::from_content_type(text).map(Some).map_err(|_| invalid())
 }

@@ -105,7 +105,11 @@ pub(crate) async fn cancel(context: &Context<'_>, id: UploadId) -> Result<Respon
 
 fn chunk_position(context: &Context<'_>) -> Result<Option<ContentRange>, ApiError> {
     let invalid = || ApiError::bad_request(Code::BlobUploadInvalid, "the Content-Range is not of the form FIRST-LAST");
-    let Some(value) = context.headers.get(CONTENT_RANGE) else { return Ok(None) };
+    let mut values = context.headers.get_all(CONTENT_RANGE).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(invalid());
+    }
     value.to_str().ok().and_then(|text| text.parse().ok()).map(Some).ok_or_else(invalid)
 }
 

@@ -1,10 +1,11 @@
 //! One connection of HTTP/1.1.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
@@ -13,11 +14,10 @@ use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
 
+use super::patience::Patience;
 use crate::outgoing::{Outlet, Transport};
 use crate::registry::Registry;
 
-/// How long a client may take for the header of a request, and how long a connection may lie idle between requests.
-const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Largest header of a request, in bytes.
 const HEADER_MAX_BYTES: usize = 64 * 1024;
 
@@ -36,21 +36,46 @@ pub(super) async fn answer(
     registry: Registry,
     watcher: Watcher,
 ) {
+    let idle_timeout = registry.options().idle_timeout;
     let service = service_fn(move |mut request: Request<Incoming>| {
         let registry = registry.clone();
         if let Some(outlet) = &outlet {
             // Files go out by the kernel on this connection, and on no other.
             request.extensions_mut().insert(outlet.clone());
         }
-        async move { Ok::<_, Infallible>(registry.respond(request.map(Body::new)).await) }
+        async move {
+            let is_clear = names_one_host(&request);
+            let request = request.map(Body::new);
+            Ok::<_, Infallible>(if is_clear {
+                registry.respond(request).await
+            } else {
+                Registry::refuse_host(&request)
+            })
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        // Also how long a connection may lie idle between requests.
+        .header_read_timeout(idle_timeout)
         .max_buf_size(HEADER_MAX_BYTES)
         // Bodies are handed over as they are: see `outgoing::sendfile`.
         .writev(true)
-        .serve_connection(transport, service);
+        .serve_connection(Patience::new(transport, idle_timeout), service);
     // A connection that breaks is the client's affair.
     let _ = watcher.watch(connection).await;
+}
+
+/// Tells whether a request says once to whom it is addressed (RFC 9112 section 3.2). Where it says it twice, or not at all, programs on
+/// the way may have taken it for another.
+fn names_one_host(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().is_ok_and(is_host),
+        (None, _) => request.version() < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    text.is_empty() || (!text.contains('@') && text.parse::<Authority>().is_ok())
 }

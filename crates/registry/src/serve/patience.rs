@@ -1,0 +1,82 @@
+//! A connection whose other end may not keep an answer waiting for ever.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use tokio::time::{Instant, Sleep};
+
+/// A connection that fails once its other end has taken nothing for too long of what is to be written to it. Who asks and never reads
+/// would hold a connection, a file and what is buffered for as long as he likes.
+pub(super) struct Patience<T> {
+    connection: T,
+    most: Duration,
+    /// When it ends; armed while there is something that cannot be written.
+    end: Pin<Box<Sleep>>,
+    is_waiting: bool,
+}
+
+impl<T> Patience<T> {
+    /// Returns a connection on which nothing may wait longer than `most` to be written.
+    pub(super) fn new(connection: T, most: Duration) -> Self {
+        Self { connection, most, end: Box::pin(tokio::time::sleep(most)), is_waiting: false }
+    }
+
+    /// Returns what came of an attempt to write, and fails when there were too many without success.
+    fn limit<O>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<O>>) -> Poll<io::Result<O>> {
+        if written.is_ready() {
+            self.is_waiting = false;
+            return written;
+        }
+        if !self.is_waiting {
+            self.is_waiting = true;
+            // A moment that cannot be reckoned is one that never comes.
+            if let Some(end) = Instant::now().checked_add(self.most) {
+                self.end.as_mut().reset(end);
+            }
+        }
+        self.end.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<T: Read + Unpin> Read for Patience<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_read(context, buffer)
+    }
+}
+
+impl<T: Write + Unpin> Write for Patience<T> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.connection).poll_write(context, bytes);
+        self.limit(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.connection.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.connection).poll_write_vectored(context, slices);
+        self.limit(context, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.connection).poll_flush(context);
+        self.limit(context, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let closed = Pin::new(&mut self.connection).poll_shutdown(context);
+        self.limit(context, closed)
+    }
+}
