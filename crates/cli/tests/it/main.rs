@@ -42,6 +42,7 @@ mod releases;
 mod rewrite;
 mod serve;
 mod serve_access;
+mod serve_attacked;
 mod serve_places;
 mod serve_reload;
 mod serve_tls;

@@ -51,6 +51,13 @@ impl Served {
         Self { child, stderr, stdout, address }
     }
 
+    /// Returns the most memory that the server ever had, in KiB.
+    pub(crate) fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     pub(crate) fn at(&self, name: &str) -> String {
         format!("{}/{name}", self.address)
     }

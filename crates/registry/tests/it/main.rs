@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+mod attacks;
 mod authorisation;
 mod backends;
 mod blobs;
