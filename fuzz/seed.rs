@@ -60,6 +60,7 @@ fn main() {
         ("request", requests::request()),
         ("requirement", resolving::requirement()),
         ("response_head", answers::response_head()),
+        ("serving", requests::serving()),
         ("solve", resolving::solve()),
         ("tags", resolving::tags()),
         ("target", targets::target()),

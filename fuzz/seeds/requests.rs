@@ -22,6 +22,11 @@ pub fn request() -> Seeds {
         "bytes=5-,7-".to_owned(),
         "0-18446744073709551615".to_owned(),
         "0-1023".to_owned(),
+        "/v2/_oci/ext/discover".to_owned(),
+        "/v2/a/_oci/tag-history/v1".to_owned(),
+        "/v2/a/_supercargo/tags/v1".to_owned(),
+        format!("/v2/a/_supercargo/holds/{EMPTY}"),
+        "/v2/a/_supercargo/tags".to_owned(),
     ])
 }
 
@@ -110,7 +115,40 @@ pub fn registry() -> Seeds {
         ),
         session(
             'o',
+            &[
+                blob,
+                post,
+                &image,
+                "PUT /v2/app/_supercargo/holds/@2\n\n{\"kind\":\"legal\",\"reason\":\"x\"}",
+                "DELETE /v2/app/manifests/1.0\nIf-Match: \"@2\"",
+                "GET /v2/app/_supercargo/holds?n=1",
+                "DELETE /v2/app/_supercargo/holds/@2?kind=legal",
+                "GET /v2/app/_oci/tag-history/1.0?n=1&before=2999-01-01T00:00:00Z",
+                "PUT /v2/app/_supercargo/tags/1.0?number=1\nIf-None-Match: *",
+                "HEAD /v2/app/_supercargo/tags/1.0?at=2999-01-01T00:00:00Z",
+                "GET /v2/app/_supercargo/tags?at=2999-01-01T00:00:00Z",
+                "GET /v2/app/_oci/ext/discover",
+            ],
+        ),
+        session(
+            'o',
             &["GET /v2/..%2f/tags/list", "OPTIONS *", "BREW /v2/app/tags/list?%", "GET /v2/app/manifests/\u{7f}"],
         ),
+    ])
+}
+
+/// A configuration, users, groups, scopes.
+pub fn serving() -> Seeds {
+    numbered([
+        "listen = \"127.0.0.1:0\"\nroot = \"data\"\n[collect]\nuntagged = \"keep\"\n[limits]\nidle-timeout = \"30s\"\nuploads = 7\n",
+        "[auth]\nanonymous = \"read\"\n[[auth.rules]]\nusers = [\"ada\"]\nrepositories = [\"team/*\"]\nactions = [\"read\"]\n",
+        "listen = \"0.0.0.0:5000\"\n",
+        "[log]\nformat = \"json\"\n[tls]\ncertificate = \"a\"\nkey = \"b\"\n",
+        "ada:$2y$04$zzzzzzzzzzzzzzzzzzzzzuzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\n",
+        "ada:$argon2id$v=19$m=4294967295,t=4294967295,p=16777215$c2FsdHNhbHQ$aGFzaA\n",
+        "# nobody\n\nada:{SHA}x\nada:",
+        "owners: ada bob\nowners: eve\n: x",
+        "repository:team/app:pull,push,delete",
+        "repository(plugin):a:*",
     ])
 }

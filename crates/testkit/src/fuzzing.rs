@@ -9,7 +9,7 @@
 //! | `graphs` | graphs of hostile manifests: walks, plans, proofs, collections |
 //! | `answers` | what registries answer: header fields, heads, chunks, complaints |
 //! | `exchange` | the same through the whole client, over a socket |
-//! | `requests` | what clients ask our registry, piece by piece and as whole requests |
+//! | `requests` | what clients ask our registry, piece by piece and as whole requests; the files it is configured by |
 //! | `layouts` | layouts and the files of the local content store |
 //! | `archives` | tars of layouts and what `docker save` writes |
 //! | `users` | auth files, lists of copies, arguments |
@@ -58,7 +58,7 @@ pub use locks::lock;
 pub use mirrors::{mirror, observation};
 pub use problems::solve;
 pub use projects::project;
-pub use requests::{registry, request};
+pub use requests::{registry, request, serving};
 pub use requirements::requirement;
 pub use tags::tags;
 pub use users::{copy_list, credentials};
@@ -98,6 +98,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("request", request),
     ("requirement", requirement),
     ("response_head", response_head),
+    ("serving", serving),
     ("solve", solve),
     ("tags", tags),
     ("target", target),

@@ -1,15 +1,19 @@
 //! What clients ask our registry.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use oci::Digest;
+use registry::access::{Groups, Scope, Users};
 use registry::query::{Query, decode, encode};
 use registry::range::{ContentRange, Requested};
 use registry::route::{Resource, Route};
-use registry::{Access, Credentials, Registry, RegistryOptions};
+use registry::{Access, Configuration, Credentials, Registry, RegistryOptions};
 
+use super::assert_printable;
 use super::pieces::pieces_named_by;
 use super::place::run;
 
@@ -113,11 +117,19 @@ fn read(piece: &[u8], location: &str) -> Option<Request<Vec<u8>>> {
 /// Returns the `Location` of the answer.
 async fn ask(registry: &Registry, request: Request<Vec<u8>>) -> Option<String> {
     let asked = request.uri().clone();
+    let is_head = request.method() == Method::HEAD;
     let is_whole = request.method() == Method::GET && !request.headers().contains_key(http::header::RANGE);
     let response = registry.respond(request.map(Into::into)).await;
     let (head, body) = response.into_parts();
     assert_ne!(head.status, StatusCode::INTERNAL_SERVER_ERROR, "{asked}");
     let body = body.collect().await.unwrap().to_bytes();
+    assert!(!is_head || body.is_empty(), "{asked}");
+    if let Some(length) = head.headers.get(http::header::CONTENT_LENGTH).filter(|_| !is_head) {
+        assert_eq!(length.to_str().unwrap(), body.len().to_string(), "{asked}");
+    }
+    if (head.status.is_client_error() || head.status.is_server_error()) && !is_head && asked.path() != "/token" {
+        check_error(&body);
+    }
     if is_whole
         && head.status == StatusCode::OK
         && let Ok(Route::Repository { resource, .. }) = Route::parse(asked.path())
@@ -137,5 +149,41 @@ fn check_content(resource: &Resource, body: &[u8]) {
         Resource::Blob(digest) | Resource::Manifest(registry::route::ManifestName::Digest(digest)) => matches(digest),
         Resource::Tags | Resource::Referrers(_) => drop(serde_json::from_slice::<serde_json::Value>(body).unwrap()),
         _ => {}
+    }
+}
+
+/// An error is what the specification says that it is.
+fn check_error(body: &[u8]) {
+    let document: serde_json::Value = serde_json::from_slice(body).unwrap();
+    let errors = document["errors"].as_array().unwrap();
+    assert!(!errors.is_empty());
+    for error in errors {
+        assert!(error["code"].as_str().is_some_and(|code| !code.is_empty()), "{document}");
+        assert!(error["message"].is_string(), "{document}");
+    }
+}
+
+/// Reads the files that an operator gives a server: its configuration, users, groups; and scopes, which clients send. What is refused is
+/// refused with a message that can be shown.
+pub fn serving(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Err(error) = Configuration::read(Some((text, Path::new("etc"))), &BTreeMap::new()) {
+        assert_printable(&error);
+    }
+    for name in ["SUPERCARGO_SERVE_LISTEN", "SUPERCARGO_SERVE_LIMITS_UPLOADS", "SUPERCARGO_SERVE_AUTH_ANONYMOUS"] {
+        let variables = BTreeMap::from([(name.to_owned(), text.to_owned())]);
+        if let Err(error) = Configuration::read(None, &variables) {
+            assert_printable(&error);
+        }
+    }
+    match Users::parse(text) {
+        Ok(users) => assert!(users.len() <= text.lines().count()),
+        Err(error) => assert_printable(&error),
+    }
+    if let Err(error) = Groups::parse(text) {
+        assert_printable(&error);
+    }
+    if let Some(scope) = Scope::parse(text) {
+        assert_eq!(Scope::parse(&scope.to_string()), Some(scope));
     }
 }
