@@ -265,7 +265,7 @@ mod tests {
     async fn the_registry_serves_what_a_fixture_wrote_into_its_tables() {
         let directory = tempfile::TempDir::new().unwrap();
         let open = async || Storage::open(directory.path(), Clock::system(), Keeping::default()).await;
-        drop(open().await.unwrap());
+        open().await.unwrap().close().await;
         let fixture = Fixture { manifests: 2 * REPOSITORIES };
         fixture.write(&directory.path().join("metadata.db")).await.unwrap();
 

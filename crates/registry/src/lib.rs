@@ -13,6 +13,7 @@
 //! | [`Registry`] | request in, response out |
 //! | [`RunningRegistry`] | the same on a socket |
 //! | [`Storage`] | what is kept: metadata in SQLite or PostgreSQL, blobs in files or a bucket, or both in memory |
+//! | [`Import`] | a directory of another registry that is taken over |
 //! | [`access`] | who may do what |
 //! | [`RegistryOptions`] | what is served and to whom |
 //! | [`configuration`] | the same from a file and from variables |
@@ -24,6 +25,7 @@ mod context;
 mod error;
 mod head;
 mod immutability;
+mod import;
 mod incoming;
 mod memory;
 mod moment;
@@ -41,6 +43,7 @@ mod upload;
 
 pub use configuration::{Configuration, ConfigurationError};
 pub use immutability::{Immutability, ImmutableTags};
+pub use import::{Form, Import, ImportError, ImportTarget, ImportWay, Imported, LeftOut};
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
 pub use serve::{RunningRegistry, Tls, TlsError, TlsIdentity, TlsVersion};

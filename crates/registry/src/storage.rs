@@ -13,6 +13,7 @@ mod collect;
 mod database;
 mod history;
 mod holds;
+mod import;
 mod journal;
 mod leftovers;
 mod manifests;
@@ -43,6 +44,7 @@ use database::{Database, Durability, PostgresPool, Schema};
 pub use database::{PostgresUrl, StorageError};
 pub(crate) use history::{Move, MovePage, Reversion, Revert, Reverted, TagThen, Then};
 pub(crate) use holds::{Hold, HoldKind, PutHold};
+pub(crate) use import::{ImportedTag, TagImport};
 pub use journal::Kept;
 pub(crate) use manifests::{Condition, PutManifest, Refused, RemoveManifest, StoredManifest};
 pub use reading::Flaw;
@@ -84,7 +86,7 @@ struct Inner {
     clock: Clock,
     keeping: Keeping,
     /// Held while the directory is served.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Storage {
@@ -103,7 +105,7 @@ impl Storage {
             blobs,
             clock,
             keeping,
-            _lock: None,
+            lock: None,
         }))
     }
 
@@ -134,8 +136,7 @@ impl Storage {
         metadata.open().await?;
         let sessions = sessions::open(directory, clock.clone()).await?;
         let remembered = metadata.versions().map(Remembered::new);
-        let storage =
-            Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: Some(lock) }));
+        let storage = Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, lock: Some(lock) }));
         storage.check_journal().await?;
         storage.remove_leftovers().await?;
         Ok(storage)
@@ -177,7 +178,7 @@ impl Storage {
         let sessions = Database::postgres(pool, SESSIONS, Durability::Process);
         sessions.open().await?;
         let (remembered, clock) = (metadata.versions().map(Remembered::new), Clock::system());
-        let storage = Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, _lock: None }));
+        let storage = Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, lock: None }));
         storage.check_journal().await?;
         Ok(storage)
     }

@@ -41,6 +41,12 @@ pub trait BlobStorage: Send + Sync + std::fmt::Debug {
     /// Makes a few bytes durable in a place that the caller names: `directory/…/name`. What was there is replaced as a whole.
     async fn put(&self, place: &str, bytes: Bytes) -> Result<(), StorageError>;
 
+    /// Makes a file of somebody else's, which must not change any more, durable in a place that was given out for it, without copying its
+    /// bytes. Returns false where that cannot be done, and nothing has been.
+    async fn link(&self, _file: std::fs::File, _place: &str) -> Result<bool, StorageError> {
+        Ok(false)
+    }
+
     /// Returns the size of what is in a place, in bytes, or `None` when nothing is.
     async fn size(&self, place: &str) -> Result<Option<u64>, StorageError>;
 

@@ -79,7 +79,7 @@ impl<T> Default for Findings<T> {
 }
 
 impl<T> Findings<T> {
-    pub(super) fn add(&mut self, finding: T) {
+    pub(crate) fn add(&mut self, finding: T) {
         self.count += 1;
         if self.first.len() < NAMED_MAX {
             self.first.push(finding);

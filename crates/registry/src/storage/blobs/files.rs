@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use oci::Digest;
 use quick_cache::sync::Cache;
+use rustix::fs::{AtFlags, CWD};
+use rustix::io::Errno;
 use store::BlobBody;
 
 use super::{BlobStorage, BlobWriter, Listed, StorageError};
@@ -81,15 +84,20 @@ impl BlobFiles {
     /// Gives a file its name in a directory, which is made where it is not there; both last.
     #[expect(clippy::disallowed_methods, reason = "the file has been synced, and the directory of its new name is")]
     fn name(&self, from: &Path, to: &Path) -> Result<(), StorageError> {
-        let directory = to.parent().unwrap_or(to);
         let renamed = match fs::rename(from, to) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(directory).map_err(StorageError::file("cannot make", directory))?;
+                make_directory_of(to)?;
                 fs::rename(from, to)
             }
             renamed => renamed,
         };
         renamed.map_err(StorageError::file("cannot name", to))?;
+        self.sync_name(to)
+    }
+
+    /// Makes the name of a file last.
+    fn sync_name(&self, path: &Path) -> Result<(), StorageError> {
+        let directory = path.parent().unwrap_or(path);
         sync(directory)?;
         // Those above may be new too, and another thread that made them may not have come to sync them.
         if !self.lasting().contains(directory) {
@@ -185,6 +193,20 @@ impl BlobStorage for BlobFiles {
         .await
     }
 
+    async fn link(&self, file: File, place: &str) -> Result<bool, StorageError> {
+        let (files, to) = (self.clone(), self.0.root.join(place));
+        blocking(move || {
+            if !link(&file, &to)? {
+                return Ok(false);
+            }
+            // Whoever wrote it may not have waited for the disk.
+            file.sync_all().map_err(StorageError::file("cannot write", &to))?;
+            files.sync_name(&to)?;
+            Ok(true)
+        })
+        .await
+    }
+
     async fn size(&self, place: &str) -> Result<Option<u64>, StorageError> {
         let path = self.0.root.join(place);
         blocking(move || match fs::metadata(&path) {
@@ -270,6 +292,30 @@ impl BlobWriter for FileWriter {
 fn make(path: &Path) -> Result<File, StorageError> {
     let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
     opened.map_err(StorageError::file("cannot make", path))
+}
+
+/// Gives an open file one more name: the very file that was read, whatever its other names lead to by now. Returns false where a file
+/// cannot have it: on another file system, or when it belongs to somebody else.
+fn link(file: &File, to: &Path) -> Result<bool, StorageError> {
+    let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let link = || rustix::fs::linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW);
+    let linked = match link() {
+        Err(Errno::NOENT) => {
+            make_directory_of(to)?;
+            link()
+        }
+        linked => linked,
+    };
+    match linked {
+        Ok(()) => Ok(true),
+        Err(Errno::XDEV | Errno::PERM | Errno::ACCESS | Errno::MLINK | Errno::NOENT | Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(StorageError::file("cannot name", to)(error.into())),
+    }
+}
+
+fn make_directory_of(path: &Path) -> Result<(), StorageError> {
+    let directory = path.parent().unwrap_or(path);
+    fs::create_dir_all(directory).map_err(StorageError::file("cannot make", directory))
 }
 
 fn sync(directory: &Path) -> Result<(), StorageError> {

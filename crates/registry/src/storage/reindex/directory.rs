@@ -63,8 +63,7 @@ impl Storage {
         }
         let metadata = Database::sqlite(Some(unfinished.clone()), METADATA, Durability::Process, clock.clone());
         let sessions = Database::sqlite(None, SESSIONS, Durability::Process, clock.clone());
-        let storage =
-            Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, _lock: None }));
+        let storage = Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, lock: None }));
         let reindexed = storage.reindex(reindex).await;
         if let Some(inner) = Arc::into_inner(storage.0) {
             inner.metadata.close().await;
@@ -93,8 +92,7 @@ impl Storage {
         let metadata = Database::postgres(pool.clone(), METADATA, Durability::Power);
         let sessions = Database::postgres(pool, SESSIONS, Durability::Process);
         let clock = Clock::system();
-        let storage =
-            Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, _lock: None }));
+        let storage = Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, lock: None }));
         storage.reindex(reindex).await
     }
 }
