@@ -5,12 +5,14 @@
 //!                                                                                            └─▶ Log
 //! ```
 
+mod import;
 mod key;
 mod log;
 mod prepare;
 mod recovery;
 mod server;
 
+pub use import::{import, rehearse};
 pub use key::{KeyRequest, MadeKey, make_key};
 pub use log::{Event, Log};
 pub use prepare::{Prepared, ServeRequest, configure, prepare};

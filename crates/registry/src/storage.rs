@@ -158,7 +158,7 @@ impl Storage {
         let (metadata, sessions) = (database("metadata.db", METADATA), database("sessions.db", SESSIONS));
         metadata.open().await?;
         sessions.open().await?;
-        Ok(Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, _lock: None })))
+        Ok(Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, lock: None })))
     }
 
     /// Opens the storage of a cluster: metadata and sessions in a PostgreSQL database, which any number of nodes share, and
@@ -199,7 +199,7 @@ impl Storage {
         let sessions = Database::postgres_to_read(pool, SESSIONS);
         sessions.open().await?;
         let clock = Clock::system();
-        Ok(Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, _lock: None })))
+        Ok(Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, lock: None })))
     }
 
     pub(crate) fn blobs(&self) -> &Arc<dyn BlobStorage> {

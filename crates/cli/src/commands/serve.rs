@@ -1,6 +1,7 @@
 //! `serve`
 
 mod audit;
+mod import;
 mod key;
 mod reindex;
 mod scrub;
@@ -21,6 +22,7 @@ use crate::exit::Interrupted;
 use crate::printer::{self, Document, Text};
 use crate::session::Session;
 use crate::signals::{Asked, Signals};
+use import::ImportArguments;
 use reindex::ReindexArguments;
 
 /// Run a registry
@@ -55,6 +57,19 @@ enum Action {
     /// Example: supercargo serve audit --config serve.toml
     Audit,
     Key(key::KeyArguments),
+    /// Take over what another registry keeps in a directory
+    ///
+    /// SOURCE is an OCI image layout, the directory of a distribution registry (with `docker/registry/v2`) or that of a zot registry.
+    /// Everything is held against its digest. What is broken is left out, with every manifest and tag that needs it, and named; the exit
+    /// code is 1 then. What is there is not read again, so an import that broke off goes on when it is run again. A registry whose
+    /// database is in a directory must not be served meanwhile.
+    ///
+    /// Examples:
+    ///   supercargo serve import /var/lib/registry --dry-run
+    ///   supercargo serve import /var/lib/registry --link --config serve.toml
+    ///   supercargo serve import ./layout --as team/app
+    #[command(verbatim_doc_comment)]
+    Import(ImportArguments),
     /// Make the database anew from what lies beside it
     ///
     /// While a registry is served, what its database says is written beside it, in `journal` and `manifests`. After a loss of the database
@@ -104,6 +119,7 @@ impl ServeArguments {
         let process_key = SigningKey::random();
         let prepared = prepare(&request, &process_key)?;
         match self.action {
+            Some(Action::Import(arguments)) => return arguments.run(&prepared, session).await,
             Some(Action::Reindex(arguments)) => return arguments.run(&prepared, session).await,
             Some(Action::Scrub) => return scrub::run(&prepared, session).await,
             Some(Action::Audit) => return audit::run(&prepared, session).await,

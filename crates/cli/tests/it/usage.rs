@@ -56,6 +56,7 @@ const COMMANDS: &[&[&str]] = &[
     &["store", "prune"],
     &["store", "verify"],
     &["serve"],
+    &["serve", "import"],
     &["serve", "reindex"],
     &["serve", "scrub"],
     &["serve", "key"],

@@ -150,6 +150,7 @@ fn every_field_of_every_document_is_in_the_book() {
         vec!["store", "prune"],
         vec!["store", "verify"],
         vec!["serve", "--check"],
+        vec!["serve", "import", "app", "--as", "imported"],
         vec!["serve", "scrub"],
         vec!["serve", "reindex", "--replace"],
         vec!["serve", "key", "--id", "deploy", "--user", "ci"],
