@@ -202,6 +202,14 @@ impl Storage {
         Ok(Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, lock: None })))
     }
 
+    /// Ends the use of the database, if this is the last handle: what is written afterwards by others meets no connection of this one.
+    pub async fn close(self) {
+        if let Some(Inner { metadata, sessions, .. }) = Arc::into_inner(self.0) {
+            metadata.close().await;
+            sessions.close().await;
+        }
+    }
+
     pub(crate) fn blobs(&self) -> &Arc<dyn BlobStorage> {
         &self.0.blobs
     }

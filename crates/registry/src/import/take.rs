@@ -194,7 +194,7 @@ impl Taken<'_> {
             actor: None,
         };
         Ok(match self.take.storage.put_manifest(put).await? {
-            Ok(()) => {
+            Ok(_) => {
                 self.take.report.add(|imported| imported.manifests += 1);
                 Ok(())
             }

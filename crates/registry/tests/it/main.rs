@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod access;
-mod audit;
 mod attacks;
+mod audit;
 mod authorisation;
 mod backends;
 mod blobs;

@@ -112,7 +112,7 @@ impl ImportDocument {
             present: imported.present,
             folded: imported.folded,
             removed: imported.removed,
-            left_out: Shown::new(imported.left_out, ToString::to_string),
+            left_out: Shown::new(&imported.left_out, ToString::to_string),
         }
     }
 }

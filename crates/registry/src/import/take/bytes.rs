@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use oci::{Digest, Hasher};
@@ -12,7 +13,10 @@ use store::body::CHUNK_BYTES;
 use super::Taken;
 use crate::import::tree::Found;
 use crate::route::UploadId;
-use crate::storage::{BlobWriter, StorageError};
+use crate::storage::{BlobWriter, StorageError, milliseconds};
+
+/// How long it may take from the last note of a place to the row that names it.
+const ADDED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why a blob is not taken.
 #[derive(Debug)]
@@ -81,7 +85,10 @@ impl Taken<'_> {
         let brought = if linked { verify(found, digest).await } else { copy(writer, found, digest).await };
         let outcome = match brought {
             Ok(Ok(())) => {
-                storage.add_blob(&self.name, &digest, size, &place).await?;
+                // The look at the bytes may have taken long, and nodes throw away what lay untouched for too long.
+                let noted_at = storage.note_place(id, Some(0), &self.name, &place).await?.ok_or(StorageError::Late)?;
+                let until = noted_at.saturating_add(milliseconds(ADDED_WITHIN));
+                storage.add_blob(&self.name, &digest, size, &place, until).await?;
                 storage.complete_session(id).await?;
                 self.take.report.add(|imported| {
                     imported.blobs += 1;
