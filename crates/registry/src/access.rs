@@ -56,7 +56,7 @@ use authorization::Authorization;
 use passwords::Verifier;
 
 /// Where tokens are issued.
-const TOKEN_PATH: &str = "/token";
+pub(crate) const TOKEN_PATH: &str = "/token";
 
 const BASIC_CHALLENGE: &str = "Basic realm=\"supercargo\"";
 
@@ -177,6 +177,11 @@ impl Grant {
     /// Tells whether the caller is told who did something to a repository: those who may move its tags are.
     pub(crate) fn may_see_actors(&self, repository: &RepositoryName) -> bool {
         self.decide(Action::Update, repository, Reference::Tag).allowed
+    }
+
+    /// Returns who it is.
+    pub(crate) const fn identity(&self) -> &Identity {
+        &self.caller.identity
     }
 
     /// Tells whether blobs may be taken from a repository. Not noted: where the caller names none, every one that has the blob is asked about.

@@ -13,6 +13,7 @@ mod files;
 mod immutable;
 mod keys;
 mod log;
+mod metrics;
 mod origin;
 mod places;
 mod read;
@@ -33,7 +34,8 @@ use crate::storage::Keeping;
 pub use auth::{Anonymous, Auth, Tokens};
 pub use files::ReadFile;
 use keys::ROOT;
-pub use log::{LogFormat, LogLevel, LogSettings, LoggedDecisions};
+pub use log::{LogFormat, LogLevel, LogSettings, LoggedDecisions, LoggedRequests};
+pub use metrics::Metrics;
 use origin::Source;
 pub use origin::{Origin, Said};
 pub use places::{AwsVariables, BlobPlace, DatabasePlace, masked};
@@ -67,6 +69,8 @@ pub struct Configuration {
     pub auth: Auth,
     /// What is told on the standard error.
     pub log: LogSettings,
+    /// Where probes and metrics are answered.
+    pub metrics: Metrics,
     /// When content goes that nothing needs any more.
     pub collect: Collect,
     /// All else. What is said of the collector is not in it: see [`Configuration::options`].
@@ -111,6 +115,7 @@ impl Default for Configuration {
             tls: TlsFiles::default(),
             auth: Auth::default(),
             log: LogSettings::default(),
+            metrics: Metrics::default(),
             collect: Collect {
                 enabled: true,
                 period: options.collect_period.unwrap_or(Duration::from_mins(1)),
@@ -166,7 +171,12 @@ impl Configuration {
     /// Returns what a registry is told of this.
     pub fn options(&self) -> RegistryOptions {
         let collect_period = self.collect.enabled.then_some(self.collect.period);
-        RegistryOptions { collect_period, ..self.options.clone() }
+        RegistryOptions {
+            collect_period,
+            probes: self.metrics.listen.is_none(),
+            metrics: self.metrics.public,
+            ..self.options.clone()
+        }
     }
 
     /// Tells whether nobody but this machine can reach the address.

@@ -1,5 +1,6 @@
 //! The body of a request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,6 +12,7 @@ use http_body_util::BodyExt as _;
 
 use crate::error::{ApiError, Code};
 use crate::memory::Share;
+use crate::observe::Counts;
 
 /// Most bytes read of a body that nobody wants.
 const DRAIN_MAX_BYTES: u64 = 8 * 1024 * 1024;
@@ -25,6 +27,8 @@ pub(crate) struct Incoming {
     length: Option<u64>,
     state: State,
     share: Share,
+    received: u64,
+    counts: Arc<Counts>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,13 @@ enum State {
 }
 
 impl Incoming {
-    pub(crate) fn new(body: Body, headers: &HeaderMap, idle_timeout: Duration, share: Share) -> Self {
+    pub(crate) fn new(
+        body: Body,
+        headers: &HeaderMap,
+        idle_timeout: Duration,
+        share: Share,
+        counts: &Arc<Counts>,
+    ) -> Self {
         let state = match headers.contains_key(EXPECT) {
             _ if body.is_end_stream() => State::Ended,
             true => State::Expected,
@@ -44,7 +54,12 @@ impl Incoming {
         };
         let length =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-        Self { body, idle_timeout, length, state, share }
+        Self { body, idle_timeout, length, state, share, received: 0, counts: Arc::clone(counts) }
+    }
+
+    /// Returns how many bytes have been read.
+    pub(crate) const fn received(&self) -> u64 {
+        self.received
     }
 
     /// Returns the number of bytes announced by `Content-Length`. The HTTP server below makes sure that no more come.
@@ -61,6 +76,8 @@ impl Incoming {
                     if let Ok(bytes) = frame.into_data()
                         && !bytes.is_empty()
                     {
+                        self.received += bytes.len() as u64;
+                        self.counts.received.add(bytes.len() as u64);
                         return Ok(Some(bytes));
                     }
                 }

@@ -29,6 +29,7 @@ mod import;
 mod incoming;
 mod memory;
 mod moment;
+mod observe;
 mod options;
 mod outgoing;
 mod page;
@@ -44,9 +45,10 @@ mod upload;
 pub use configuration::{Configuration, ConfigurationError};
 pub use immutability::{Immutability, ImmutableTags};
 pub use import::{Form, Import, ImportError, ImportTarget, ImportWay, Imported, LeftOut};
+pub use observe::{FAMILIES, Family, Kind, Readiness, RequestEvent, RequestHook, RouteKind, TraceContext};
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use registry::Registry;
-pub use serve::{RunningRegistry, Tls, TlsError, TlsIdentity, TlsVersion};
+pub use serve::{RunningOperations, RunningRegistry, Tls, TlsError, TlsIdentity, TlsVersion};
 pub use storage::{
     Audit, Bad, BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Clock, Collected, Fault, Findings,
     Flaw, Found, Keeping, Kept, Listed, Lost, PostgresUrl, Reindex, Reindexed, Scrub, Scrubbed, Storage, StorageError,

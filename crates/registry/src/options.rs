@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::access::{AccessOptions, DecisionHook};
 use crate::immutability::Immutability;
+use crate::observe::RequestHook;
 use crate::storage::Scrub;
 
 /// How often everything is read.
@@ -59,6 +60,15 @@ pub struct RegistryOptions {
     pub scrub: Option<Scrub>,
     /// How long requests under way are given when a server ends.
     pub shutdown_grace: Duration,
+    /// How long a server that was told to end goes on as before, while it says that it is not ready: until then nobody may have
+    /// noticed.
+    pub shutdown_delay: Duration,
+    /// Answer `/livez` and `/readyz` beside `/v2/`.
+    pub probes: bool,
+    /// Answer `/metrics` beside `/v2/`, to everybody.
+    pub metrics: bool,
+    /// Is told of every request.
+    pub on_request: Option<RequestHook>,
     /// Is told of every decision about who may do what.
     pub on_decision: Option<DecisionHook>,
     /// Is told of failures that a caller sees only as status 500.
@@ -87,6 +97,10 @@ impl Default for RegistryOptions {
             journal: true,
             scrub: Some(Scrub { period: Some(SCRUB_PERIOD), bytes_per_second: Some(SCRUB_RATE) }),
             shutdown_grace: Duration::from_secs(10),
+            shutdown_delay: Duration::ZERO,
+            probes: true,
+            metrics: false,
+            on_request: None,
             on_decision: None,
             on_failure: None,
         }

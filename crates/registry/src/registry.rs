@@ -6,20 +6,21 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, Request};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use axum::response::Response;
 
-use crate::access::{Gate, demands};
+use crate::access::{DecisionHook, Gate, TOKEN_PATH, demands};
 use crate::context::Context;
 use crate::error::{ApiError, Code};
 use crate::incoming::Incoming;
 use crate::memory::Memory;
+use crate::observe::{During, Observer, Readiness, RouteKind, Watch};
 use crate::options::{Access, RegistryOptions};
 use crate::outgoing::Outlet;
 use crate::query::Query;
 use crate::route::{Resource, Route, RouteError};
-use crate::routes::{blobs, extensions, history, holds, json, manifests, referrers, tags, uploads};
-use crate::storage::{Bad, Scrub, Storage};
+use crate::routes::{blobs, empty, extensions, history, holds, json, manifests, operations, referrers, tags, uploads};
+use crate::storage::{Bad, Scrub, Storage, StorageError};
 use crate::upload::Uploads;
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     bodies: Memory,
     /// For documents that go out as a whole.
     documents: Memory,
+    pub(crate) observer: Observer,
     gate: Gate,
 }
 
@@ -58,9 +60,18 @@ impl Registry {
     /// Returns a registry that keeps everything in `storage`.
     pub fn new(storage: Storage, options: RegistryOptions) -> Self {
         let uploads = Uploads::new(&options, storage.clone());
+        let observer = Observer::new(storage.clock().now());
+        let (counts, hook) = (Arc::clone(&observer.counts), options.on_decision.clone());
+        let counted = DecisionHook::new(move |event| {
+            counts.decided(event.identity.is_some(), event.decision.allowed);
+            if let Some(hook) = &hook {
+                hook.call(event);
+            }
+        });
+        let options = RegistryOptions { on_decision: Some(counted), ..options };
         let gate = Gate::new(&options, storage.clock().clone());
         let (bodies, documents) = (Memory::new(BODIES_MAX_BYTES), Memory::new(DOCUMENTS_MAX_BYTES));
-        Self(Arc::new(Shared { storage, options, uploads, bodies, documents, gate }))
+        Self(Arc::new(Shared { storage, options, uploads, bodies, documents, observer, gate }))
     }
 
     /// Returns a registry that keeps everything in memory.
@@ -77,15 +88,25 @@ impl Registry {
     /// Answers one request. Dropping the future abandons it: an upload keeps what was written of it, nothing else has
     /// become visible.
     pub async fn respond(&self, request: Request<Body>) -> Response {
+        if !request.uri().path().starts_with("/v2/")
+            && let Some(operation) = operations::Operation::of(request.uri().path())
+            && self.operates(operation)
+        {
+            // Boxed, for it is rare and larger than what answers other requests.
+            return Box::pin(self.operated(operation, request.method().clone())).await;
+        }
         let (parts, body) = request.into_parts();
-        let share = self.0.bodies.share();
-        let mut body = Incoming::new(body, &parts.headers, self.0.options.idle_timeout, share);
-        let response = self.answer(&parts, &mut body).await.unwrap_or_else(|error| {
-            self.report(&error);
+        let Shared { options, storage, observer, bodies, .. } = &*self.0;
+        let hook = options.on_request.as_ref();
+        let mut watch = Watch::begin(&observer.counts, hook, storage.clock(), &parts.method, &parts.headers);
+        let mut body = Incoming::new(body, &parts.headers, options.idle_timeout, bodies.share(), &observer.counts);
+        let response = self.answer(&parts, &mut body, &mut watch).await.unwrap_or_else(|error| {
+            self.report(&error, During::Request);
             error.into_response()
         });
+        watch.received(body.received());
         body.drain();
-        finished(&parts.method, response)
+        watch.answer(finished(&parts.method, response))
     }
 
     /// Answers a request of which it is not clear to whom it is addressed.
@@ -94,24 +115,73 @@ impl Registry {
         finished(request.method(), ApiError::bad_request(Code::Unsupported, message).into_response())
     }
 
+    /// Answers a request for a probe or for the metrics, as a listener of its own does; anything else is 404.
+    pub async fn operate(&self, request: Request<Body>) -> Response {
+        match operations::Operation::of(request.uri().path()) {
+            Some(operation) => self.operated(operation, request.method().clone()).await,
+            None => empty(StatusCode::NOT_FOUND),
+        }
+    }
+
+    /// Tells whether something is served beside `/v2/`.
+    fn operates(&self, operation: operations::Operation) -> bool {
+        match operation {
+            operations::Operation::Live | operations::Operation::Ready => self.0.options.probes,
+            operations::Operation::Metrics => self.0.options.metrics,
+        }
+    }
+
+    async fn operated(&self, operation: operations::Operation, method: Method) -> Response {
+        if let Some(refused) = operations::refuse(&method) {
+            return refused;
+        }
+        let mut response = match operation {
+            operations::Operation::Live => operations::live(),
+            operations::Operation::Ready => operations::ready(self.readiness().await),
+            operations::Operation::Metrics => operations::metrics(self.0.observer.metrics(&self.0.storage).await),
+        };
+        if method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+
+    /// Returns whether requests should be sent here. The answer counts for a second; it is there after two at most.
+    pub async fn readiness(&self) -> Readiness {
+        let report = |error: &StorageError| self.report(&error.clone().into(), During::Probe);
+        self.0.observer.probe.readiness(&self.0.storage, report).await
+    }
+
+    /// Says from now on that requests should not be sent here any more. They are answered all the same.
+    pub fn drain(&self) {
+        self.0.observer.probe.drain();
+    }
+
+    /// Says how many connections there are.
+    pub(crate) fn connected(&self, connections: usize) {
+        self.0.observer.counts.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
+    }
+
     /// Throws away uploads that lay untouched for too long. That also happens when too many are under way.
     pub async fn expire_uploads(&self) {
         if let Err(error) = self.0.uploads.expire().await {
-            self.report(&error);
+            self.report(&error, During::Uploads);
         }
     }
 
     /// Takes away what nothing needs any more and what is due to go.
     pub async fn collect(&self) {
-        if let Err(error) = self.0.storage.collect().await {
-            self.report(&error.into());
+        let collected = self.0.storage.collect().await;
+        self.0.observer.collected(collected.is_ok());
+        if let Err(error) = collected {
+            self.report(&error.into(), During::Collect);
         }
     }
 
     /// Writes what changed beside the database. Returns false when that failed, of which the operator is told.
     pub async fn keep_journal(&self) -> bool {
         let kept = self.0.storage.keep_journal().await;
-        kept.map_err(|error| self.report(&error.into())).is_ok()
+        kept.map_err(|error| self.report(&error.into(), During::Journal)).is_ok()
     }
 
     /// Waits until something was changed here since the last call.
@@ -128,7 +198,7 @@ impl Registry {
             }
         };
         if let Err(error) = self.0.storage.scrub(scrub, on_bad).await {
-            self.report(&error.into());
+            self.report(&error.into(), During::Scrub);
         }
     }
 
@@ -144,30 +214,39 @@ impl Registry {
     }
 
     /// Tells the operator what the caller is not told.
-    fn report(&self, error: &ApiError) {
-        if let (Some(cause), Some(hook)) = (&error.cause, &self.0.options.on_failure) {
+    fn report(&self, error: &ApiError, during: During) {
+        let Some(cause) = &error.cause else { return };
+        self.0.observer.failures.count(during);
+        if let Some(hook) = &self.0.options.on_failure {
             hook.call(cause.as_ref());
         }
     }
 
-    async fn answer(&self, parts: &Parts, body: &mut Incoming) -> Result<Response, ApiError> {
+    async fn answer(&self, parts: &Parts, body: &mut Incoming, watch: &mut Watch) -> Result<Response, ApiError> {
         let path = parts.uri.path();
+        if path == TOKEN_PATH {
+            watch.route = RouteKind::Token;
+        }
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         if let Some(issued) = self.0.gate.issue(parts, &query, body).await? {
             return Ok(issued);
         }
         match Route::parse(path) {
             Ok(Route::Ping) => {
-                self.0.gate.admit(&parts.headers, &[]).await?;
+                watch.route = RouteKind::Ping;
+                watch.identified(self.0.gate.admit(&parts.headers, &[]).await?.identity());
                 ping(&parts.method)
             }
             Ok(Route::Extensions) => {
-                self.0.gate.admit(&parts.headers, &[]).await?;
+                watch.route = RouteKind::Extension;
+                watch.identified(self.0.gate.admit(&parts.headers, &[]).await?.identity());
                 extensions::of_registry(&parts.method)
             }
             Ok(Route::Repository { name, resource }) => {
+                watch.names(&name, &resource);
                 let demands = demands(&name, &resource, &parts.method, &query);
                 let grant = self.0.gate.admit(&parts.headers, &demands).await?;
+                watch.identified(grant.identity());
                 let context = Context {
                     shared: &self.0,
                     name,

@@ -6,6 +6,7 @@ pub(crate) mod history;
 pub(crate) mod holds;
 pub(crate) mod manifests;
 pub(crate) mod mount;
+pub(crate) mod operations;
 pub(crate) mod referrers;
 pub(crate) mod tags;
 pub(crate) mod uploads;

@@ -1,6 +1,7 @@
 //! A registry on a socket.
 
 mod connection;
+mod operations;
 mod patience;
 mod tls;
 
@@ -16,6 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use crate::registry::Registry;
+pub use operations::RunningOperations;
 pub use tls::{Tls, TlsError, TlsIdentity, TlsVersion};
 
 /// Files that are kept for everything but connections: databases, the journal, what is written beside them.
@@ -70,7 +72,7 @@ impl RunningRegistry {
         self.address
     }
 
-    /// Ends the server: no new connections, requests under way are given the grace of the options, the rest is broken off.
+    /// Ends the server: it says that it is not ready, and goes on for the delay of the options; then no new connections, requests under way are given the grace of the options, the rest is broken off.
     /// Returns when nothing of it runs any more.
     pub async fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
@@ -87,17 +89,25 @@ impl Drop for RunningRegistry {
     }
 }
 
-async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, mut stopped: oneshot::Receiver<()>) {
+async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, stopped: oneshot::Receiver<()>) {
     let graceful = GracefulShutdown::new();
     // Dropped with this future, and the connections with it.
     let mut connections = JoinSet::new();
     let upkeep = upkeep(&registry);
     let most =
         connections_max(registry.options().connections_max, rustix::process::getrlimit(Resource::Nofile).current);
+    let ending = async {
+        // Dropping the handle aborts this task, so that the sender is gone means the same.
+        let _ = stopped.await;
+        // Nobody is turned away before those who ask can have heard that nobody should come.
+        registry.drain();
+        tokio::time::sleep(registry.options().shutdown_delay).await;
+    };
+    let mut ending = std::pin::pin!(ending);
     loop {
+        registry.connected(connections.len());
         tokio::select! {
-            // Dropping the handle aborts this task, so that the sender is gone means the same.
-            _ = &mut stopped => break,
+            () = &mut ending => break,
             accepted = listener.accept(), if connections.len() < most => match accepted {
                 Ok((stream, _)) => {
                     let (registry, watcher) = (registry.clone(), graceful.watcher());

@@ -18,6 +18,7 @@ mod journal;
 mod leftovers;
 mod manifests;
 mod mounts;
+mod observe;
 mod reading;
 mod referrers;
 mod reindex;
@@ -36,6 +37,7 @@ use oci::{Digest, RepositoryName};
 use store::BlobBody;
 
 pub use audit::{Audit, Fault, Found};
+use blobs::Counted;
 pub use blobs::{BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Listed};
 pub use clock::Clock;
 pub(crate) use clock::milliseconds;
@@ -65,6 +67,7 @@ const METADATA: Schema = Schema {
         include_str!("storage/schema/metadata-4-history.sql"),
         include_str!("storage/schema/metadata-5-holds.sql"),
         include_str!("storage/schema/metadata-6-held.sql"),
+        include_str!("storage/schema/metadata-7-observe.sql"),
     ],
 };
 /// The steps of the schema of what is under way.
@@ -82,6 +85,9 @@ struct Inner {
     /// What is under way: it survives the end of the process, and may be worth nothing after a loss of power.
     sessions: Database,
     blobs: Arc<dyn BlobStorage>,
+    /// The same, for what it counts.
+    counted_blobs: Counted,
+    counts: observe::Counts,
     /// What tells the time where the database does not.
     clock: Clock,
     keeping: Keeping,
@@ -98,15 +104,8 @@ impl Storage {
     /// Returns a storage whose metadata is in memory, with blobs and a clock of the caller's.
     pub fn in_memory_with(blobs: Arc<dyn BlobStorage>, clock: Clock, keeping: Keeping) -> Self {
         let metadata = Database::sqlite(None, METADATA, Durability::Process, clock.clone());
-        Self(Arc::new(Inner {
-            remembered: metadata.versions().map(Remembered::new),
-            metadata,
-            sessions: Database::sqlite(None, SESSIONS, Durability::Process, clock.clone()),
-            blobs,
-            clock,
-            keeping,
-            lock: None,
-        }))
+        let sessions = Database::sqlite(None, SESSIONS, Durability::Process, clock.clone());
+        Self::new(metadata, sessions, blobs, clock, keeping, None)
     }
 
     /// Opens the storage in a directory, which is made if it is not there: `metadata.db`, `sessions.db` and `blobs/`.
@@ -135,8 +134,7 @@ impl Storage {
             Database::sqlite(Some(directory.join("metadata.db")), METADATA, Durability::Power, clock.clone());
         metadata.open().await?;
         let sessions = sessions::open(directory, clock.clone()).await?;
-        let remembered = metadata.versions().map(Remembered::new);
-        let storage = Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, lock: Some(lock) }));
+        let storage = Self::new(metadata, sessions, blobs, clock, keeping, Some(lock));
         storage.check_journal().await?;
         storage.remove_leftovers().await?;
         Ok(storage)
@@ -158,7 +156,7 @@ impl Storage {
         let (metadata, sessions) = (database("metadata.db", METADATA), database("sessions.db", SESSIONS));
         metadata.open().await?;
         sessions.open().await?;
-        Ok(Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, lock: None })))
+        Ok(Self::new(metadata, sessions, blobs, clock, keeping, None))
     }
 
     /// Opens the storage of a cluster: metadata and sessions in a PostgreSQL database, which any number of nodes share, and
@@ -177,8 +175,7 @@ impl Storage {
         metadata.open().await?;
         let sessions = Database::postgres(pool, SESSIONS, Durability::Process);
         sessions.open().await?;
-        let (remembered, clock) = (metadata.versions().map(Remembered::new), Clock::system());
-        let storage = Self(Arc::new(Inner { metadata, remembered, sessions, blobs, clock, keeping, lock: None }));
+        let storage = Self::new(metadata, sessions, blobs, Clock::system(), keeping, None);
         storage.check_journal().await?;
         Ok(storage)
     }
@@ -198,8 +195,7 @@ impl Storage {
         metadata.open().await?;
         let sessions = Database::postgres_to_read(pool, SESSIONS);
         sessions.open().await?;
-        let clock = Clock::system();
-        Ok(Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, lock: None })))
+        Ok(Self::new(metadata, sessions, blobs, Clock::system(), keeping, None))
     }
 
     /// Ends the use of the database, if this is the last handle: what is written afterwards by others meets no connection of this one.
@@ -208,6 +204,28 @@ impl Storage {
             metadata.close().await;
             sessions.close().await;
         }
+    }
+
+    fn new(
+        metadata: Database,
+        sessions: Database,
+        blobs: Arc<dyn BlobStorage>,
+        clock: Clock,
+        keeping: Keeping,
+        lock: Option<File>,
+    ) -> Self {
+        let counted_blobs = Counted::new(blobs);
+        Self(Arc::new(Inner {
+            remembered: metadata.versions().map(Remembered::new),
+            metadata,
+            sessions,
+            blobs: Arc::new(counted_blobs.clone()),
+            counted_blobs,
+            counts: observe::Counts::default(),
+            clock,
+            keeping,
+            lock,
+        }))
     }
 
     pub(crate) fn blobs(&self) -> &Arc<dyn BlobStorage> {
@@ -252,6 +270,14 @@ impl Storage {
     /// Tells whether somebody may be told of something that nothing holds and that is kept until a time.
     fn is_promised(&self, kept_until: i64) -> bool {
         self.keeping().is_promised(self.clock().now(), kept_until)
+    }
+
+    fn counts(&self) -> &observe::Counts {
+        &self.0.counts
+    }
+
+    fn counted_blobs(&self) -> &Counted {
+        &self.0.counted_blobs
     }
 
     fn metadata(&self) -> &Database {

@@ -133,7 +133,7 @@ impl DecisionHook {
         Self(Arc::new(function))
     }
 
-    pub(super) fn call(&self, event: &DecisionEvent<'_>) {
+    pub(crate) fn call(&self, event: &DecisionEvent<'_>) {
         (self.0)(event);
     }
 }

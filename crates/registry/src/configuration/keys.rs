@@ -35,6 +35,7 @@ pub(super) static ROOT: &[Key] = &[
     key("manifests", Shape::Table(MANIFESTS), "Which manifests are taken."),
     key("scrub", Shape::Table(SCRUB), "How bad bytes are looked for."),
     key("log", Shape::Table(LOG), "What is told on the standard error."),
+    key("metrics", Shape::Table(super::metrics::KEYS), "Where probes and metrics are answered."),
 ];
 
 pub(super) const DATABASE: &[Key] = &[
@@ -116,6 +117,13 @@ const LOG: &[Key] = &[
     key("format", Shape::Choice(&["text", "json"]), "A line for people, or a JSON object a line; `text`."),
     key("level", Shape::Choice(&["error", "warning", "info", "debug"]), "The least that is told; `info`."),
     key("decisions", Shape::Choice(&["denied", "all", "none"]), "Which decisions about access are told; `denied`."),
+    key(
+        "requests",
+        Shape::Choice(&["none", "failures", "slow", "all"]),
+        "Which requests are told, a line each: those answered with status 500 or above or not to their end, those and the ones that \
+         took long, or all; `none`.",
+    ),
+    key("slow", Shape::Duration, "From when on a request took long; `1s`."),
 ];
 
 const COLLECT: &[Key] = &[
@@ -145,6 +153,11 @@ const LIMITS: &[Key] = &[
         "idle-timeout",
         Shape::Duration,
         "How long a client may send nothing of a request, take nothing of an answer, or leave a connection idle; `1m`.",
+    ),
+    key(
+        "shutdown-delay",
+        Shape::Duration,
+        "How long a server that was told to end goes on as before, while `/readyz` says that it ends; not at all.",
     ),
     key("shutdown-grace", Shape::Duration, "How long requests under way are given when the server ends; `10s`."),
     key("tags-page", Shape::Count, "Most tags in one answer; `10000`."),

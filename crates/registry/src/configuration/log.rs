@@ -1,6 +1,10 @@
 //! What is told on the standard error.
 
-use resolve::document::Table;
+use std::time::Duration;
+
+use resolve::document::{DocumentError, Table};
+
+use super::read::duration;
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,8 +42,22 @@ pub enum LoggedDecisions {
     None,
 }
 
+/// Which requests are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LoggedRequests {
+    /// None.
+    #[default]
+    None,
+    /// Those that the server failed at, or that were not answered to the end.
+    Failures,
+    /// Those, and the ones that took long.
+    Slow,
+    /// All.
+    All,
+}
+
 /// What is told, and how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogSettings {
     /// How a line is written.
     pub format: LogFormat,
@@ -47,6 +65,22 @@ pub struct LogSettings {
     pub level: LogLevel,
     /// Which decisions are told.
     pub decisions: LoggedDecisions,
+    /// Which requests are told.
+    pub requests: LoggedRequests,
+    /// From when on a request took long.
+    pub slow: Duration,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::default(),
+            level: LogLevel::default(),
+            decisions: LoggedDecisions::default(),
+            requests: LoggedRequests::default(),
+            slow: Duration::from_secs(1),
+        }
+    }
 }
 
 impl LogFormat {
@@ -75,11 +109,22 @@ impl LoggedDecisions {
     }
 }
 
+impl LoggedRequests {
+    const WORDS: [(&str, Self); 4] =
+        [("none", Self::None), ("failures", Self::Failures), ("slow", Self::Slow), ("all", Self::All)];
+
+    pub(super) fn word(self) -> &'static str {
+        word(&Self::WORDS, self)
+    }
+}
+
 impl LogSettings {
-    pub(super) fn apply(&mut self, table: &Table<'_>) {
+    pub(super) fn apply(&mut self, table: &Table<'_>) -> Result<(), DocumentError> {
         choose(table, "format", &LogFormat::WORDS, &mut self.format);
         choose(table, "level", &LogLevel::WORDS, &mut self.level);
         choose(table, "decisions", &LoggedDecisions::WORDS, &mut self.decisions);
+        choose(table, "requests", &LoggedRequests::WORDS, &mut self.requests);
+        duration(table, "slow", &mut self.slow)
     }
 }
 

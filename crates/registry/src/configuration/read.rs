@@ -63,7 +63,10 @@ impl Configuration {
             scrub(&table, &mut self.options)?;
         }
         if let Some(table) = table(&root, "log")? {
-            self.log.apply(&table);
+            self.log.apply(&table)?;
+        }
+        if let Some(table) = table(&root, "metrics")? {
+            self.metrics.apply(&table)?;
         }
         let Some(listen) = root.text("listen") else { return Ok(None) };
         self.listen = listen.text.parse().map_err(|_| {
@@ -123,6 +126,7 @@ fn limits(table: &Table<'_>, options: &mut RegistryOptions) -> Result<()> {
     }
     duration(table, "upload-lifetime", &mut options.upload_lifetime)?;
     duration(table, "idle-timeout", &mut options.idle_timeout)?;
+    duration(table, "shutdown-delay", &mut options.shutdown_delay)?;
     duration(table, "shutdown-grace", &mut options.shutdown_grace)
 }
 

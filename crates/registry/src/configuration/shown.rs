@@ -69,6 +69,7 @@ impl Configuration {
             ("limits.uploads", Some(options.uploads_max.to_string())),
             ("limits.upload-lifetime", time(options.upload_lifetime)),
             ("limits.idle-timeout", time(options.idle_timeout)),
+            ("limits.shutdown-delay", Some(options.shutdown_delay).filter(|delay| !delay.is_zero()).and_then(time)),
             ("limits.shutdown-grace", time(options.shutdown_grace)),
             ("limits.tags-page", Some(options.tags_page.to_string())),
             ("limits.referrers-page", Some(options.referrers_page.to_string())),
@@ -82,6 +83,10 @@ impl Configuration {
             ("log.format", Some(quoted(log.format.word()))),
             ("log.level", Some(quoted(log.level.word()))),
             ("log.decisions", Some(quoted(log.decisions.word()))),
+            ("log.requests", Some(quoted(log.requests.word()))),
+            ("log.slow", time(log.slow)),
+            ("metrics.listen", self.metrics.listen.map(|address| quoted(&address.to_string()))),
+            ("metrics.public", Some(self.metrics.public.to_string())),
         ];
         settings.into_iter().filter_map(|(key, value)| Some(Setting { key, value: value? })).collect()
     }

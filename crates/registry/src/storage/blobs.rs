@@ -1,5 +1,6 @@
 //! Where the bytes of blobs are.
 
+mod counted;
 mod files;
 mod memory;
 mod objects;
@@ -11,11 +12,15 @@ use bytes::Bytes;
 use oci::Digest;
 use store::BlobBody;
 
+pub(super) use counted::Counted;
 pub use files::BlobFiles;
 pub use memory::BlobMemory;
 pub use objects::{BlobObjects, Bucket};
 
 use super::StorageError;
+
+/// A place in which nothing ever is.
+const PROBED: &str = "probe";
 
 /// The bytes of blobs, each in a place of its own. A place is given out once and never again, so that whoever comes late to
 /// remove one cannot remove what another has put since.
@@ -54,6 +59,11 @@ pub trait BlobStorage: Send + Sync + std::fmt::Debug {
     /// as far as they have names of their own. Of the names those behind `after`, which may be empty, in the order of their bytes,
     /// at most `limit`; fewer only at the end. What is put or removed meanwhile may be missing or there.
     async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError>;
+
+    /// Asks for next to nothing, to see whether the place answers.
+    async fn probe(&self) -> Result<(), StorageError> {
+        self.size(PROBED).await.map(|_| ())
+    }
 }
 
 /// Bytes that a listing has found.

@@ -21,7 +21,7 @@ mod review;
 
 use std::time::Duration;
 
-pub(super) use places::give_up;
+pub(super) use places::{give_up, give_up_bytes};
 pub(super) use queue::{later, later_children, later_referrers};
 
 use super::Storage;
@@ -112,7 +112,13 @@ impl Storage {
             collected.reviewed += round.reviewed;
             collected.manifests += round.manifests;
             collected.blobs += round.blobs;
-            collected.places += self.remove_places().await?;
+            let places = self.remove_places().await?;
+            collected.places += places;
+            let counts = self.counts();
+            counts.reviewed.add(round.reviewed);
+            counts.manifests_removed.add(round.manifests);
+            counts.blobs_removed.add(round.blobs);
+            counts.places_removed.add(places);
             if round.reviewed == 0 {
                 return Ok(collected);
             }

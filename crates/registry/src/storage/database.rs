@@ -7,6 +7,7 @@
 //! ```
 
 mod connection;
+mod counts;
 mod error;
 mod migrate;
 mod postgres;
@@ -15,11 +16,13 @@ mod versions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, OnceCell};
 
 pub(crate) use connection::{Connection, Row, Value};
+pub(crate) use counts::{Counts, write as write_counts};
 pub use error::StorageError;
 pub(crate) use migrate::Schema;
 use postgres::Postgres;
@@ -67,6 +70,7 @@ pub(crate) struct Database {
     engine: OnceCell<Engine>,
     /// Is told of every change.
     changes: Notify,
+    counts: Counts,
 }
 
 /// Where a database is.
@@ -92,32 +96,57 @@ impl Database {
     /// Returns the database in `file`, or one in memory.
     pub(crate) fn sqlite(file: Option<PathBuf>, schema: Schema, durability: Durability, clock: Clock) -> Self {
         let place = Place::Sqlite { file, clock, versions: Arc::default() };
-        Self { place, schema, durability, engine: OnceCell::new(), changes: Notify::new() }
+        Self { place, schema, durability, engine: OnceCell::new(), changes: Notify::new(), counts: Counts::default() }
     }
 
     /// Returns the database in `file`, which is there, to be read alone: a change of it is an error. Others may change it meanwhile.
     pub(crate) fn sqlite_to_read(file: PathBuf, schema: Schema, clock: Clock) -> Self {
         let place = Place::SqliteToRead { file, clock };
-        Self { place, schema, durability: Durability::Process, engine: OnceCell::new(), changes: Notify::new() }
+        Self {
+            place,
+            schema,
+            durability: Durability::Process,
+            engine: OnceCell::new(),
+            changes: Notify::new(),
+            counts: Counts::default(),
+        }
     }
 
     /// Returns the database to which the connections lead, to be read alone: a change of it is an error.
     pub(crate) fn postgres_to_read(pool: PostgresPool, schema: Schema) -> Self {
         let place = Place::PostgresToRead(pool);
-        Self { place, schema, durability: Durability::Process, engine: OnceCell::new(), changes: Notify::new() }
+        Self {
+            place,
+            schema,
+            durability: Durability::Process,
+            engine: OnceCell::new(),
+            changes: Notify::new(),
+            counts: Counts::default(),
+        }
     }
 
     /// Returns the database to which the connections lead. It may hold others beside this one.
     pub(crate) fn postgres(pool: PostgresPool, schema: Schema, durability: Durability) -> Self {
-        Self { place: Place::Postgres(pool), schema, durability, engine: OnceCell::new(), changes: Notify::new() }
+        Self {
+            place: Place::Postgres(pool),
+            schema,
+            durability,
+            engine: OnceCell::new(),
+            changes: Notify::new(),
+            counts: Counts::default(),
+        }
     }
 
     /// Asks for something. What was acknowledged before the call is seen.
     pub(crate) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
-        match self.engine().await? {
-            Engine::Sqlite(engine) => engine.read(operation).await,
-            Engine::Postgres(engine) => engine.read(operation).await,
-        }
+        let began = Instant::now();
+        let outcome = match self.engine().await {
+            Ok(Engine::Sqlite(engine)) => engine.read(operation).await,
+            Ok(Engine::Postgres(engine)) => engine.read(operation).await,
+            Err(error) => Err(error),
+        };
+        self.counts.read(began, outcome.is_ok());
+        outcome
     }
 
     /// Changes something. When this returns the change is durable, and seen by every read that begins then. Dropping the
@@ -126,10 +155,13 @@ impl Database {
         if let Place::SqliteToRead { .. } | Place::PostgresToRead(_) = self.place {
             return Err(StorageError::Ended);
         }
-        let outcome = match self.engine().await? {
-            Engine::Sqlite(engine) => engine.write(operation).await,
-            Engine::Postgres(engine) => engine.write(operation).await,
+        let began = Instant::now();
+        let outcome = match self.engine().await {
+            Ok(Engine::Sqlite(engine)) => engine.write(operation).await,
+            Ok(Engine::Postgres(engine)) => engine.write(operation).await,
+            Err(error) => Err(error),
         };
+        self.counts.write(began, outcome.is_ok());
         self.changes.notify_one();
         outcome
     }
@@ -159,18 +191,27 @@ impl Database {
         }
     }
 
+    /// Returns what is counted.
+    pub(crate) const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     async fn engine(&self) -> Result<&Engine, StorageError> {
         let open = async || match &self.place {
             Place::Sqlite { file, clock, versions } => {
-                let opened = Sqlite::open(file.as_deref(), self.schema, self.durability, clock, versions);
+                let opened = Sqlite::open(file.as_deref(), self.schema, self.durability, clock, versions, &self.counts);
                 opened.await.map(|engine| Engine::Sqlite(Box::new(engine)))
             }
             Place::SqliteToRead { file, clock } => {
                 let opened = Sqlite::open_to_read(file, self.schema, clock).await;
                 opened.map(|engine| Engine::Sqlite(Box::new(engine)))
             }
-            Place::PostgresToRead(pool) => Postgres::open_to_read(pool, self.schema).await.map(Engine::Postgres),
-            Place::Postgres(pool) => Postgres::open(pool, self.schema, self.durability).await.map(Engine::Postgres),
+            Place::PostgresToRead(pool) => {
+                Postgres::open_to_read(pool, self.schema, &self.counts).await.map(Engine::Postgres)
+            }
+            Place::Postgres(pool) => {
+                Postgres::open(pool, self.schema, self.durability, &self.counts).await.map(Engine::Postgres)
+            }
         };
         self.engine.get_or_try_init(open).await
     }

@@ -77,7 +77,9 @@ impl Storage {
             kept.entries += numbers.len() as u64;
             kept.segments += 1;
             self.metadata().write(outbox::Written { numbers }).await?;
+            self.counts().journal_entries.add(taken.entries.len() as u64);
         }
+        self.counts().journal_written_at.set(self.clock().now());
         self.keep_checkpoint(&mut kept).await?;
         Ok(kept)
     }

@@ -58,6 +58,7 @@ impl Storage {
         }
         // Whoever is told that it is there builds on it, so it must stay for a while.
         let promise = Promise { repository: repository.clone(), digest: manifest.descriptor.digest, keeping };
+        self.counts().promises.one();
         Ok(self.metadata().write(promise).await?.then_some(manifest))
     }
 

@@ -15,6 +15,7 @@ use quick_cache::{Equivalent, Weighter};
 use super::collect::Stay;
 use super::database::{Version, Versions};
 use super::{StoredBlob, StoredManifest};
+use crate::observe::{Counter, Exposition, family};
 use crate::route::ManifestName;
 
 /// Most bytes of manifests that are remembered.
@@ -34,6 +35,12 @@ pub(super) struct Remembered {
 impl Remembered {
     pub(super) fn new(versions: &Arc<Versions>) -> Self {
         Self { manifests: Shelf::new(versions, MANIFESTS_MAX_BYTES), blobs: Shelf::new(versions, BLOBS_MAX_BYTES) }
+    }
+
+    /// Writes how often answers were found.
+    pub(super) fn write(&self, exposition: &mut Exposition) {
+        self.manifests.write("manifests", exposition);
+        self.blobs.write("blobs", exposition);
     }
 }
 
@@ -59,6 +66,8 @@ impl Measured for StoredBlob {
 pub(super) struct Shelf<N, V> {
     versions: Arc<Versions>,
     answers: Cache<(RepositoryName, N), Answer<V>, Weight>,
+    hits: Counter,
+    misses: Counter,
 }
 
 struct Answer<V> {
@@ -75,7 +84,13 @@ pub(super) struct Before(Option<Version>);
 impl<N: Hash + Eq + Clone, V: Measured> Shelf<N, V> {
     fn new(versions: &Arc<Versions>, max_bytes: u64) -> Self {
         let most = usize::try_from(max_bytes / OVERHEAD_BYTES).unwrap_or(usize::MAX);
-        Self { versions: Arc::clone(versions), answers: Cache::with_weighter(most, max_bytes, Weight) }
+        let answers = Cache::with_weighter(most, max_bytes, Weight);
+        Self { versions: Arc::clone(versions), answers, hits: Counter::default(), misses: Counter::default() }
+    }
+
+    fn write(&self, name: &str, exposition: &mut Exposition) {
+        exposition.labelled(&family::CACHE_REQUESTS, &[name, "hit"], self.hits.get());
+        exposition.labelled(&family::CACHE_REQUESTS, &[name, "miss"], self.misses.get());
     }
 
     /// Returns what is remembered, if it is still right; `is_promised` tells that of the end of a promise. Otherwise returns what
@@ -89,6 +104,7 @@ impl<N: Hash + Eq + Clone, V: Measured> Shelf<N, V> {
         let version = self.versions.of(repository);
         let answer = self.answers.get(&Asked { repository, name });
         let good = answer.filter(|answer| Some(answer.version) == version && answer.promised.is_none_or(is_promised));
+        if good.is_some() { &self.hits } else { &self.misses }.one();
         good.map(|answer| answer.value).ok_or(Before(version))
     }
 

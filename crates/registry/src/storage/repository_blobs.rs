@@ -7,7 +7,7 @@ use graph::Space;
 use oci::{Digest, RepositoryName};
 
 use super::Storage;
-use super::collect::{Keeping, Stay, give_up, later};
+use super::collect::{Keeping, Stay, give_up, give_up_bytes, later};
 use super::database::{Connection, Operation, StorageError, Touched};
 use super::journal::{note_blob, note_link};
 use super::{Refused, holds, repositories};
@@ -49,6 +49,7 @@ impl Storage {
         }
         // Whoever is told that it is there builds on it, so it must stay for a while.
         let promise = Promise { repository: repository.clone(), digest: *digest, keeping };
+        self.counts().promises.one();
         Ok(self.metadata().write(promise).await?.then_some(blob))
     }
 
@@ -266,9 +267,9 @@ pub(super) async fn unlink(
     }
     note_link(connection, repository, digest, false).await?;
     let sql = "DELETE FROM blob WHERE digest = $1 \
-               AND NOT EXISTS (SELECT 1 FROM repository_blob WHERE digest = $1) RETURNING place";
+               AND NOT EXISTS (SELECT 1 FROM repository_blob WHERE digest = $1) RETURNING place, size";
     if let Some(row) = connection.row(sql, &[digest.into()]).await? {
-        give_up(connection, &row.text(0)?).await?;
+        give_up_bytes(connection, &row.text(0)?, row.integer(1)?).await?;
         note_blob(connection, digest, None).await?;
     }
     Ok(true)

@@ -102,6 +102,10 @@ impl Storage {
         on_bad: impl Fn(&Bad) + Send + Sync,
     ) -> Result<Option<Scrubbed>, StorageError> {
         let Some(mut cursor) = self.metadata().write(Begin { period: scrub.period }).await? else { return Ok(None) };
+        let on_bad = |bad: &Bad| {
+            self.counts().found_bad.one();
+            on_bad(bad);
+        };
         let mut scrubbed = Scrubbed::default();
         let mut limiter = Paced(scrub.bytes_per_second);
         while let Cursor::Blobs(behind) = &cursor {
@@ -112,6 +116,8 @@ impl Storage {
                     reading::flaw(self.blobs().as_ref(), &blob.place, &blob.digest, blob.size, &mut limiter).await;
                 scrubbed.blobs += 1;
                 scrubbed.bytes += blob.size;
+                self.counts().blobs_read.one();
+                self.counts().bytes_read.add(blob.size);
                 match flaw {
                     Err(error) => scrubbed.unreadable.add(format!("{}: {error}", blob.place)),
                     Ok(None) if !blob.is_bad => {}
@@ -126,6 +132,8 @@ impl Storage {
             cursor = Cursor::Manifests(content.digest.to_bytes());
             scrubbed.manifests += 1;
             scrubbed.bytes += content.bytes.len() as u64;
+            self.counts().manifests_read.one();
+            self.counts().bytes_read.add(content.bytes.len() as u64);
             limiter.read(content.bytes.len() as u64).await;
             self.check_content(content, &mut scrubbed, &mut limiter, &on_bad).await?;
             self.metadata().write(Reached(cursor.clone())).await?;

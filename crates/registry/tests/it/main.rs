@@ -27,6 +27,7 @@ mod manifests;
 mod model;
 mod mounts;
 mod nodes;
+mod operations;
 mod people;
 mod policy;
 mod protocol;

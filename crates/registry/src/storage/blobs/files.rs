@@ -217,6 +217,11 @@ impl BlobStorage for BlobFiles {
         .await
     }
 
+    async fn probe(&self) -> Result<(), StorageError> {
+        let path = self.0.uploads.clone();
+        blocking(move || fs::metadata(&path).map(|_| ()).map_err(StorageError::file("cannot read", &path))).await
+    }
+
     async fn list(&self, directory: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StorageError> {
         let (root, directory, after) = (self.0.root.clone(), directory.to_owned(), after.to_owned());
         blocking(move || listing::list(&root, &directory, &after, limit)).await

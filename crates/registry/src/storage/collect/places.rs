@@ -24,7 +24,8 @@ impl Storage {
                 self.blobs().remove(place).await?;
             }
             removed += places.len() as u64;
-            self.metadata().write(Removed(places)).await?;
+            let freed = self.metadata().write(Removed(places)).await?;
+            self.counts().bytes_freed.add(freed);
         }
     }
 }
@@ -33,6 +34,17 @@ impl Storage {
 pub(in crate::storage) async fn give_up(connection: &mut Connection<'_>, place: &str) -> Result<(), StorageError> {
     let sql = "INSERT INTO given_up (place) VALUES ($1) ON CONFLICT DO NOTHING";
     connection.execute(sql, &[place.into()]).await?;
+    Ok(())
+}
+
+/// Notes that the place of a blob of so many bytes is given up.
+pub(in crate::storage) async fn give_up_bytes(
+    connection: &mut Connection<'_>,
+    place: &str,
+    bytes: i64,
+) -> Result<(), StorageError> {
+    let sql = "INSERT INTO given_up (place, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    connection.execute(sql, &[place.into(), bytes.into()]).await?;
     Ok(())
 }
 
@@ -54,13 +66,18 @@ struct Removed(Vec<String>);
 
 #[async_trait]
 impl Operation for Removed {
-    type Outcome = ();
+    /// How many bytes were in those that nobody else had removed, as far as that is known.
+    type Outcome = u64;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        let mut freed: u64 = 0;
         for place in &self.0 {
-            connection.execute("DELETE FROM given_up WHERE place = $1", &[place.as_str().into()]).await?;
+            let sql = "DELETE FROM given_up WHERE place = $1 RETURNING bytes";
+            let row = connection.row(sql, &[place.as_str().into()]).await?;
+            let bytes = row.map_or(Ok(None), |row| row.optional_integer(0))?;
+            freed = freed.saturating_add(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0));
         }
-        Ok(())
+        Ok(freed)
     }
 
     /// Nothing is in places that were given up.

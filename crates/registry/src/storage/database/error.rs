@@ -17,6 +17,9 @@ pub enum StorageError {
     /// What was to be done took so long that what it builds on may have been thrown away. Nothing was changed.
     #[error("a blob took too long to be put in its place, or the clock was set")]
     Late,
+    /// The database, or the place of the blobs, did not answer a probe in time.
+    #[error("no answer came in time")]
+    Silent,
     /// The place of the blobs refused.
     #[error("the place of the blobs refused")]
     Objects(#[source] Arc<object_store::Error>),

@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, PgPool, SqlSafeStr as _};
 use tokio::sync::Mutex;
 
 use super::connection::Connection;
+use super::counts::Counts;
 use super::migrate::{Schema, check, migrate};
 use super::{Durability, Operation, StorageError};
 use crate::access::Secret;
@@ -97,6 +98,7 @@ pub(super) struct Postgres(Arc<Inner>);
 struct Inner {
     pool: PgPool,
     durability: Durability,
+    counts: Counts,
     /// Held by whoever was in the way of others before: within a node they go one after the other.
     again: Mutex<()>,
 }
@@ -106,6 +108,7 @@ impl Postgres {
         pool: &PostgresPool,
         schema: Schema,
         durability: Durability,
+        counts: &Counts,
     ) -> Result<Self, StorageError> {
         let pool = pool.0.clone();
         let mut transaction = pool.begin().await.map_err(nothing_done)?;
@@ -117,16 +120,21 @@ impl Postgres {
         migrated.await.map_err(without_commit)?;
         // Should it have been committed after all, the next try finds it so.
         transaction.commit().await.map_err(nothing_done)?;
-        Ok(Self(Arc::new(Inner { pool, durability, again: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { pool, durability, counts: counts.clone(), again: Mutex::default() })))
     }
 
     /// Opens a database that is not changed. It has to be as this program would make it.
-    pub(super) async fn open_to_read(pool: &PostgresPool, schema: Schema) -> Result<Self, StorageError> {
+    pub(super) async fn open_to_read(
+        pool: &PostgresPool,
+        schema: Schema,
+        counts: &Counts,
+    ) -> Result<Self, StorageError> {
         let pool = pool.0.clone();
         let mut connection = pool.acquire().await.map_err(nothing_done)?;
         check(&mut Connection::postgres(&mut connection), schema).await.map_err(without_commit)?;
         drop(connection);
-        Ok(Self(Arc::new(Inner { pool, durability: Durability::Process, again: Mutex::default() })))
+        let (durability, counts) = (Durability::Process, counts.clone());
+        Ok(Self(Arc::new(Inner { pool, durability, counts, again: Mutex::default() })))
     }
 
     pub(super) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
@@ -157,6 +165,7 @@ impl Inner {
         let _turn = self.again.lock().await;
         for tried in 1..TRIES_MAX {
             pause(tried).await;
+            self.counts.again();
             outcome = self.write_once(operation).await;
             if !matches!(outcome, Err(Failed::Again(_))) {
                 break;
@@ -175,7 +184,10 @@ impl Inner {
         let outcome = outcome
             .map_err(|error| if is_conflict(&error) { Failed::Again(error) } else { without_commit(error).into() })?;
         match transaction.commit().await.map_err(StorageError::from) {
-            Ok(()) => Ok(outcome),
+            Ok(()) => {
+                self.counts.committed(1);
+                Ok(outcome)
+            }
             Err(error) if is_conflict(&error) => Err(Failed::Again(error)),
             // Whether it was committed is not known, so nobody is told that nothing was done.
             Err(error) => Err(Failed::For(error)),

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::connection::Connection;
+use super::counts::Counts;
 use super::migrate::{Schema, check, migrate};
 use super::versions::{Touched, Versions};
 use super::{Durability, Operation, StorageError};
@@ -45,6 +46,7 @@ impl Sqlite {
         durability: Durability,
         clock: &Clock,
         versions: &Arc<Versions>,
+        counts: &Counts,
     ) -> Result<Self, StorageError> {
         let synchronous = match durability {
             Durability::Power => SqliteSynchronous::Full,
@@ -61,7 +63,7 @@ impl Sqlite {
         run(&mut connection, "COMMIT").await?;
         let readers = file.map(|_| Readers::new(options.create_if_missing(false).read_only(true)));
         let (writer, jobs) = mpsc::channel(WAITING_MAX);
-        let task = tokio::spawn(write(connection, clock.clone(), Arc::clone(versions), jobs));
+        let task = tokio::spawn(write(connection, clock.clone(), Arc::clone(versions), counts.clone(), jobs));
         Ok(Self { writer, readers, clock: clock.clone(), task })
     }
 
@@ -113,6 +115,9 @@ trait Job: Send {
     /// Tells whether it is one statement.
     fn is_one_statement(&self) -> bool;
 
+    /// Tells whether it only asks.
+    fn is_read(&self) -> bool;
+
     /// Returns what it might change, before it runs.
     fn may_touch(&self) -> Touched;
 
@@ -137,6 +142,10 @@ struct Waiting<O: Operation> {
 impl<O: Operation> Job for Waiting<O> {
     fn is_one_statement(&self) -> bool {
         O::IS_ONE_STATEMENT
+    }
+
+    fn is_read(&self) -> bool {
+        self.is_read
     }
 
     fn may_touch(&self) -> Touched {
@@ -166,6 +175,7 @@ async fn write(
     mut connection: SqliteConnection,
     clock: Clock,
     versions: Arc<Versions>,
+    counts: Counts,
     mut jobs: mpsc::Receiver<Box<dyn Job>>,
 ) {
     let mut together = Vec::with_capacity(TOGETHER_MAX);
@@ -174,6 +184,10 @@ async fn write(
             [job] if job.is_one_statement() => vec![at_once(&mut connection, &clock, &versions, job.as_mut()).await],
             jobs => in_one_commit(&mut connection, &clock, &versions, jobs).await,
         };
+        let done = together.iter().zip(&results).filter(|(job, result)| result.is_ok() && !job.is_read()).count();
+        if done > 0 {
+            counts.committed(done);
+        }
         for (job, result) in together.drain(..).zip(results) {
             job.tell(result);
         }

@@ -8,7 +8,7 @@ use super::{Reindex, Reindexed};
 use crate::storage::blobs::{BlobFiles, BlobStorage};
 use crate::storage::collect::Keeping;
 use crate::storage::database::{Database, Durability, PostgresPool, PostgresUrl, StorageError};
-use crate::storage::{Clock, Inner, METADATA, SESSIONS, Storage, lock};
+use crate::storage::{Clock, METADATA, SESSIONS, Storage, lock};
 
 /// The file of the database.
 const DATABASE: &str = "metadata.db";
@@ -63,7 +63,7 @@ impl Storage {
         }
         let metadata = Database::sqlite(Some(unfinished.clone()), METADATA, Durability::Process, clock.clone());
         let sessions = Database::sqlite(None, SESSIONS, Durability::Process, clock.clone());
-        let storage = Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, lock: None }));
+        let storage = Self::new(metadata, sessions, blobs, clock, keeping, None);
         let reindexed = storage.reindex(reindex).await;
         if let Some(inner) = Arc::into_inner(storage.0) {
             inner.metadata.close().await;
@@ -92,7 +92,7 @@ impl Storage {
         let metadata = Database::postgres(pool.clone(), METADATA, Durability::Power);
         let sessions = Database::postgres(pool, SESSIONS, Durability::Process);
         let clock = Clock::system();
-        let storage = Self(Arc::new(Inner { metadata, remembered: None, sessions, blobs, clock, keeping, lock: None }));
+        let storage = Self::new(metadata, sessions, blobs, clock, keeping, None);
         storage.reindex(reindex).await
     }
 }
