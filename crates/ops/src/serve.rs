@@ -10,6 +10,7 @@ mod key;
 mod log;
 mod prepare;
 mod recovery;
+mod requests;
 mod server;
 
 pub use import::{import, rehearse};

@@ -45,6 +45,7 @@ mod serve;
 mod serve_access;
 mod serve_attacked;
 mod serve_import;
+mod serve_operations;
 mod serve_places;
 mod serve_reload;
 mod serve_tls;

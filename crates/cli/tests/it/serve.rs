@@ -73,6 +73,9 @@ fn a_check_shows_every_setting() {
     log.format = "text"
     log.level = "info"
     log.decisions = "denied"
+    log.requests = "none"
+    log.slow = "1s"
+    metrics.public = false
     "#);
     assert!(!desk.path("etc/data").exists(), "a check makes nothing");
     let document = desk.json(&["serve", "--check"]);
@@ -155,6 +158,7 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_LIMITS_UPLOADS          limits.uploads
       SUPERCARGO_SERVE_LIMITS_UPLOAD_LIFETIME  limits.upload-lifetime
       SUPERCARGO_SERVE_LIMITS_IDLE_TIMEOUT     limits.idle-timeout
+      SUPERCARGO_SERVE_LIMITS_SHUTDOWN_DELAY   limits.shutdown-delay
       SUPERCARGO_SERVE_LIMITS_SHUTDOWN_GRACE   limits.shutdown-grace
       SUPERCARGO_SERVE_LIMITS_TAGS_PAGE        limits.tags-page
       SUPERCARGO_SERVE_LIMITS_REFERRERS_PAGE   limits.referrers-page
@@ -165,6 +169,10 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_LOG_FORMAT              log.format
       SUPERCARGO_SERVE_LOG_LEVEL               log.level
       SUPERCARGO_SERVE_LOG_DECISIONS           log.decisions
+      SUPERCARGO_SERVE_LOG_REQUESTS            log.requests
+      SUPERCARGO_SERVE_LOG_SLOW                log.slow
+      SUPERCARGO_SERVE_METRICS_LISTEN          metrics.listen
+      SUPERCARGO_SERVE_METRICS_PUBLIC          metrics.public
 
     Examples:
       supercargo serve

@@ -93,7 +93,7 @@ impl Log {
         *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
-    fn settings(&self) -> LogSettings {
+    pub(super) fn settings(&self) -> LogSettings {
         *self.0.settings.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use registry::access::{DecisionHook, SigningKey};
 use registry::configuration::LogLevel;
 use registry::{
-    BlobFiles, BlobObjects, BlobStorage, Clock, Configuration, FailureHook, Registry, RegistryOptions, RunningRegistry,
-    Storage, Tls,
+    BlobFiles, BlobObjects, BlobStorage, Clock, Configuration, FailureHook, Registry, RegistryOptions,
+    RunningOperations, RunningRegistry, Storage, Tls,
 };
 
 use rustix::process::{Resource, Rlimit};
 
 use super::log::{Event, Log};
 use super::prepare::{Prepared, ServeRequest, prepare};
+use super::requests;
 use crate::error::OpsError;
 
 /// Open files that are enough for as many connections as there may be.
@@ -23,6 +24,8 @@ const FILES_WANTED: u64 = 16 * 1024;
 #[derive(Debug)]
 pub struct Server {
     running: RunningRegistry,
+    /// The listener for probes and metrics, which answers until everything has ended.
+    operations: Option<RunningOperations>,
     registry: Registry,
     tls: Option<Tls>,
     configuration: Configuration,
@@ -98,18 +101,31 @@ impl Server {
         let options = RegistryOptions {
             access,
             on_failure: Some(FailureHook::new(move |failure| failures.failure(failure))),
+            on_request: Some(requests::hook(&log)),
             on_decision: Some(DecisionHook::new(move |event| decisions.decision(event))),
             ..configuration.options()
         };
         let registry = Registry::new(storage, options);
         let (address, tls) = (configuration.listen, identity.map(Tls::new));
+        let operations = match configuration.metrics.listen {
+            Some(address) => {
+                let started = RunningOperations::start(address, registry.clone()).await;
+                Some(started.map_err(|source| OpsError::Listen { address, source })?)
+            }
+            None => None,
+        };
         let started = RunningRegistry::start_with(address, registry.clone(), tls.clone()).await;
         let running = started.map_err(|source| OpsError::Listen { address, source })?;
         warn(&log, &warnings);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", running.addr());
         log.tell(&Event::new(LogLevel::Info, "start", format!("connections are accepted at {url}")).with("url", url));
-        Ok(Self { running, registry, tls, configuration, request, process_key, log })
+        if let Some(operations) = &operations {
+            let url = format!("http://{}", operations.addr());
+            let message = format!("probes and metrics are answered at {url}");
+            log.tell(&Event::new(LogLevel::Info, "operations", message).with("url", url));
+        }
+        Ok(Self { running, operations, registry, tls, configuration, request, process_key, log })
     }
 
     /// Returns the address that is listened on.
@@ -151,6 +167,7 @@ impl Server {
         let message = "ending once the requests under way have been answered; another signal ends at once";
         self.log.tell(&Event::new(LogLevel::Info, "ending", message));
         self.running.shutdown().await;
+        drop(self.operations);
         self.log.tell(&Event::new(LogLevel::Info, "end", "all connections are closed"));
     }
 }
