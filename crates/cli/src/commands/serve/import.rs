@@ -66,15 +66,16 @@ impl ImportArguments {
             sparse: self.sparse || prepared.configuration.options().sparse,
             immutable: prepared.configuration.options().immutable,
         };
-        let imported = match self.dry_run {
-            true => ops::serve::rehearse(prepared, &import).await?,
-            false => ops::serve::import(prepared, &import).await?,
+        let imported = if self.dry_run {
+            ops::serve::rehearse(prepared, &import).await?
+        } else {
+            ops::serve::import(prepared, &import).await?
         };
         let is_whole = imported.left_out.is_empty();
         if import.way == ImportWay::Move && !self.dry_run && !is_whole {
             session.printer.note("something was left out: nothing is removed from the source");
         }
-        session.print(&ImportDocument::new(imported, self.dry_run))?;
+        session.print(&ImportDocument::new(&imported, self.dry_run))?;
         if is_whole { Ok(()) } else { Err(AnswerIsNo.into()) }
     }
 }
@@ -98,7 +99,7 @@ struct ImportDocument {
 }
 
 impl ImportDocument {
-    fn new(imported: Imported, dry_run: bool) -> Self {
+    fn new(imported: &Imported, dry_run: bool) -> Self {
         Self {
             form: imported.form.as_str(),
             dry_run,
