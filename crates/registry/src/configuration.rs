@@ -9,6 +9,7 @@
 //! Nothing here opens a file or looks at the environment.
 
 mod auth;
+mod events;
 mod files;
 mod immutable;
 mod keys;
@@ -16,6 +17,7 @@ mod log;
 mod metrics;
 mod origin;
 mod places;
+mod quotas;
 mod read;
 mod rules;
 mod shown;
@@ -32,6 +34,7 @@ use resolve::document::{self, DocumentError};
 use crate::options::RegistryOptions;
 use crate::storage::Keeping;
 pub use auth::{Anonymous, Auth, Tokens};
+pub use events::EventEntry;
 pub use files::ReadFile;
 use keys::ROOT;
 pub use log::{LogFormat, LogLevel, LogSettings, LoggedDecisions, LoggedRequests};
@@ -67,6 +70,8 @@ pub struct Configuration {
     pub tls: TlsFiles,
     /// Who is known, and what they may do.
     pub auth: Auth,
+    /// Where events go.
+    pub events: Vec<EventEntry>,
     /// What is told on the standard error.
     pub log: LogSettings,
     /// Where probes and metrics are answered.
@@ -114,6 +119,7 @@ impl Default for Configuration {
             blobs: BlobPlace::default(),
             tls: TlsFiles::default(),
             auth: Auth::default(),
+            events: Vec::new(),
             log: LogSettings::default(),
             metrics: Metrics::default(),
             collect: Collect {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use store::StoreError;
 
 use crate::query::QueryError;
+use crate::quota::Exceeded;
 use crate::route::RouteError;
 use crate::storage::{Refused, StorageError};
 
@@ -172,6 +173,16 @@ impl ApiError {
         }
     }
 
+    /// More than a quota allows.
+    pub(crate) fn quota(exceeded: &Exceeded) -> Self {
+        let mut quota = json!({ "of": exceeded.counted.word(), "limit": exceeded.limit });
+        if let (Some(namespace), Value::Object(quota)) = (&exceeded.namespace, &mut quota) {
+            quota.insert("namespace".to_owned(), namespace.as_str().into());
+        }
+        Self::new(StatusCode::FORBIDDEN, Code::Denied, format!("this is more than is allowed: {exceeded}"))
+            .detail(json!({ "quota": quota }))
+    }
+
     /// What was there was not as the request demands (RFC 9110 section 13).
     pub(crate) fn condition() -> Self {
         Self::new(StatusCode::PRECONDITION_FAILED, Code::Denied, "what is there is not what the request expects")
@@ -249,6 +260,7 @@ impl From<Refused> for ApiError {
                 let message = format!("the tag {tag} is immutable: it names {digest} and is neither moved nor removed");
                 Self::new(StatusCode::FORBIDDEN, Code::Denied, message).detail(json!({ "tag": tag, "digest": digest }))
             }
+            Refused::Quota(exceeded) => Self::quota(&exceeded),
             Refused::Held { digest, reason } => {
                 let message = format!("a legal hold is on {digest}: {reason}");
                 let detail = json!({ "hold": { "digest": digest, "reason": reason } });

@@ -16,6 +16,7 @@
 //! | [`Import`] | a directory of another registry that is taken over |
 //! | [`access`] | who may do what |
 //! | [`RegistryOptions`] | what is served and to whom |
+//! | [`Events`] | what changed, told to others |
 //! | [`configuration`] | the same from a file and from variables |
 
 pub mod access;
@@ -23,6 +24,7 @@ mod conditions;
 pub mod configuration;
 mod context;
 mod error;
+mod events;
 mod head;
 mod immutability;
 mod import;
@@ -34,6 +36,7 @@ mod options;
 mod outgoing;
 mod page;
 pub mod query;
+mod quota;
 pub mod range;
 mod registry;
 pub mod route;
@@ -43,10 +46,14 @@ mod storage;
 mod upload;
 
 pub use configuration::{Configuration, ConfigurationError};
+pub use events::{
+    EventAnswer, EventEndpoint, EventFailure, EventKind, EventRequest, EventSender, EventTrouble, Events,
+};
 pub use immutability::{Immutability, ImmutableTags};
 pub use import::{Form, Import, ImportError, ImportTarget, ImportWay, Imported, LeftOut};
 pub use observe::{FAMILIES, Family, Kind, Readiness, RequestEvent, RequestHook, RouteKind, TraceContext};
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
+pub use quota::{Counted, Quota, QuotaScope, Quotas};
 pub use registry::Registry;
 pub use serve::{RunningOperations, RunningRegistry, Tls, TlsError, TlsIdentity, TlsVersion};
 pub use storage::{

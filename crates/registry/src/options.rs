@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{AccessOptions, DecisionHook};
+use crate::events::Events;
 use crate::immutability::Immutability;
 use crate::observe::RequestHook;
+use crate::quota::Quotas;
 use crate::storage::Scrub;
 
 /// How often everything is read.
@@ -33,6 +35,10 @@ pub struct RegistryOptions {
     pub history: bool,
     /// Which tags are made once and neither moved nor removed.
     pub immutable: Immutability,
+    /// How much repositories may have.
+    pub quotas: Quotas,
+    /// Where events go. They are sent while the registry is served on a socket.
+    pub events: Events,
     /// Who may do what.
     pub access: Access,
     /// Largest blob taken, in bytes.
@@ -85,6 +91,8 @@ impl Default for RegistryOptions {
             sparse: false,
             history: true,
             immutable: Immutability::default(),
+            quotas: Quotas::default(),
+            events: Events::default(),
             access: Access::Open,
             blob_max_bytes: 1 << 40,
             uploads_max: 1000,

@@ -12,6 +12,7 @@ use axum::response::Response;
 use crate::access::{DecisionHook, Gate, TOKEN_PATH, demands};
 use crate::context::Context;
 use crate::error::{ApiError, Code};
+use crate::events::{EventEndpoint, deliver};
 use crate::incoming::Incoming;
 use crate::memory::Memory;
 use crate::observe::{During, Observer, Readiness, RouteKind, Watch};
@@ -160,6 +161,26 @@ impl Registry {
     /// Says how many connections there are.
     pub(crate) fn connected(&self, connections: usize) {
         self.0.observer.counts.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
+    }
+
+    /// Says in the database which endpoints are told of events, before the first change that they are to be told of. All nodes of a cluster say
+    /// the same; what waits for an endpoint that is not said any more is dropped.
+    ///
+    /// # Errors
+    /// What the database brings.
+    pub async fn register_events(&self) -> Result<(), StorageError> {
+        self.0.storage.register_endpoints(self.0.options.events.endpoints()).await
+    }
+
+    /// Returns, for each endpoint, what sends events to it as long as it is polled.
+    pub(crate) fn deliveries(&self) -> Vec<impl Future<Output = ()> + use<>> {
+        let Some(sender) = self.0.options.events.sender() else { return Vec::new() };
+        let endpoints = self.0.options.events.endpoints().iter();
+        let deliver = |endpoint: &EventEndpoint| {
+            let (storage, hook) = (self.0.storage.clone(), self.0.options.on_failure.clone());
+            deliver(storage, endpoint.clone(), Arc::clone(sender), hook)
+        };
+        endpoints.map(deliver).collect()
     }
 
     /// Throws away uploads that lay untouched for too long. That also happens when too many are under way.

@@ -155,6 +155,9 @@ fn upkeep(registry: &Registry) -> JoinSet<()> {
     if registry.options().journal {
         tasks.spawn(keep(registry.clone()));
     }
+    for delivery in registry.deliveries() {
+        tasks.spawn(delivery);
+    }
     if let Some(scrub) = registry.options().scrub {
         let scrubbing = registry.clone();
         let often = scrub.period.map_or(SCRUB_INTERVAL, |period| period.clamp(SCRUB_INTERVAL_MIN, SCRUB_INTERVAL));

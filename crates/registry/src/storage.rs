@@ -11,6 +11,7 @@ mod blobs;
 mod clock;
 mod collect;
 mod database;
+mod events;
 mod history;
 mod holds;
 mod import;
@@ -19,6 +20,7 @@ mod leftovers;
 mod manifests;
 mod mounts;
 mod observe;
+mod quotas;
 mod reading;
 mod referrers;
 mod reindex;
@@ -28,6 +30,7 @@ mod repository_blobs;
 mod scrub;
 mod sessions;
 mod tags;
+mod usage;
 
 use std::fs::File;
 use std::path::Path;
@@ -44,11 +47,13 @@ pub(crate) use clock::milliseconds;
 pub use collect::{Collected, Keeping};
 use database::{Database, Durability, PostgresPool, Schema};
 pub use database::{PostgresUrl, StorageError};
+pub(crate) use events::Settled;
 pub(crate) use history::{Move, MovePage, Reversion, Revert, Reverted, TagThen, Then};
 pub(crate) use holds::{Hold, HoldKind, PutHold};
 pub(crate) use import::{ImportedTag, TagImport};
 pub use journal::Kept;
 pub(crate) use manifests::{Condition, PutManifest, Refused, RemoveManifest, StoredManifest};
+pub(crate) use quotas::Headroom;
 pub use reading::Flaw;
 pub(crate) use referrers::Room;
 pub use reindex::{Findings, Lost, Reindex, Reindexed};
@@ -68,6 +73,8 @@ const METADATA: Schema = Schema {
         include_str!("storage/schema/metadata-5-holds.sql"),
         include_str!("storage/schema/metadata-6-held.sql"),
         include_str!("storage/schema/metadata-7-observe.sql"),
+        include_str!("storage/schema/metadata-8-events.sql"),
+        include_str!("storage/schema/metadata-9-quota.sql"),
     ],
 };
 /// The steps of the schema of what is under way.

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use crate::error::ApiError;
 use crate::options::RegistryOptions;
+use crate::quota::Quotas;
 use crate::route::UploadId;
 use crate::storage::{Claimed, Session, Storage, StorageError};
 
@@ -46,6 +47,7 @@ struct Inner {
     most: usize,
     lifetime: Duration,
     blob_max_bytes: u64,
+    quotas: Quotas,
 }
 
 /// How far an upload came, as long as nobody else has had a turn.
@@ -90,11 +92,15 @@ impl Uploads {
             most: options.uploads_max,
             lifetime: options.upload_lifetime,
             blob_max_bytes: options.blob_max_bytes,
+            quotas: options.quotas.clone(),
         }))
     }
 
     /// Begins an upload to a repository that further requests take on.
     pub(crate) async fn begin(&self, repository: RepositoryName, algorithm: Algorithm) -> Result<UploadId, ApiError> {
+        if let Some(room) = self.0.storage.room(&self.0.quotas, &repository).await?.filter(|room| room.bytes == 0) {
+            return Err(ApiError::quota(&room.limit));
+        }
         if self.is_full().await? {
             self.expire().await?;
             if self.is_full().await? {

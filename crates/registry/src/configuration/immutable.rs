@@ -29,7 +29,8 @@ pub(super) fn read(tables: &[Table<'_>]) -> Result<Immutability, DocumentError> 
     rules.collect::<Result<_, _>>().map(Immutability::new)
 }
 
-fn patterns(table: &Table<'_>, name: &str) -> Result<Vec<Pattern>, DocumentError> {
+/// Returns the patterns of a list.
+pub(super) fn patterns(table: &Table<'_>, name: &str) -> Result<Vec<Pattern>, DocumentError> {
     let texts = table.texts(name).unwrap_or_default();
     if let Some(text) = texts.get(PATTERNS_MAX) {
         return Err(DocumentError::new(format!("there are more than {PATTERNS_MAX} patterns"), text.place.clone()));

@@ -31,6 +31,8 @@ pub(super) static ROOT: &[Key] = &[
     key("rules", Shape::List(RULES), "Who may do what in which repositories. What no rule allows is denied."),
     key("collect", Shape::Table(COLLECT), "When content goes that nothing needs any more."),
     key("immutable", Shape::List(super::immutable::KEYS), "Which tags are made once and neither moved nor removed."),
+    key("quotas", Shape::List(super::quotas::KEYS), "How much repositories may have."),
+    key("events", Shape::List(super::events::KEYS), "Where events go: what changed, as CloudEvents over HTTP."),
     key("limits", Shape::Table(LIMITS), "How much, how many and how long."),
     key("manifests", Shape::Table(MANIFESTS), "Which manifests are taken."),
     key("scrub", Shape::Table(SCRUB), "How bad bytes are looked for."),

@@ -8,7 +8,7 @@ use resolve::document::{Document, DocumentError, Table};
 
 use super::keys::{KEEP, ROOT};
 use super::origin::{Origin, Source};
-use super::{Collect, Configuration, FILE_MAX_BYTES, immutable};
+use super::{Collect, Configuration, FILE_MAX_BYTES, events, immutable, quotas};
 use crate::options::RegistryOptions;
 
 type Result<T> = std::result::Result<T, DocumentError>;
@@ -52,6 +52,12 @@ impl Configuration {
         }
         if root.has("immutable") {
             self.options.immutable = immutable::read(&root.list("immutable", immutable::KEYS)?)?;
+        }
+        if root.has("quotas") {
+            self.options.quotas = quotas::read(&root.list("quotas", quotas::KEYS)?)?;
+        }
+        if root.has("events") {
+            self.events = events::read(&root.list("events", events::KEYS)?, source)?;
         }
         if let Some(table) = table(&root, "limits")? {
             limits(&table, &mut self.options)?;
@@ -153,7 +159,8 @@ fn flag(table: &Table<'_>, name: &str, value: &mut bool) {
     }
 }
 
-fn count(table: &Table<'_>, name: &str, most: u64) -> Result<Option<u64>> {
+/// Returns a number that is at most `most`, if it is said.
+pub(super) fn count(table: &Table<'_>, name: &str, most: u64) -> Result<Option<u64>> {
     let Some(count) = table.count(name).map(|count| count as u64) else { return Ok(None) };
     if count > most {
         let place = table.key(name).unwrap_or_else(|| table.place.clone());

@@ -9,7 +9,7 @@ use resolve::duration;
 use super::keys::KEEP;
 use super::origin::Said;
 use super::rules::{KeyEntry, RuleEntry, list};
-use super::{Configuration, immutable};
+use super::{Configuration, EventEntry, immutable, quotas};
 
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ impl Configuration {
             ("collect.untagged", keeping.untagged.map_or_else(|| Some(quoted(KEEP)), time)),
             ("collect.period", time(self.collect.period)),
             ("immutable", immutable::shown(&options.immutable)),
+            ("quotas", quotas::shown(&options.quotas)),
+            ("events", tables(self.events.iter().map(EventEntry::shown))),
             ("limits.blob-bytes", Some(options.blob_max_bytes.to_string())),
             ("limits.uploads", Some(options.uploads_max.to_string())),
             ("limits.upload-lifetime", time(options.upload_lifetime)),

@@ -19,6 +19,7 @@ use super::report::{LeftOut, Report};
 use super::source::{Listed, SourceRepository};
 use super::walk::walked;
 use super::{Import, ImportError, ImportWay};
+use crate::quota::Quotas;
 use crate::route::ManifestName;
 use crate::storage::{Condition, PutManifest, Refused, Storage, StorageError};
 
@@ -191,6 +192,7 @@ impl Taken<'_> {
             permission: Condition::None,
             sparse: self.take.import.sparse,
             immutable: self.take.import.immutable.clone(),
+            quotas: Quotas::default(),
             actor: None,
         };
         Ok(match self.take.storage.put_manifest(put).await? {
@@ -202,6 +204,7 @@ impl Taken<'_> {
             Err(Refused::Size { digest, stated, found }) => {
                 Err(format!("it says that {digest} has {stated} bytes, and that has {found}"))
             }
+            Err(Refused::Quota(exceeded)) => Err(exceeded.to_string()),
             Err(Refused::Missing(_)) => Err("a part of it was taken away meanwhile".to_owned()),
             Err(Refused::Immutable { .. } | Refused::Held { .. } | Refused::Permission) => {
                 Err("it is here with another media type, which may not change".to_owned())

@@ -111,6 +111,7 @@ pub(crate) async fn revert(context: &Context<'_>, tag: Tag) -> Result<Response, 
         condition: conditions::expected(context.headers)?,
         permission: Box::new(move |digest| grant.permission(&repository, digest)),
         immutable: context.shared.options.immutable.clone(),
+        quotas: context.shared.options.quotas.clone(),
         actor: context.grant.actor(),
     };
     match context.storage().revert(revert).await? {

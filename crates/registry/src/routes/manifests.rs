@@ -70,6 +70,7 @@ pub(crate) async fn put(context: &Context<'_>, name: ManifestName, body: &mut In
         condition: conditions::expected(context.headers)?,
         permission,
         sparse: context.shared.options.sparse,
+        quotas: context.shared.options.quotas.clone(),
         immutable: context.shared.options.immutable.clone(),
         actor: context.grant.actor(),
     };

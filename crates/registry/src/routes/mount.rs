@@ -17,7 +17,7 @@ pub(crate) async fn mount(
         None => storage.repositories_of(digest).await?,
     };
     for name in sources.iter().filter(|name| context.grant.may_mount(name)) {
-        if storage.mount(&context.name, digest, name).await? {
+        if storage.mount(&context.name, digest, name, &context.shared.options.quotas).await?? {
             return Ok(true);
         }
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::{Notify, OnceCell, watch};
 
 pub(crate) use connection::{Connection, Row, Value};
 pub(crate) use counts::{Counts, write as write_counts};
@@ -71,6 +71,8 @@ pub(crate) struct Database {
     /// Is told of every change.
     changes: Notify,
     counts: Counts,
+    /// Counts the changes, for everybody who waits for the next.
+    changed: watch::Sender<u64>,
 }
 
 /// Where a database is.
@@ -96,45 +98,34 @@ impl Database {
     /// Returns the database in `file`, or one in memory.
     pub(crate) fn sqlite(file: Option<PathBuf>, schema: Schema, durability: Durability, clock: Clock) -> Self {
         let place = Place::Sqlite { file, clock, versions: Arc::default() };
-        Self { place, schema, durability, engine: OnceCell::new(), changes: Notify::new(), counts: Counts::default() }
+        Self::new(place, schema, durability)
     }
 
     /// Returns the database in `file`, which is there, to be read alone: a change of it is an error. Others may change it meanwhile.
     pub(crate) fn sqlite_to_read(file: PathBuf, schema: Schema, clock: Clock) -> Self {
-        let place = Place::SqliteToRead { file, clock };
-        Self {
-            place,
-            schema,
-            durability: Durability::Process,
-            engine: OnceCell::new(),
-            changes: Notify::new(),
-            counts: Counts::default(),
-        }
+        Self::new(Place::SqliteToRead { file, clock }, schema, Durability::Process)
     }
 
     /// Returns the database to which the connections lead, to be read alone: a change of it is an error.
     pub(crate) fn postgres_to_read(pool: PostgresPool, schema: Schema) -> Self {
-        let place = Place::PostgresToRead(pool);
-        Self {
-            place,
-            schema,
-            durability: Durability::Process,
-            engine: OnceCell::new(),
-            changes: Notify::new(),
-            counts: Counts::default(),
-        }
+        Self::new(Place::PostgresToRead(pool), schema, Durability::Process)
     }
 
-    /// Returns the database to which the connections lead. It may hold others beside this one.
-    pub(crate) fn postgres(pool: PostgresPool, schema: Schema, durability: Durability) -> Self {
+    fn new(place: Place, schema: Schema, durability: Durability) -> Self {
         Self {
-            place: Place::Postgres(pool),
+            place,
             schema,
             durability,
             engine: OnceCell::new(),
             changes: Notify::new(),
             counts: Counts::default(),
+            changed: watch::Sender::default(),
         }
+    }
+
+    /// Returns the database to which the connections lead. It may hold others beside this one.
+    pub(crate) fn postgres(pool: PostgresPool, schema: Schema, durability: Durability) -> Self {
+        Self::new(Place::Postgres(pool), schema, durability)
     }
 
     /// Asks for something. What was acknowledged before the call is seen.
@@ -163,12 +154,18 @@ impl Database {
         };
         self.counts.write(began, outcome.is_ok());
         self.changes.notify_one();
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
         outcome
     }
 
     /// Waits until something has been changed through this value since the last call returned.
     pub(crate) async fn changed(&self) {
         self.changes.notified().await;
+    }
+
+    /// Returns what counts the changes through this value.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
     /// Closes the database. What was written is in its file alone, without others beside it.

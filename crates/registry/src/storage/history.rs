@@ -5,9 +5,12 @@ use oci::{Digest, RepositoryName, Tag};
 
 use super::collect::Keeping;
 use super::database::{Connection, Operation, Row, StorageError, Value};
+use super::quotas;
 use super::tags::Mover;
+use super::usage::Usage;
 use super::{Storage, manifests, repositories, tags};
 use crate::immutability::Immutability;
+use crate::quota::Quotas;
 use crate::storage::{Condition, Refused};
 
 /// A move of a tag.
@@ -78,6 +81,8 @@ pub(crate) struct Revert {
     pub(crate) permission: Box<dyn Fn(&Digest) -> Condition + Send + Sync>,
     /// Which tags are not moved.
     pub(crate) immutable: Immutability,
+    /// How many tags there may be.
+    pub(crate) quotas: Quotas,
     /// The name of the user who does it.
     pub(crate) actor: Option<String>,
 }
@@ -278,6 +283,12 @@ impl Operation for Back {
             && immutable.covers(&self.revert.repository, tag.as_str())
         {
             return Ok(Reversion::Refused(Refused::Immutable { tag: tag.to_string(), digest: now }));
+        }
+        if now.is_none() {
+            let (quotas, wanted) = (&self.revert.quotas, Usage { tags: 1, ..Usage::default() });
+            if let Some(refused) = quotas::refuse(connection, quotas, &self.revert.repository, wanted).await? {
+                return Ok(Reversion::Refused(refused));
+            }
         }
         let mover = Mover { at: connection.now().await?, actor: self.revert.actor.as_deref() };
         if let Some(before) = tags::set(connection, repository, tag, &digest, mover).await? {

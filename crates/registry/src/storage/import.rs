@@ -8,6 +8,7 @@ use super::database::{Connection, Operation, StorageError, Touched};
 use super::manifests::{has, keep};
 use super::tags::Mover;
 use super::{Storage, repositories, repository_blobs, tags};
+use crate::events::EventKind;
 use crate::immutability::Immutability;
 use crate::route::UploadId;
 
@@ -113,7 +114,8 @@ impl Operation for Adopt {
         let known = Known { digest: self.digest }.run(connection).await?;
         if known {
             let kept_until = self.keeping.promised(connection.now().await?);
-            repository_blobs::link(connection, &self.repository, &self.digest, kept_until).await?;
+            repository_blobs::link(connection, &self.repository, &self.digest, kept_until, EventKind::BlobPushed)
+                .await?;
         }
         Ok(known)
     }

@@ -14,9 +14,12 @@ use oci::{Descriptor, Digest, RepositoryName};
 use super::Storage;
 use super::collect::{Keeping, Stay, give_up, later, later_children, later_referrers};
 use super::database::{Connection, Operation, StorageError, Touched};
+use super::events::{Told, tell};
 use super::journal::note_manifest;
 use super::tags::Mover;
+use super::usage::{Usage, grow};
 use super::{holds, repositories, tags};
+use crate::events::EventKind;
 use crate::head::ContentHead;
 use crate::immutability::Immutability;
 use crate::route::ManifestName;
@@ -234,8 +237,14 @@ pub(super) async fn remove(
     for row in connection.rows("SELECT name FROM tag WHERE repository = $1 AND digest = $2", &it).await? {
         tags::remove(connection, repository, &row.text(0)?, mover).await?;
     }
-    if connection.execute("DELETE FROM manifest WHERE repository = $1 AND digest = $2", &it).await? > 0 {
+    let sql = "DELETE FROM manifest WHERE repository = $1 AND digest = $2 RETURNING media_type, size";
+    if let Some(row) = connection.row(sql, &it).await? {
         note_manifest(connection, repository, digest, None).await?;
+        let (media_type, size) = (row.text(0)?, row.integer(1)?);
+        grow(connection, repository, Usage { manifests: -1, bytes: -size, ..Usage::default() }).await?;
+        let (media_type, size) = (Some(media_type.as_str()), Some(size));
+        let told = Told { digest: Some(digest), media_type, size, actor: mover.actor, ..Told::default() };
+        tell(connection, EventKind::ManifestDeleted, repository, told).await?;
     }
     holds::remove_all(connection, repository, digest).await?;
     later_children(connection, repository, digest, at + keeping.lease()).await?;

@@ -6,7 +6,10 @@ use oci::{Digest, RepositoryName};
 use super::Storage;
 use super::collect::Keeping;
 use super::database::{Connection, Operation, StorageError, Touched};
-use super::{repositories, repository_blobs};
+use super::repository_blobs::Wanted;
+use super::{Refused, repositories, repository_blobs};
+use crate::events::EventKind;
+use crate::quota::Quotas;
 
 /// Most repositories that are looked at for one that the caller may read.
 const SOURCES_MAX: i64 = 1000;
@@ -23,9 +26,16 @@ impl Storage {
         repository: &RepositoryName,
         digest: &Digest,
         from: &RepositoryName,
-    ) -> Result<bool, StorageError> {
+        quotas: &Quotas,
+    ) -> Result<Result<bool, Refused>, StorageError> {
         let keeping = self.keeping();
-        let mount = Mount { repository: repository.clone(), digest: *digest, from: from.clone(), keeping };
+        let mount = Mount {
+            repository: repository.clone(),
+            digest: *digest,
+            from: from.clone(),
+            keeping,
+            quotas: quotas.clone(),
+        };
         self.metadata().write(mount).await
     }
 }
@@ -54,22 +64,29 @@ struct Mount {
     digest: Digest,
     from: RepositoryName,
     keeping: Keeping,
+    quotas: Quotas,
 }
 
 #[async_trait]
 impl Operation for Mount {
-    type Outcome = bool;
+    type Outcome = Result<bool, Refused>;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let Some(from) = repositories::find(connection, &self.from).await? else { return Ok(false) };
-        let sql = "SELECT 1 FROM repository_blob JOIN blob ON blob.digest = repository_blob.digest \
+        let Some(from) = repositories::find(connection, &self.from).await? else { return Ok(Ok(false)) };
+        let sql = "SELECT blob.size FROM repository_blob JOIN blob ON blob.digest = repository_blob.digest \
                    WHERE repository_blob.repository = $1 AND repository_blob.digest = $2 AND blob.bad_since IS NULL";
         let found = connection.row(sql, &[from.into(), (&self.digest).into()]).await?;
-        if found.is_some() {
+        if let Some(found) = &found {
+            let (quotas, repository, digest) = (&self.quotas, &self.repository, &self.digest);
+            let wanted = Wanted { quotas, repository, digest, size: found.integer(0)? };
+            if let Some(refused) = wanted.refuse(connection).await? {
+                return Ok(Err(refused));
+            }
             let kept_until = self.keeping.promised(connection.now().await?);
-            repository_blobs::link(connection, &self.repository, &self.digest, kept_until).await?;
+            repository_blobs::link(connection, &self.repository, &self.digest, kept_until, EventKind::BlobMounted)
+                .await?;
         }
-        Ok(found.is_some())
+        Ok(Ok(found.is_some()))
     }
 
     fn touched(&self, _outcome: &Self::Outcome) -> Touched {

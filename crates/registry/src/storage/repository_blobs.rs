@@ -9,9 +9,13 @@ use oci::{Digest, RepositoryName};
 use super::Storage;
 use super::collect::{Keeping, Stay, give_up, give_up_bytes, later};
 use super::database::{Connection, Operation, StorageError, Touched};
+use super::events::{Told, tell};
 use super::journal::{note_blob, note_link};
-use super::{Refused, holds, repositories};
+use super::usage::{Usage, grow};
+use super::{Refused, holds, quotas, repositories};
+use crate::events::EventKind;
 use crate::head::ContentHead;
+use crate::quota::Quotas;
 
 /// A blob that a repository has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +58,8 @@ impl Storage {
     }
 
     /// Gives a repository the blob whose bytes have been put into a place. If there is such a blob already, that is the one
-    /// it gets, and the place is given up. After `until` it is too late: somebody may be about to remove what lies there.
+    /// it gets, and the place is given up. It is given up as well when a quota does not allow the blob. After `until` it is too late:
+    /// somebody may be about to remove what lies there.
     pub(crate) async fn add_blob(
         &self,
         repository: &RepositoryName,
@@ -62,7 +67,8 @@ impl Storage {
         size: u64,
         place: &str,
         until: i64,
-    ) -> Result<(), StorageError> {
+        quotas: &Quotas,
+    ) -> Result<Result<(), Refused>, StorageError> {
         let add = Add {
             repository: repository.clone(),
             digest: *digest,
@@ -70,12 +76,14 @@ impl Storage {
             place: place.to_owned(),
             until,
             keeping: self.keeping(),
+            quotas: quotas.clone(),
         };
         let kept = self.metadata().write(add).await?;
-        if kept != place {
-            self.blobs().remove(place).await?;
+        if kept.as_ref().is_ok_and(|kept| kept == place) {
+            return Ok(Ok(()));
         }
-        Ok(())
+        self.blobs().remove(place).await?;
+        Ok(kept.map(drop))
     }
 
     /// Tells whether a blob is in a place.
@@ -155,11 +163,13 @@ struct Add {
     place: String,
     until: i64,
     keeping: Keeping,
+    quotas: Quotas,
 }
 
 #[async_trait]
 impl Operation for Add {
-    type Outcome = String;
+    /// Where it is now.
+    type Outcome = Result<String, Refused>;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let now = connection.now().await?;
@@ -167,6 +177,10 @@ impl Operation for Add {
             return Err(StorageError::Late);
         }
         let size = i64::try_from(self.size).map_err(|_| StorageError::Damaged("a size"))?;
+        let wanted = Wanted { quotas: &self.quotas, repository: &self.repository, digest: &self.digest, size };
+        if let Some(refused) = wanted.refuse(connection).await? {
+            return Ok(Err(refused));
+        }
         let sql = "SELECT place, bad_since FROM blob WHERE digest = $1";
         let found = connection.row(sql, &[(&self.digest).into()]).await?;
         let good = match found {
@@ -187,12 +201,38 @@ impl Operation for Add {
             note_blob(connection, &self.digest, Some((size, &self.place))).await?;
             self.place.clone()
         };
-        link(connection, &self.repository, &self.digest, self.keeping.promised(now)).await?;
-        Ok(place)
+        link(connection, &self.repository, &self.digest, self.keeping.promised(now), EventKind::BlobPushed).await?;
+        Ok(Ok(place))
     }
 
     fn touched(&self, _outcome: &Self::Outcome) -> Touched {
         Touched::Repositories(vec![self.repository.clone()])
+    }
+}
+
+/// A blob that a repository is to have.
+pub(super) struct Wanted<'w> {
+    pub(super) quotas: &'w Quotas,
+    pub(super) repository: &'w RepositoryName,
+    pub(super) digest: &'w Digest,
+    /// In bytes.
+    pub(super) size: i64,
+}
+
+impl Wanted<'_> {
+    /// Returns why the repository may not have it. What it has already it may have.
+    pub(super) async fn refuse(&self, connection: &mut Connection<'_>) -> Result<Option<Refused>, StorageError> {
+        if self.quotas.of(self.repository).next().is_none() {
+            return Ok(None);
+        }
+        let sql = "SELECT 1 FROM repository JOIN repository_blob ON repository_blob.repository = repository.id \
+                   WHERE repository.name = $1 AND repository_blob.digest = $2";
+        let values = [self.repository.as_str().into(), self.digest.into()];
+        if connection.row(sql, &values).await?.is_some() {
+            return Ok(None);
+        }
+        let wanted = Usage { blobs: 1, bytes: self.size, ..Usage::default() };
+        quotas::refuse(connection, self.quotas, self.repository, wanted).await
     }
 }
 
@@ -234,12 +274,14 @@ impl Operation for Remove {
     }
 }
 
-/// Gives a repository a blob that is there, and keeps it until a time whether or not anything needs it.
+/// Gives a repository a blob that is there, and keeps it until a time whether or not anything needs it. If it did not have it, that is an
+/// event of the kind.
 pub(super) async fn link(
     connection: &mut Connection<'_>,
     repository: &RepositoryName,
     digest: &Digest,
     kept_until: i64,
+    kind: EventKind,
 ) -> Result<(), StorageError> {
     let repository = repositories::find_or_make(connection, repository).await?;
     let sql = "INSERT INTO repository_blob (repository, digest, kept_until) VALUES ($1, $2, $3) \
@@ -250,8 +292,18 @@ pub(super) async fn link(
     connection.execute(sql, &[repository.into(), digest.into(), kept_until.into()]).await?;
     if is_new {
         note_link(connection, repository, digest, true).await?;
+        let size = size(connection, digest).await?;
+        grow(connection, repository, Usage { blobs: 1, bytes: size, ..Usage::default() }).await?;
+        let told = Told { digest: Some(digest), size: Some(size), ..Told::default() };
+        tell(connection, kind, repository, told).await?;
     }
     later(connection, repository, Space::Blob, digest, kept_until).await
+}
+
+/// Returns the size of a blob in bytes.
+async fn size(connection: &mut Connection<'_>, digest: &Digest) -> Result<i64, StorageError> {
+    let row = connection.row("SELECT size FROM blob WHERE digest = $1", &[digest.into()]).await?;
+    row.ok_or(StorageError::Damaged("a blob"))?.integer(0)
 }
 
 /// Takes a blob from a repository. When that was the last that had it, its bytes are given up. Returns false when the repository
@@ -266,6 +318,10 @@ pub(super) async fn unlink(
         return Ok(false);
     }
     note_link(connection, repository, digest, false).await?;
+    let size = size(connection, digest).await?;
+    grow(connection, repository, Usage { blobs: -1, bytes: -size, ..Usage::default() }).await?;
+    let told = Told { digest: Some(digest), size: Some(size), ..Told::default() };
+    tell(connection, EventKind::BlobDeleted, repository, told).await?;
     let sql = "DELETE FROM blob WHERE digest = $1 \
                AND NOT EXISTS (SELECT 1 FROM repository_blob WHERE digest = $1) RETURNING place, size";
     if let Some(row) = connection.row(sql, &[digest.into()]).await? {

@@ -5,8 +5,11 @@ use oci::{Digest, RepositoryName, Tag};
 
 use super::Storage;
 use super::database::{Connection, Operation, StorageError};
+use super::events::{Told, tell};
 use super::journal::note_move;
 use super::repositories;
+use super::usage::{Usage, grow};
+use crate::events::EventKind;
 
 impl Storage {
     /// Returns the tags of a repository behind `after`, in order, at most `limit` of them; `None` when there is no such
@@ -77,6 +80,12 @@ pub(super) async fn set(
                WHERE tag.digest <> excluded.digest";
     if connection.execute(sql, &[repository.into(), tag.as_str().into(), digest.into()]).await? > 0 {
         note(connection, repository, tag.as_str(), Some(digest), mover).await?;
+        if before.is_none() {
+            grow(connection, repository, Usage { tags: 1, ..Usage::default() }).await?;
+        }
+        let (tag, previous) = (Some(tag.as_str()), before.as_ref());
+        let told = Told { digest: Some(digest), tag, previous, actor: mover.actor, ..Told::default() };
+        tell(connection, EventKind::TagMoved, repository, told).await?;
     }
     Ok(before)
 }
@@ -88,9 +97,13 @@ pub(super) async fn remove(
     tag: &str,
     mover: Mover<'_>,
 ) -> Result<(), StorageError> {
-    let sql = "DELETE FROM tag WHERE repository = $1 AND name = $2";
-    if connection.execute(sql, &[repository.into(), tag.into()]).await? > 0 {
+    let sql = "DELETE FROM tag WHERE repository = $1 AND name = $2 RETURNING digest";
+    if let Some(row) = connection.row(sql, &[repository.into(), tag.into()]).await? {
         note(connection, repository, tag, None, mover).await?;
+        grow(connection, repository, Usage { tags: -1, ..Usage::default() }).await?;
+        let previous = row.digest(0)?;
+        let told = Told { tag: Some(tag), previous: Some(&previous), actor: mover.actor, ..Told::default() };
+        tell(connection, EventKind::TagDeleted, repository, told).await?;
     }
     Ok(())
 }

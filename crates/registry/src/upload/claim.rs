@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 use super::{Inner, Progress, Session, UploadError};
 use crate::error::ApiError;
+use crate::quota::Quotas;
 use crate::route::UploadId;
-use crate::storage::{Storage, StorageError, milliseconds};
+use crate::storage::{Headroom, Storage, StorageError, milliseconds};
 
 /// How often a claim is renewed while bytes arrive.
 const RENEWED_EVERY: Duration = Duration::from_mins(1);
@@ -29,6 +30,7 @@ pub(crate) struct Upload {
     storage: Storage,
     lifetime: Duration,
     pub(super) blob_max_bytes: u64,
+    quotas: Quotas,
     renewed: Mutex<Instant>,
     /// Held while a piece is written, by a task of its own. None when the claim has been given back.
     progress: tokio::sync::Mutex<Option<Progress>>,
@@ -51,6 +53,7 @@ impl Upload {
             storage: uploads.storage.clone(),
             lifetime: uploads.lifetime,
             blob_max_bytes: uploads.blob_max_bytes,
+            quotas: uploads.quotas.clone(),
             renewed: Mutex::new(Instant::now()),
             progress: tokio::sync::Mutex::new(Some(progress)),
         })
@@ -58,6 +61,11 @@ impl Upload {
 
     pub(super) fn is_of(&self, repository: &RepositoryName) -> bool {
         self.repository == *repository
+    }
+
+    /// Returns how many bytes the repository may still get; `None` where there is no limit.
+    pub(super) async fn room(&self) -> Result<Option<Headroom>, UploadError> {
+        Ok(self.storage.room(&self.quotas, &self.repository).await?)
     }
 
     /// Returns the number of bytes received.
@@ -112,8 +120,8 @@ impl Upload {
                 let (place, noted_at) = progress.finish(&self.storage, id, &self.repository, &digest).await?;
                 // Whoever throws away what lay untouched for its whole lifetime must not find it in use.
                 let until = noted_at.saturating_add(milliseconds(self.lifetime) / 2);
-                self.storage.add_blob(&self.repository, &digest, size, &place, until).await?;
-                Ok(())
+                let added = self.storage.add_blob(&self.repository, &digest, size, &place, until, &self.quotas).await?;
+                added.map_err(|refused| UploadError::Other(refused.into()))
             };
             let finished: Result<(), UploadError> = finished.await;
             // What stays behind is thrown away when it has lain untouched for too long.

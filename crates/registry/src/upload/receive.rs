@@ -28,6 +28,12 @@ pub(crate) async fn receive(
     if body.announced().is_some_and(|announced| announced > upload.blob_max_bytes.saturating_sub(position)) {
         return Err(ApiError::too_large(upload.blob_max_bytes).into());
     }
+    // The end of the upload decides; but what cannot be kept is not read.
+    let room = upload.room().await?;
+    let is_too_much = |end: u64| room.as_ref().filter(|room| end > room.bytes).map(|room| ApiError::quota(&room.limit));
+    if let Some(error) = body.announced().and_then(|announced| is_too_much(position.saturating_add(announced))) {
+        return Err(error.into());
+    }
     let end = length.map(|length| position + length);
     let mut writer = Writer { upload, position, writing: None };
     let room =
@@ -39,6 +45,9 @@ pub(crate) async fn receive(
                 let after = writer.position + (piece.len() + chunk.len()) as u64;
                 if end.is_some_and(|end| after > end) {
                     break Err(wrong_length());
+                }
+                if let Some(error) = is_too_much(after) {
+                    break Err(error);
                 }
                 piece.extend_from_slice(&chunk);
                 if piece.len() >= CHUNK_BYTES {

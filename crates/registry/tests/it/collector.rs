@@ -50,7 +50,9 @@ impl House {
     }
 
     async fn collect(&self) -> Collected {
-        self.storage.collect().await.unwrap()
+        let collected = self.storage.collect().await.unwrap();
+        assert_eq!(self.storage.miscounted().await.unwrap(), [], "what is counted is what is there");
+        collected
     }
 
     /// Waits until everything that nothing needs can go, and has it go.

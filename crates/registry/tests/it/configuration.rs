@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use registry::access::SigningKey;
 use registry::configuration::{AwsVariables, FILE_MAX_BYTES, Setting, json_schema, variables};
-use registry::{Access, Configuration, ConfigurationError};
+use registry::{Access, Configuration, ConfigurationError, Counted, EventKind};
 use serde_json::Value;
 
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Configuration, ConfigurationError> {
@@ -45,6 +45,8 @@ listen = "0.0.0.0:80"
 root = "data"
 deletes = false
 immutable = [{ repositories = ["team/*"], tags = ["v*", "latest"], except = ["*-rc*"] }]
+quotas = [{ repositories = ["team/*"], bytes = 9, tags = 8 }, { namespace = "lab", blobs = 7, manifests = 6 }]
+events = [{ name = "chat", url = "https://hooks.example/x?y=1", events = ["tag.moved"], repositories = ["team/*"], secret-file = "secret", timeout = "5s", keep = "1d", queue = 4 }]
 
 [database]
 url = "postgres://ada@db.example/registry"
@@ -192,6 +194,16 @@ fn every_key_is_read() {
     assert_eq!((bucket.name.as_str(), bucket.prefix.as_str(), bucket.path_style), ("images", "team", false));
     assert_eq!((bucket.access_key.as_str(), bucket.secret_key.as_str()), ("name", "s3cret"));
     assert!(read.postgres(&files).unwrap().is_some());
+    let endpoints = read.event_endpoints(&files).unwrap();
+    let [endpoint] = endpoints.as_slice() else { panic!("{endpoints:?}") };
+    assert_eq!((endpoint.name.as_str(), endpoint.url.as_str()), ("chat", "https://hooks.example/x?y=1"));
+    assert_eq!(endpoint.kinds, [EventKind::TagMoved]);
+    assert_eq!(endpoint.secret.as_ref().unwrap().reveal(), "s3cret");
+    assert_eq!((endpoint.timeout, endpoint.events_max), (Duration::from_secs(5), 4));
+    assert_eq!(endpoint.keep, Duration::from_hours(24));
+    let quotas: Vec<_> = options.quotas.all().iter().map(|quota| quota.limits.clone()).collect();
+    assert_eq!(quotas[0], [(Counted::Bytes, 9), (Counted::Tags, 8)]);
+    assert_eq!(quotas[1], [(Counted::Blobs, 7), (Counted::Manifests, 6)]);
 }
 
 #[test]
@@ -281,6 +293,25 @@ fn immutable_tags_are_said_in_tables() {
     assert!(missing.contains("`tags`"), "{missing}");
     let pattern = wrong("[[immutable]]\ntags = [\"v{1,2}\"]\n");
     assert!(pattern.contains("serve.toml:2:9"), "{pattern}");
+}
+
+#[test]
+fn what_is_wrong_with_endpoints_and_quotas_is_said() {
+    for (text, said) in [
+        ("[[events]]\nname = \"a\"\nurl = \"ftp://x/\"\n", "serve.toml:3:7"),
+        ("[[events]]\nname = \"a\"\nurl = \"http://ada:s3cret@x/\"\n", "has a user in it"),
+        ("[[events]]\nname = \"a\"\nurl = \"http://x/\"\nevents = [\"pull\"]\n", "`pull` is no event"),
+        (
+            "[[events]]\nname = \"a\"\nurl = \"http://x/\"\n[[events]]\nname = \"a\"\nurl = \"http://y/\"\n",
+            "two endpoints are called `a`",
+        ),
+        ("[[quotas]]\nbytes = 1\n", "a quota is for `repositories` or for a `namespace`"),
+        ("[[quotas]]\nnamespace = \"A\"\nbytes = 1\n", "serve.toml:2:13"),
+        ("[[quotas]]\nnamespace = \"a\"\n", "the quota limits nothing"),
+    ] {
+        let found = wrong(text);
+        assert!(found.contains(said), "{text}: {found}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use store::body::CHUNK_BYTES;
 
 use super::Taken;
 use crate::import::tree::Found;
+use crate::quota::Quotas;
 use crate::route::UploadId;
 use crate::storage::{BlobWriter, StorageError, milliseconds};
 
@@ -88,7 +89,9 @@ impl Taken<'_> {
                 // The look at the bytes may have taken long, and nodes throw away what lay untouched for too long.
                 let noted_at = storage.note_place(id, Some(0), &self.name, &place).await?.ok_or(StorageError::Late)?;
                 let until = noted_at.saturating_add(milliseconds(ADDED_WITHIN));
-                storage.add_blob(&self.name, &digest, size, &place, until).await?;
+                let added = storage.add_blob(&self.name, &digest, size, &place, until, &Quotas::default()).await?;
+                // No quota is held against an import, for whoever runs it is who sets them.
+                added.map_err(|_| StorageError::Damaged("what may be added"))?;
                 storage.complete_session(id).await?;
                 self.take.report.add(|imported| {
                     imported.blobs += 1;

@@ -158,6 +158,11 @@ impl Connection<'_> {
         matches!(self.engine, Engine::Postgres { .. })
     }
 
+    /// Tells whether no other process can have the database open.
+    pub(crate) const fn is_alone(&self) -> bool {
+        !self.is_postgres()
+    }
+
     async fn change(&mut self, sql: SqlStr, values: &[Value<'_>]) -> Result<u64, StorageError> {
         Ok(match &mut self.engine {
             Engine::Sqlite { connection, .. } => {

@@ -8,12 +8,16 @@ use graph::{NodeId, Space};
 use oci::{Digest, Manifest, RepositoryName, Tag};
 
 use super::{content, guard, has, keep};
+use crate::events::EventKind;
 use crate::immutability::Immutability;
+use crate::quota::{Exceeded, Quotas};
 use crate::storage::collect::{Keeping, later};
 use crate::storage::database::{Connection, Operation, StorageError, Touched, Value};
+use crate::storage::events::{Told, tell};
 use crate::storage::journal::note_manifest;
 use crate::storage::tags::Mover;
-use crate::storage::{repositories, tags};
+use crate::storage::usage::{Usage, grow};
+use crate::storage::{quotas, repositories, tags};
 
 /// Edges that are written at once where there are so many. What is left is written one by one, so that there are two statements and
 /// not one for each number of layers.
@@ -63,6 +67,8 @@ pub(crate) struct PutManifest {
     pub(crate) sparse: bool,
     /// Which tags are not moved.
     pub(crate) immutable: Immutability,
+    /// How much there may be.
+    pub(crate) quotas: Quotas,
     /// The name of the user who puts it.
     pub(crate) actor: Option<String>,
 }
@@ -80,6 +86,8 @@ pub(crate) enum Refused {
     Permission,
     /// A tag is immutable, and names this.
     Immutable { tag: String, digest: Digest },
+    /// There would be more than a quota allows.
+    Quota(Exceeded),
     /// A legal hold is on it.
     Held { digest: Digest, reason: String },
 }
@@ -115,6 +123,12 @@ impl Operation for Put {
             Some(refused) if !put.sparse => return Ok(Err(refused)),
             _ => Vec::new(),
         };
+        if put.quotas.of(&put.repository).next().is_some() {
+            let wanted = put.wanted(connection, repository).await?;
+            if let Some(refused) = quotas::refuse(connection, &put.quotas, &put.repository, wanted).await? {
+                return Ok(Err(refused));
+            }
+        }
         let repository = match repository {
             Some(repository) => repository,
             None => repositories::find_or_make(connection, &put.repository).await?,
@@ -124,6 +138,14 @@ impl Operation for Put {
         insert(connection, repository, &put.manifest, at, kept_until).await?;
         let kept = (put.manifest.media_type().as_str(), at);
         note_manifest(connection, repository, put.manifest.digest(), Some(kept)).await?;
+        let told = Told {
+            digest: Some(put.manifest.digest()),
+            media_type: Some(put.manifest.media_type().as_str()),
+            size: i64::try_from(put.manifest.bytes().len()).ok(),
+            actor: put.actor.as_deref(),
+            ..Told::default()
+        };
+        tell(connection, EventKind::ManifestPushed, repository, told).await?;
         let mover = Mover { at, actor: put.actor.as_deref() };
         for tag in &put.tags {
             if let Some(before) = tags::set(connection, repository, tag, put.manifest.digest(), mover).await? {
@@ -142,6 +164,25 @@ impl Operation for Put {
 }
 
 impl PutManifest {
+    /// Returns what the repository would have more of.
+    async fn wanted(&self, connection: &mut Connection<'_>, repository: Option<i64>) -> Result<Usage, StorageError> {
+        let size = i64::try_from(self.manifest.bytes().len()).unwrap_or(i64::MAX);
+        let mut wanted = Usage { manifests: 1, bytes: size, ..Usage::default() };
+        let mut new: BTreeSet<&str> = self.tags.iter().map(Tag::as_str).collect();
+        if let Some(repository) = repository {
+            if has(connection, repository, self.manifest.digest()).await? {
+                wanted = Usage::default();
+            }
+            for tag in &self.tags {
+                if tags::resolve(connection, repository, tag).await?.is_some() {
+                    new.remove(tag.as_str());
+                }
+            }
+        }
+        wanted.tags = i64::try_from(new.len()).unwrap_or(i64::MAX);
+        Ok(wanted)
+    }
+
     async fn holds(
         &self,
         condition: &Condition,
@@ -203,6 +244,9 @@ pub(in crate::storage) async fn insert(
         None => None,
     };
     let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    if !has(connection, repository, digest).await? {
+        grow(connection, repository, Usage { manifests: 1, bytes: size, ..Usage::default() }).await?;
+    }
     // The same bytes may come with another type than before; what came last is what is served.
     let sql = "INSERT INTO manifest \
                (repository, digest, media_type, size, subject, referrer, artifact_type, put_at, kept_until) \
