@@ -5,6 +5,7 @@
 //!                                                                                            └─▶ Log
 //! ```
 
+mod events;
 mod import;
 mod key;
 mod log;

@@ -154,6 +154,8 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_COLLECT_UNTAGGED        collect.untagged
       SUPERCARGO_SERVE_COLLECT_PERIOD          collect.period
       SUPERCARGO_SERVE_IMMUTABLE               immutable
+      SUPERCARGO_SERVE_QUOTAS                  quotas
+      SUPERCARGO_SERVE_EVENTS                  events
       SUPERCARGO_SERVE_LIMITS_BLOB_BYTES       limits.blob-bytes
       SUPERCARGO_SERVE_LIMITS_UPLOADS          limits.uploads
       SUPERCARGO_SERVE_LIMITS_UPLOAD_LIFETIME  limits.upload-lifetime

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use registry::access::SigningKey;
 use registry::configuration::{AwsVariables, FILE_MAX_BYTES, masked};
-use registry::{Access, Bucket, Configuration, ConfigurationError, PostgresUrl, TlsIdentity};
+use registry::{Access, Bucket, Configuration, ConfigurationError, EventEndpoint, PostgresUrl, TlsIdentity};
 
 use crate::error::{OpsError, Told};
 use crate::project::read_text;
@@ -32,6 +32,7 @@ pub struct Prepared {
     /// What is odd about it, a line each.
     pub warnings: Vec<String>,
     pub(super) access: Access,
+    pub(super) endpoints: Vec<EventEndpoint>,
     pub(super) identity: Option<TlsIdentity>,
     pub(super) postgres: Option<PostgresUrl>,
     pub(super) bucket: Option<Bucket>,
@@ -61,6 +62,7 @@ pub fn prepare(request: &ServeRequest, process_key: &SigningKey) -> Result<Prepa
     let configuration = &source.configuration;
     let wrong = |error| source.wrong(error);
     let (access, odd) = configuration.access(process_key, &read_file).map_err(wrong)?;
+    let endpoints = configuration.event_endpoints(&read_file).map_err(wrong)?;
     let identity = configuration.tls_identity(&read_file).map_err(wrong)?;
     let postgres = configuration.postgres(&read_file).map_err(wrong)?;
     let bucket = configuration.bucket(&request.aws, &read_file).map_err(wrong)?;
@@ -72,7 +74,7 @@ pub fn prepare(request: &ServeRequest, process_key: &SigningKey) -> Result<Prepa
             configuration.listen
         ));
     }
-    Ok(Prepared { warnings, access, identity, postgres, bucket, configuration: source.configuration })
+    Ok(Prepared { warnings, access, endpoints, identity, postgres, bucket, configuration: source.configuration })
 }
 
 fn source(request: &ServeRequest) -> Result<Source<'_>, OpsError> {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use registry::access::{DecisionHook, SigningKey};
 use registry::configuration::LogLevel;
 use registry::{
-    BlobFiles, BlobObjects, BlobStorage, Clock, Configuration, FailureHook, Registry, RegistryOptions,
-    RunningOperations, RunningRegistry, Storage, Tls,
+    BlobFiles, BlobObjects, BlobStorage, Clock, Configuration, EventEndpoint, Events, FailureHook, Registry,
+    RegistryOptions, RunningOperations, RunningRegistry, Storage, Tls,
 };
-
 use rustix::process::{Resource, Rlimit};
 
+use super::events::HttpSender;
 use super::log::{Event, Log};
 use super::prepare::{Prepared, ServeRequest, prepare};
 use super::requests;
@@ -96,16 +96,20 @@ impl Server {
         log.set(prepared.configuration.log);
         allow_files();
         let storage = open_storage(&prepared).await?;
-        let Prepared { configuration, access, identity, warnings, .. } = prepared;
+        let Prepared { configuration, access, endpoints, identity, warnings, .. } = prepared;
+        let events = events(endpoints)?;
         let (failures, decisions) = (log.clone(), log.clone());
         let options = RegistryOptions {
             access,
+            events,
             on_failure: Some(FailureHook::new(move |failure| failures.failure(failure))),
             on_request: Some(requests::hook(&log)),
             on_decision: Some(DecisionHook::new(move |event| decisions.decision(event))),
             ..configuration.options()
         };
         let registry = Registry::new(storage, options);
+        let root = configuration.root.clone().unwrap_or_default();
+        registry.register_events().await.map_err(|source| OpsError::Storage { root, source })?;
         let (address, tls) = (configuration.listen, identity.map(Tls::new));
         let operations = match configuration.metrics.listen {
             Some(address) => {
@@ -170,6 +174,17 @@ impl Server {
         drop(self.operations);
         self.log.tell(&Event::new(LogLevel::Info, "end", "all connections are closed"));
     }
+}
+
+/// Returns where events go, and by what.
+fn events(endpoints: Vec<EventEndpoint>) -> Result<Events, OpsError> {
+    if endpoints.is_empty() {
+        return Ok(Events::default());
+    }
+    let sender = HttpSender::new().map_err(|error| {
+        OpsError::usage(format!("events cannot be sent: {error}"), "supercargo serve --check".to_owned())
+    })?;
+    Ok(Events::new(endpoints, Arc::new(sender)))
 }
 
 fn warn(log: &Log, warnings: &[String]) {
