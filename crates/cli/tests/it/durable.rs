@@ -10,7 +10,7 @@ use crate::served::Served;
 /// A system call: what it was, and the lines of the record between which it ran.
 struct Call {
     text: String,
-    began: usize,
+    first: usize,
     ended: usize,
 }
 
@@ -24,10 +24,10 @@ fn calls(record: &str) -> Vec<Call> {
         if let Some(begin) = text.strip_suffix(" <unfinished ...>") {
             open.insert(process, (number, begin.to_owned()));
         } else if let Some((_, end)) = text.strip_prefix("<... ").and_then(|text| text.split_once("resumed>")) {
-            let (began, begin) = open.remove(process).unwrap_or((number, String::new()));
-            calls.push(Call { text: begin + end, began, ended: number });
+            let (first, begin) = open.remove(process).unwrap_or((number, String::new()));
+            calls.push(Call { text: begin + end, first, ended: number });
         } else {
-            calls.push(Call { text: text.to_owned(), began: number, ended: number });
+            calls.push(Call { text: text.to_owned(), first: number, ended: number });
         }
     }
     calls
@@ -39,10 +39,10 @@ fn assert_order(calls: &[Call], steps: &[&[&str]], before: &str) -> usize {
     let mut after = 0;
     for words in steps {
         let is_it = |call: &&Call| {
-            call.began >= after && words.iter().all(|word| call.text.contains(word)) && !call.text.contains("= -1")
+            call.first >= after && words.iter().all(|word| call.text.contains(word)) && !call.text.contains("= -1")
         };
         let step = calls.iter().find(is_it).unwrap_or_else(|| panic!("{words:?} does not come after line {after}"));
-        assert!(step.ended < answered.began, "{words:?} ended after the answer began: {}", step.text);
+        assert!(step.ended < answered.first, "{words:?} ended after the answer first: {}", step.text);
         after = step.ended + 1;
     }
     answered.ended
@@ -87,6 +87,6 @@ fn a_push_is_durable_before_it_is_acknowledged() {
         &["sync(", "/metadata.db"],
     ];
     let answered = assert_order(&calls, &blob, "HTTP/1.1 201");
-    let later: Vec<Call> = calls.into_iter().filter(|call| call.began > answered).collect();
+    let later: Vec<Call> = calls.into_iter().filter(|call| call.first > answered).collect();
     assert_order(&later, &[&["sync(", "/metadata.db"]], "HTTP/1.1 201");
 }

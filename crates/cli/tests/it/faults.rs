@@ -153,6 +153,7 @@ struct Disk {
 }
 
 /// Returns how a command is run that may mount; `None` when this machine lets nobody, which has been said.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn unshare() -> Option<Vec<&'static str>> {
     for flags in ["-m", "-Urm"] {
         if Command::new("unshare").args([flags, "true"]).output().is_ok_and(|output| output.status.success()) {
@@ -212,8 +213,8 @@ impl Disk {
 fn a_full_disk_fails_pushes_and_nothing_else() {
     let desk = Desk::new();
     desk.write("serve.toml", "root = \"registry\"\n[collect]\nlease = \"1s\"\nuntagged = \"1s\"\nperiod = \"1s\"\n");
-    let Some(disk) = Disk::start(&desk, "size=12m") else { return };
-    let served = &disk.served;
+    let Some(small) = Disk::start(&desk, "size=12m") else { return };
+    let served = &small.served;
     assert_starts(&served.put("before"), "HTTP/1.1 201 ");
     assert_starts(&tag(served, "v1"), "HTTP/1.1 201 ");
     // One blob is more than there is room for.
@@ -221,7 +222,7 @@ fn a_full_disk_fails_pushes_and_nothing_else() {
     assert_failed(&served.put(&large));
     assert_starts(&tag(served, "v2"), "HTTP/1.1 201 ");
     // Now there is no room for anything.
-    let filler = fs::File::create(disk.root.join("filler")).unwrap();
+    let filler = fs::File::create(small.root.join("filler")).unwrap();
     let page = vec![0; 4096];
     let mut written = 0;
     while std::os::unix::fs::FileExt::write_at(&filler, &page, written).is_ok() {
@@ -245,7 +246,7 @@ fn a_full_disk_fails_pushes_and_nothing_else() {
     assert_starts(&served.ask("GET /v2/app/tags/list\r\n\r\n"), "HTTP/1.1 200 ");
     // An open file keeps its room.
     drop(filler);
-    fs::remove_file(disk.root.join("filler")).unwrap();
+    fs::remove_file(small.root.join("filler")).unwrap();
     for content in &failed {
         assert_starts(&served.put(content), "HTTP/1.1 201 ");
         assert!(get(served, content).ends_with(content));
@@ -253,9 +254,9 @@ fn a_full_disk_fails_pushes_and_nothing_else() {
     assert_starts(&tag(served, "v3"), "HTTP/1.1 201 ");
     // Bytes that nobody names count when they are older than a lease.
     std::thread::sleep(Duration::from_millis(1500));
-    assert_eq!(disk.faults(&desk), json!([]));
-    assert!(files(&disk.root.join("uploads")).is_empty());
-    let said = disk.served.terminate();
+    assert_eq!(small.faults(&desk), json!([]));
+    assert!(files(&small.root.join("uploads")).is_empty());
+    let said = small.served.terminate();
     assert!(said.contains("No space left on device") || said.contains("full"), "{said}");
 }
 
@@ -265,22 +266,22 @@ fn a_disk_that_became_read_only_fails_pushes_and_nothing_else() {
     postgres.run("CREATE SCHEMA node");
     let desk = Desk::new();
     desk.write("serve.toml", &format!("root = \"registry\"\ndatabase.url = \"{}\"\n", postgres.url("node")));
-    let Some(disk) = Disk::start(&desk, "size=12m") else { return };
-    let served = &disk.served;
+    let Some(small) = Disk::start(&desk, "size=12m") else { return };
+    let served = &small.served;
     assert_starts(&served.put("before"), "HTTP/1.1 201 ");
     // The journal is written at its leisure, and while a file is open to be written to nothing becomes read-only.
-    while files(&disk.root.join("journal")).is_empty() {
+    while files(&small.root.join("journal")).is_empty() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    disk.remount(&desk, "remount,ro");
+    small.remount(&desk, "remount,ro");
     assert_failed(&served.put("after"));
     assert!(get(served, "before").ends_with("before"));
     assert_starts(&get(served, "after"), "HTTP/1.1 404 ");
-    disk.remount(&desk, "remount,rw");
+    small.remount(&desk, "remount,rw");
     assert_starts(&served.put("after"), "HTTP/1.1 201 ");
     assert!(get(served, "after").ends_with("after"));
-    assert_eq!(disk.faults(&desk), json!([]));
-    let said = disk.served.terminate();
+    assert_eq!(small.faults(&desk), json!([]));
+    let said = small.served.terminate();
     assert!(said.contains("Read-only file system"), "{said}");
 }
 

@@ -76,8 +76,8 @@ fn a_server_under_attack_goes_on_in_bounded_memory() {
         held.push(open(&server, get.repeat(100).as_bytes()));
     }
     // Manifests that never end, headers that never end.
-    let head = "PUT /v2/app/manifests/v1 HTTP/1.1\r\nhost: x\r\ncontent-length: 4194304\r\n\r\n{";
-    let body = Arc::new([head, &" ".repeat(4_000_000)].concat());
+    let request = "PUT /v2/app/manifests/v1 HTTP/1.1\r\nhost: x\r\ncontent-length: 4194304\r\n\r\n{";
+    let body = Arc::new([request, &" ".repeat(4_000_000)].concat());
     let opened: Vec<_> = (0..100)
         .map(|_| {
             let (body, address) = (Arc::clone(&body), server.address);

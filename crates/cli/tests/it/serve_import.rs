@@ -232,7 +232,7 @@ fn what_is_broken_is_left_out_and_named_and_nothing_outside_is_read() {
     let lines: Vec<&str> =
         told["left_out"]["first"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
     let said = |start: &str, part: &str| {
-        assert!(lines.iter().any(|line| line.starts_with(start) && line.contains(part)), "{start} {part}: {lines:#?}")
+        assert!(lines.iter().any(|line| line.starts_with(start) && line.contains(part)), "{start} {part}: {lines:#?}");
     };
     for ((tag, digest), reason) in broken.iter().zip([
         "symbolic link",

@@ -38,14 +38,14 @@ impl EventSender for HttpSender {
             outgoing = outgoing.header(name, value);
         }
         // Whoever reads the log is not to see the URL, which may be a secret itself.
-        let response = outgoing.send().await.map_err(|error| failure(error.without_url()))?;
+        let response = outgoing.send().await.map_err(|error| failure(&error.without_url()))?;
         let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         // The body is left unread: nothing in it counts.
         Ok(EventAnswer { status: response.status().as_u16(), retry_after: seconds.map(Duration::from_secs) })
     }
 }
 
-fn failure(error: reqwest::Error) -> EventFailure {
+fn failure(error: &reqwest::Error) -> EventFailure {
     let causes = std::iter::successors(error.source(), |error| (*error).source());
     EventFailure(causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}")))
 }

@@ -62,7 +62,7 @@ impl Receiver {
                 came.await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap_or_else(|_| panic!("{:?}", self.of(url)))
+        tokio::time::timeout(Duration::from_mins(1), waiting).await.unwrap_or_else(|_| panic!("{:?}", self.of(url)))
     }
 }
 

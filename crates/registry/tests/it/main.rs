@@ -1,5 +1,6 @@
 //! The registry as its clients see it: status, headers and body of every answer.
 #![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "files of one test run")]
 
 mod access;
 mod attacks;

@@ -56,13 +56,13 @@ fn parse(text: &str) -> Parsed {
         if let Some(help) = line.strip_prefix("# HELP ") {
             let (name, meaning) = help.split_once(' ').unwrap();
             assert!(!meaning.is_empty() && !meaning.contains('\\'), "{line}");
-            helped = name.to_owned();
+            name.clone_into(&mut helped);
             continue;
         }
         if let Some(kind) = line.strip_prefix("# TYPE ") {
             let (name, kind) = kind.split_once(' ').unwrap();
             assert_eq!(name, helped, "the kind follows the help");
-            family = name.to_owned();
+            name.clone_into(&mut family);
             assert!(parsed.kinds.insert(family.clone(), kind.to_owned()).is_none(), "{name} is there twice");
             continue;
         }

@@ -1,5 +1,4 @@
 //! Bad bytes: they are found, named, not served, and healed by a push.
-#![allow(clippy::disallowed_methods, reason = "files of one test run")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -184,7 +184,7 @@ async fn a_list_of_referrers_is_bounded_however_much_each_says_of_itself(backend
             listed.push(entry["digest"].as_str().unwrap().to_owned());
         }
         let Some(link) = reply.headers.get("link") else { break };
-        path = link.to_str().unwrap().split(['<', '>']).nth(1).unwrap().to_owned();
+        link.to_str().unwrap().split(['<', '>']).nth(1).unwrap().clone_into(&mut path);
     }
     assert_eq!(listed, put, "each once, in order");
     let filtered = server.get(&format!("/v2/app/referrers/{subject}?artifactType=a/3")).await.expect(200);

@@ -31,7 +31,7 @@ async fn rest(mut connection: TcpStream) -> String {
 #[tokio::test]
 async fn a_flood_of_header_fields_is_refused() {
     let server = serve(impatient()).await;
-    let many: String = (0..5000).map(|number| format!("x-{number}: y\r\n")).collect();
+    let many = (0..5000).map(|number| format!("x-{number}: y\r\n")).collect::<Vec<_>>().concat();
     let long_name = format!("{}: y\r\n", "x".repeat(200_000));
     let long_value = format!("x: {}\r\n", "y".repeat(200_000));
     let same = "cookie: a=b\r\n".repeat(20_000);
@@ -50,9 +50,9 @@ async fn a_flood_of_header_fields_is_refused() {
 async fn who_never_ends_a_header_is_given_up() {
     let server = serve(impatient()).await;
     for beginning in ["", "G", "GET /v2/ HTTP/1.1\r\n", "GET /v2/ HTTP/1.1\r\nhost: x\r\nx: "] {
-        let held = begin(&server, beginning.as_bytes()).await;
+        let waiting = begin(&server, beginning.as_bytes()).await;
         assert_serves(&server).await;
-        assert!(!rest(held).await.contains(" 200 "), "{beginning:?}");
+        assert!(!rest(waiting).await.contains(" 200 "), "{beginning:?}");
     }
     let idle = begin(&server, b"GET /v2/ HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(rest(idle).await.starts_with("HTTP/1.1 200 "), "and one that lies idle behind a request is closed");
@@ -64,9 +64,9 @@ async fn who_never_ends_a_body_is_given_up() {
     let digest = Digest::sha256(b"x");
     for request in ["PUT /v2/app/manifests/v1", &format!("POST /v2/app/blobs/uploads/?digest={digest}")] {
         for framing in ["content-length: 1000\r\n\r\n{", "transfer-encoding: chunked\r\n\r\n5\r\n{"] {
-            let held = begin(&server, format!("{request} HTTP/1.1\r\nhost: x\r\n{framing}").as_bytes()).await;
+            let waiting = begin(&server, format!("{request} HTTP/1.1\r\nhost: x\r\n{framing}").as_bytes()).await;
             assert_serves(&server).await;
-            assert_eq!(status(&rest(held).await), 408, "{request} {framing:?}");
+            assert_eq!(status(&rest(waiting).await), 408, "{request} {framing:?}");
         }
     }
 }
@@ -102,13 +102,13 @@ async fn who_never_reads_is_given_up() {
     let put = [format!("POST /v2/app/blobs/uploads/?digest={digest} HTTP/1.1\r\n{head}").as_bytes(), &content].concat();
     assert_eq!(status(&send(&server, &put).await), 201);
     let get = format!("GET /v2/app/blobs/{digest} HTTP/1.1\r\nhost: x\r\n\r\n");
-    let mut held = Vec::new();
+    let mut waiting = Vec::new();
     for _ in 0..3 {
-        held.push(begin(&server, get.repeat(10).as_bytes()).await);
+        waiting.push(begin(&server, get.repeat(10).as_bytes()).await);
     }
     // All connections there are were taken; those that read nothing make room.
     assert_serves(&server).await;
-    for connection in held {
+    for connection in waiting {
         assert!(rest(connection).await.len() < content.len(), "the answer was broken off");
     }
 }
@@ -116,12 +116,12 @@ async fn who_never_reads_is_given_up() {
 #[tokio::test]
 async fn more_connections_than_there_may_be_wait_for_those_that_are_given_up() {
     let server = serve(RegistryOptions { connections_max: 8, ..impatient() }).await;
-    let mut held = Vec::new();
+    let mut waiting = Vec::new();
     for _ in 0..64 {
-        held.push(begin(&server, b"GET /v2/ HTTP/1.1\r\n").await);
+        waiting.push(begin(&server, b"GET /v2/ HTTP/1.1\r\n").await);
     }
     assert_serves(&server).await;
-    drop(held);
+    drop(waiting);
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn large_manifests_on_their_way_leave_room_for_others() {
     let length = 4 << 20;
     let head = format!("PUT /v2/app/manifests/v1 HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
     let most = [head.as_bytes(), &vec![b' '; length - 1]].concat();
-    let mut held = Vec::new();
+    let mut waiting = Vec::new();
     let mut refused = 0;
     // Those who come first are kept waiting for their last byte; those who find no room are told to come again.
     for _ in 0..12 {
@@ -168,13 +168,13 @@ async fn large_manifests_on_their_way_leave_room_for_others() {
                 assert_eq!(&first, b"HTTP/1.1 503");
                 refused += 1;
             }
-            Err(_) => held.push(connection),
+            Err(_) => waiting.push(connection),
         }
     }
     assert!((1..12).contains(&refused), "{refused} of 12 found no room");
     let small = "PUT /v2/app/manifests/v1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
     assert_eq!(status(&send(&server, small.as_bytes()).await), 400, "what is small is looked at");
-    for mut connection in held {
+    for mut connection in waiting {
         connection.write_all(b" ").await.unwrap();
         let mut first = [0; 12];
         connection.read_exact(&mut first).await.unwrap();
