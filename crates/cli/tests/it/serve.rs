@@ -105,6 +105,7 @@ fn the_help_names_every_variable() {
     Commands:
       audit    Compare what lies in blob storage with what the database names
       key      Make a key for a program
+      import   Take over what another registry keeps in a directory
       reindex  Make the database anew from what lies beside it
       scrub    Read every byte that is kept, and find the bad ones
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use oci::text::printable;
 use registry::access::DecisionEvent;
 use registry::configuration::{LogFormat, LogLevel, LogSettings, LoggedDecisions};
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use crate::observations::Clock;
 
@@ -66,19 +67,27 @@ impl Event {
                 printable(&format!("{level}: {}", self.message)).into_owned()
             }
             LogFormat::Json => {
-                let mut object = Map::new();
-                if let Some(now) = clock.now() {
-                    object.insert("time".to_owned(), json!(now.to_string()));
-                }
-                object.insert("level".to_owned(), json!(self.level.word()));
-                object.insert("event".to_owned(), json!(self.name));
-                object.insert("message".to_owned(), json!(printable(&self.message)));
-                for (name, value) in &self.fields {
-                    object.insert((*name).to_owned(), value.clone());
-                }
-                Value::Object(object).to_string()
+                let time = clock.now().map(|now| ("time", json!(now.to_string())));
+                let always = [
+                    ("level", json!(self.level.word())),
+                    ("event", json!(self.name)),
+                    ("message", json!(printable(&self.message))),
+                ];
+                let fields = self.fields.iter().map(|(name, value)| (*name, value.clone()));
+                let members = Members(time.into_iter().chain(always).chain(fields).collect());
+                // Names and values of JSON are always written.
+                serde_json::to_string(&members).unwrap_or_default()
             }
         }
+    }
+}
+
+/// An object whose members stay in their order.
+struct Members(Vec<(&'static str, Value)>);
+
+impl Serialize for Members {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 

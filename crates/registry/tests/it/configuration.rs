@@ -108,6 +108,7 @@ blob-bytes = 5
 uploads = 6
 upload-lifetime = "3m"
 idle-timeout = "4s"
+shutdown-delay = "6s"
 shutdown-grace = "5s"
 tags-page = 7
 referrers-page = 8
@@ -119,6 +120,9 @@ sparse = true
 format = "json"
 level = "debug"
 decisions = "all"
+
+[metrics]
+listen = "127.0.0.1:9000"
 "#;
 
 /// Returns what the files say that [`EVERY_KEY`] names.

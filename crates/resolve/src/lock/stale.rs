@@ -169,14 +169,19 @@ fn by_template(image: &Image, template: &Template, locked: &LockedImage) -> Opti
 fn by_track(image: &Image, locked: &LockedImage) -> Option<Read> {
     // Where nothing has a version this tag is what there is.
     let is_latest = |tag: &Tag| image.variant.is_none() && *tag == Tag::latest();
-    if locked.floating {
-        let version = is_latest(&locked.tag).then(|| Scheme::Opaque.read(&locked.version))??;
-        return Some(Read { version, is_floating: true });
-    }
     let fits = |track: &str| match &image.variant {
         Some(variant) => same_variant(track, variant),
         None => PLAIN_TRACKS.contains(&track),
     };
+    if locked.floating {
+        let has_version = |tag: &Tag| {
+            let repository = Repository::read([tag.clone()]);
+            repository.reading(tag).is_some_and(|reading| reading.version.is_some() && fits(&reading.track))
+        };
+        let is_all = is_latest(&locked.tag) && !locked.aliases.iter().any(has_version);
+        let version = is_all.then(|| Scheme::Opaque.read(&locked.version))??;
+        return Some(Read { version, is_floating: true });
+    }
     if !locked.track.is_empty() {
         let version = image.scheme.read(&locked.version).filter(|_| fits(&locked.track))?;
         return Some(Read { version, is_floating: false });
