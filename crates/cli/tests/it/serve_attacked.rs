@@ -11,7 +11,7 @@ use crate::desk::Desk;
 use crate::served::Served;
 
 /// Most memory that the server may ever have had, in KiB. What is large here, all at once, is some gigabytes.
-const PEAK_MAX: u64 = 400 * 1024;
+const PEAK_MAX: u64 = 512 * 1024;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const EMPTY: &str = r#"{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2}"#;
