@@ -174,6 +174,11 @@ impl Configuration {
         }
     }
 
+    /// Tells whether anything is said of who may do what. If not, everybody may do everything.
+    pub fn says_who(&self) -> bool {
+        self.auth.is_said()
+    }
+
     /// Returns what a registry is told of this.
     pub fn options(&self) -> RegistryOptions {
         let collect_period = self.collect.enabled.then_some(self.collect.period);

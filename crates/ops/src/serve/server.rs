@@ -146,9 +146,18 @@ impl Server {
     /// from the next request on; requests under way go on. Of other keys that differ the log tells that they count from the next start on.
     ///
     /// # Errors
-    /// As [`prepare`]. All stays as it was.
+    /// As [`prepare`], and where nothing is said any more of who may do what, or TLS would begin or end. All stays as it was.
     pub fn reload(&mut self) -> Result<(), OpsError> {
         let Prepared { configuration, access, identity, warnings, .. } = prepare(&self.request, &self.process_key)?;
+        if self.configuration.says_who() && !configuration.says_who() {
+            return Err(OpsError::usage(
+                "nothing says any more who may do what, which would let everybody in",
+                "auth.anonymous = \"everything\"   # if that is meant".to_owned(),
+            ));
+        }
+        if self.configuration.is_https() != configuration.is_https() {
+            return Err(OpsError::usage("whether clients speak TLS changes only with a start", None));
+        }
         self.registry.reload_access(&access);
         if let (Some(tls), Some(identity)) = (&self.tls, identity) {
             tls.replace(identity);
