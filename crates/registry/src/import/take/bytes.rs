@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,9 +67,18 @@ impl Taken<'_> {
             Ok(None) => return Ok(Err(Missing::Absent)),
             Err(error) => return Ok(Err(error.into())),
         };
-        // Others may have brought the same bytes. That comes after the look at the source: a repository gets what it had there.
-        if storage.adopt_blob(&self.name, &digest).await? {
-            return Ok(Ok(()));
+        // Others may have brought the same bytes. Before a repository gets those it has to show that it had them.
+        if storage.has_bytes(&digest).await? {
+            let mut file = found.file.try_clone().map_err(reading)?;
+            if let Err((missing, _)) = verify(found, digest).await? {
+                return Ok(Err(missing));
+            }
+            if storage.adopt_blob(&self.name, &digest).await? {
+                return Ok(Ok(()));
+            }
+            // They share where they read.
+            file.rewind().map_err(reading)?;
+            return self.bring(digest, Found { file, size, changed_at: 0 }).await;
         }
         self.bring(digest, found).await
     }

@@ -177,13 +177,14 @@ impl BlobStorage for BlobFiles {
     async fn put(&self, place: &str, bytes: Bytes) -> Result<(), StorageError> {
         let to = self.0.root.join(place);
         let from = self.upload(&UploadId::random().to_string());
-        let files = self.clone();
+        let (files, place) = (self.clone(), place.to_owned());
         blocking(move || {
             let written = File::create_new(&from).and_then(|file| {
                 file.write_all_at(&bytes, 0)?;
                 file.sync_data()
             });
             let put = written.map_err(StorageError::file("cannot write", &from)).and_then(|()| files.name(&from, &to));
+            files.0.open.remove(&place);
             if put.is_err() {
                 // What cannot be written has told why; that it cannot be removed either says no more.
                 let _ = fs::remove_file(&from);
@@ -300,8 +301,13 @@ fn make(path: &Path) -> Result<File, StorageError> {
 }
 
 /// Gives an open file one more name: the very file that was read, whatever its other names lead to by now. Returns false where a file
-/// cannot have it: on another file system, or when it belongs to somebody else.
+/// cannot have it, on another file system, and where it should not: others than this user can write to it.
 fn link(file: &File, to: &Path) -> Result<bool, StorageError> {
+    // Whoever else can write to it could change it when it is a blob.
+    let found = file.metadata().map_err(StorageError::file("cannot read", to))?;
+    if found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
+        return Ok(false);
+    }
     let from = format!("/proc/self/fd/{}", file.as_raw_fd());
     let link = || rustix::fs::linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW);
     let linked = match link() {
