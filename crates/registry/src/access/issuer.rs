@@ -59,7 +59,8 @@ impl Gate {
                 };
                 match wish {
                     Ok(caller) => {
-                        let refresh = form.get("access_type") == Some("offline") || grant_type == "refresh_token";
+                        // One that was used is good to its end, and brings no other: what was stolen ends.
+                        let refresh = form.get("access_type") == Some("offline") && grant_type != "refresh_token";
                         self.grant(&authority, tokens, &Wish { caller, parameters: &form, refresh }).map(Some)
                     }
                     // RFC 6749 section 5.2.
