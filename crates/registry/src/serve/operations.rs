@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::ACCEPT_PAUSE;
+use super::patience::Patience;
 use crate::registry::Registry;
 
 /// Most connections at once; further ones wait in the kernel's queue.
@@ -77,7 +78,7 @@ async fn serve(stream: TcpStream, registry: Registry) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_MAX_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(Patience::new(TokioIo::new(stream), HEADER_TIMEOUT), service);
     // A connection that breaks is the client's affair.
     let _ = connection.await;
 }

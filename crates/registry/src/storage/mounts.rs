@@ -53,7 +53,8 @@ impl Operation for Sources {
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let sql = "SELECT repository.name FROM repository_blob \
                    JOIN repository ON repository.id = repository_blob.repository \
-                   WHERE repository_blob.digest = $1 ORDER BY repository.name LIMIT $2";
+                   JOIN blob ON blob.digest = repository_blob.digest \
+                   WHERE repository_blob.digest = $1 AND blob.bad_since IS NULL ORDER BY repository.name LIMIT $2";
         let rows = connection.rows(sql, &[(&self.digest).into(), SOURCES_MAX.into()]).await?;
         rows.iter().map(|row| row.text(0)?.parse().map_err(|_| StorageError::Damaged("a name"))).collect()
     }

@@ -111,6 +111,7 @@ impl Upload {
             let mut progress = self.progress.lock().await;
             let size = progress.as_ref().ok_or(UploadError::Closed)?.at(position)?;
             let mut progress = progress.take().ok_or(UploadError::Closed)?;
+            let mut is_unclear = false;
             let finished = async {
                 if progress.hasher.algorithm() != digest.algorithm() {
                     // All of it will be read again.
@@ -120,12 +121,15 @@ impl Upload {
                 let (place, noted_at) = progress.finish(&self.storage, id, &self.repository, &digest).await?;
                 // Whoever throws away what lay untouched for its whole lifetime must not find it in use.
                 let until = noted_at.saturating_add(milliseconds(self.lifetime) / 2);
-                let added = self.storage.add_blob(&self.repository, &digest, size, &place, until, &self.quotas).await?;
-                added.map_err(|refused| UploadError::Other(refused.into()))
+                let added = self.storage.add_blob(&self.repository, &digest, size, &place, until, &self.quotas).await;
+                is_unclear = matches!(added, Err(StorageError::Unclear(_)));
+                added?.map_err(|refused| UploadError::Other(refused.into()))
             };
             let finished: Result<(), UploadError> = finished.await;
             // What stays behind is thrown away when it has lain untouched for too long.
             let _ = match finished {
+                // The blob may have been added. Its place is noted, so that it goes later if it was not.
+                Err(_) if is_unclear => Ok(()),
                 Ok(()) if !self.has_state => self.storage.complete_session(self.id).await,
                 _ => self.throw_away(progress).await,
             };

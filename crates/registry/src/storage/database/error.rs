@@ -14,6 +14,9 @@ pub enum StorageError {
     /// The database, or the place of the blobs, is away or has no time. Nothing was changed, and the same may be tried again.
     #[error("the database or the place of the blobs is not available")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The database went away while it was told to keep what was done. Whether it does nobody knows.
+    #[error("the database went away, and may have done what was asked or not")]
+    Unclear(#[source] Arc<sqlx::Error>),
     /// What was to be done took so long that what it builds on may have been thrown away. Nothing was changed.
     #[error("a blob took too long to be put in its place, or the clock was set")]
     Late,

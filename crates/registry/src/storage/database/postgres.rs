@@ -190,6 +190,7 @@ impl Inner {
             }
             Err(error) if is_conflict(&error) => Err(Failed::Again(error)),
             // Whether it was committed is not known, so nobody is told that nothing was done.
+            Err(StorageError::Database(error)) => Err(Failed::For(StorageError::Unclear(error))),
             Err(error) => Err(Failed::For(error)),
         }
     }

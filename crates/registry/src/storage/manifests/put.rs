@@ -11,7 +11,7 @@ use super::{content, guard, has, keep};
 use crate::events::EventKind;
 use crate::immutability::Immutability;
 use crate::quota::{Exceeded, Quotas};
-use crate::storage::collect::{Keeping, later};
+use crate::storage::collect::{Keeping, give_up, later};
 use crate::storage::database::{Connection, Operation, StorageError, Touched, Value};
 use crate::storage::events::{Told, tell};
 use crate::storage::journal::note_manifest;
@@ -224,6 +224,18 @@ impl PutManifest {
     }
 }
 
+/// Puts good bytes of a manifest in the place of bad ones. The copy beside the database may be bad too, so it is made anew.
+async fn heal(connection: &mut Connection<'_>, digest: &Digest, bytes: &[u8]) -> Result<(), StorageError> {
+    let sql = "SELECT place FROM content WHERE digest = $1 AND bad_since IS NOT NULL";
+    let Some(row) = connection.row(sql, &[digest.into()]).await? else { return Ok(()) };
+    if let Some(place) = row.optional_text(0)? {
+        give_up(connection, &place).await?;
+    }
+    let sql = "UPDATE content SET bytes = $2, bad_since = NULL, place = NULL, is_stored = 0 WHERE digest = $1";
+    connection.execute(sql, &[digest.into(), bytes.into()]).await?;
+    Ok(())
+}
+
 /// Puts a manifest that came at a time into the tables, with what it is made of, and keeps it until another time.
 pub(in crate::storage) async fn insert(
     connection: &mut Connection<'_>,
@@ -234,9 +246,10 @@ pub(in crate::storage) async fn insert(
 ) -> Result<(), StorageError> {
     let digest = manifest.digest();
     let bytes: &[u8] = manifest.bytes();
-    let sql = "INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) \
-               DO UPDATE SET bytes = excluded.bytes, bad_since = NULL WHERE content.bad_since IS NOT NULL";
-    connection.execute(sql, &[digest.into(), bytes.into()]).await?;
+    let sql = "INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    if connection.execute(sql, &[digest.into(), bytes.into()]).await? == 0 {
+        heal(connection, digest, bytes).await?;
+    }
     let subject = manifest.subject().map(|subject| subject.digest);
     let referrer = manifest.referrer_descriptor();
     let descriptor = match &subject {

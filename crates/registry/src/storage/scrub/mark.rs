@@ -51,7 +51,7 @@ impl Storage {
         let blobs = self.blobs().as_ref();
         if found == digest {
             if is_bad {
-                self.metadata().write(MarkContent { digest, is_bad: false }).await?;
+                self.metadata().write(MarkContent { digest, is_bad: false, bytes: bytes.clone() }).await?;
             }
             let Some(place) = place else { return Ok(()) };
             match reading::flaw(blobs, &place, &digest, bytes.len() as u64, limiter).await {
@@ -67,14 +67,21 @@ impl Storage {
             return Ok(());
         }
         let copy = match &place {
-            Some(place) => reading::small(blobs, place, MANIFEST_MAX_BYTES as u64).await.unwrap_or_default(),
+            Some(place) => match reading::small(blobs, place, MANIFEST_MAX_BYTES as u64).await {
+                Ok(copy) => copy,
+                Err(error) => {
+                    // It may be good, and heal what is bad.
+                    scrubbed.unreadable.add(format!("{place}: {error}"));
+                    return Ok(());
+                }
+            },
             None => None,
         };
         let copy = copy.filter(|copy| digest.verify(copy).is_ok());
         let is_healed = copy.is_some();
         let is_there = match copy {
             Some(bytes) => self.metadata().write(Restore { digest, bytes }).await?,
-            None => self.metadata().write(MarkContent { digest, is_bad: true }).await?,
+            None => self.metadata().write(MarkContent { digest, is_bad: true, bytes }).await?,
         };
         if is_there {
             let needed_by = self.metadata().read(NeededBy { space: Space::Manifest, digest }).await?;
@@ -99,7 +106,7 @@ struct MarkBlob {
 
 #[async_trait]
 impl Operation for MarkBlob {
-    /// Whether it is still there.
+    /// Whether it is still there as it was.
     type Outcome = bool;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
@@ -115,6 +122,8 @@ impl Operation for MarkBlob {
 struct MarkContent {
     digest: Digest,
     is_bad: bool,
+    /// The bytes that were judged. Others may have come since.
+    bytes: Vec<u8>,
 }
 
 #[async_trait]
@@ -125,8 +134,8 @@ impl Operation for MarkContent {
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let since = if self.is_bad { Some(connection.now().await?) } else { None };
         let sql = "UPDATE content SET bad_since = CASE WHEN $2 = 0 THEN NULL ELSE COALESCE(bad_since, $2) END \
-                   WHERE digest = $1";
-        let values = [(&self.digest).into(), since.unwrap_or_default().into()];
+                   WHERE digest = $1 AND bytes = $3";
+        let values = [(&self.digest).into(), since.unwrap_or_default().into(), self.bytes.as_slice().into()];
         Ok(connection.execute(sql, &values).await? > 0)
     }
 }
