@@ -266,6 +266,30 @@ fn what_is_broken_is_left_out_and_named_and_nothing_outside_is_read() {
 }
 
 #[test]
+fn a_blob_of_another_repository_is_not_had_for_its_digest() {
+    let desk = Desk::new();
+    let served = Served::start(&desk);
+    assert!(served.put("what one tenant has").starts_with("HTTP/1.1 201 "));
+    served.terminate();
+    // The other knows the digest and the size, and not the bytes.
+    let tree = Tree::new(desk.path("theirs"));
+    let image = tree.image("theirs", &[b"what one tenant has"], None);
+    tree.tag("theirs", "1.0", &image);
+    fs::write(tree.data(&Digest::sha256(b"what one tenant has")), b"what another one ha").unwrap();
+    let imported = desk.run(&["serve", "import", "theirs"]);
+    assert!(
+        imported.code == 1 && imported.stdout.contains("it has other bytes"),
+        "{}{}",
+        imported.stdout,
+        imported.stderr
+    );
+    let served = Served::start(&desk);
+    let digest = Digest::sha256(b"what one tenant has");
+    assert!(head(&served, &format!("/v2/theirs/blobs/{digest}")).starts_with("http/1.1 404 "));
+    served.terminate();
+}
+
+#[test]
 fn a_tag_keeps_its_past_and_follows_the_source_until_it_is_moved_here() {
     let desk = Desk::new();
     let tree = Tree::new(desk.path("old"));

@@ -59,6 +59,20 @@ fn what_is_wrong_leaves_all_as_it_was() {
 }
 
 #[test]
+fn nobody_is_let_in_by_a_file_that_was_emptied() {
+    let (desk, _application) = Desk::with_application();
+    write(&desk, RULES);
+    let mut served = Served::with(&desk, &["--config", "serve.toml"], &[]);
+    write(&desk, "");
+    let said = served.reload();
+    assert!(said.starts_with("error: nothing is changed: nothing says any more who may do what"), "{said}");
+    assert_eq!(desk.run(&["copy", "oci:app:1.0", &served_at(&served.address.to_string(), "one")]).code, 5);
+    write(&desk, &format!("{RULES}[tls]\nproxy = true\n"));
+    assert!(served.reload().contains("whether clients speak TLS changes only with a start"));
+    served.terminate();
+}
+
+#[test]
 fn what_cannot_change_is_named() {
     let desk = Desk::new();
     write(&desk, RULES);
