@@ -48,11 +48,7 @@ pub(crate) enum ImportedTag {
 impl Storage {
     /// Gives a repository a blob that another one has. Returns false when none has it.
     pub(crate) async fn adopt_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, StorageError> {
-        if self.metadata().read(Known { digest: *digest }).await? {
-            let adopt = Adopt { repository: repository.clone(), digest: *digest, keeping: self.keeping() };
-            return self.metadata().write(adopt).await;
-        }
-        Ok(false)
+        self.metadata().write(Adopt { repository: repository.clone(), digest: *digest, keeping: self.keeping() }).await
     }
 
     /// Tells whether bytes of a blob are kept, whichever repository has it.
