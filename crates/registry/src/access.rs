@@ -13,15 +13,19 @@
 //! | `htpasswd`, `hash`, `passwords` | files of users; bcrypt and Argon2; verifying a few at once |
 //! | `keys` | keys for programs, with a scope and an end |
 //! | `token`, `scope`, `issuer` | sealed tokens, and where clients get them |
+//! | `oidc` | assertions of other issuers |
+//! | `certificate` | what TLS has found about a client |
 
 mod authority;
 mod authorization;
+mod certificate;
 mod demand;
 mod hash;
 mod htpasswd;
 mod identity;
 mod issuer;
 mod keys;
+mod oidc;
 mod options;
 mod passwords;
 mod policy;
@@ -32,13 +36,19 @@ mod token;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::header::{HOST, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use oci::{Digest, Host, RepositoryName};
 
+pub use certificate::ClientCertificate;
 pub use hash::{HashError, PasswordHash};
 pub use htpasswd::{Groups, LineProblem, NAME_MAX_BYTES, USERS_FILE_MAX_BYTES, Users, UsersError};
 pub use identity::Identity;
 pub use keys::{ApiKey, KEY_PREFIX};
+pub use oidc::{
+    Claims, DocumentFailure, DocumentFetch, DocumentRequest, IssuerUrl, JwsAlgorithm, KeySet, KeySetError, OidcIssuer,
+    OidcKeys, Refusal, Unverified, Workload,
+};
 pub use options::{AccessOptions, Asked, DecisionEvent, DecisionHook, TokenOptions};
 pub use policy::{Action, Allowance, Decision, Policy, Reference, Rule, Subject, Why};
 pub use scope::{Scope, ScopeAction};
@@ -47,12 +57,15 @@ pub use token::{KeyTooShort, SigningKey};
 
 pub(crate) use demand::{Demand, demands};
 pub(crate) use htpasswd::is_name;
+pub(crate) use identity::CERTIFICATE;
+pub(crate) use oidc::KEYS_MAX_BYTES;
 
 use crate::error::{ApiError, Code};
 use crate::options::{Access, RegistryOptions};
 use crate::storage::{Clock, Condition};
 use authority::{Authority, Caller, Stranger};
 use authorization::Authorization;
+use oidc::Fetching;
 use passwords::Verifier;
 
 /// Where tokens are issued.
@@ -67,6 +80,7 @@ const BUSY_SECONDS: u32 = 1;
 pub(crate) struct Gate {
     authority: RwLock<Arc<Authority>>,
     verifier: Verifier,
+    fetching: Fetching,
     clock: Clock,
     log: Log,
 }
@@ -85,9 +99,11 @@ pub(crate) struct Grant {
 
 impl Gate {
     pub(crate) fn new(options: &RegistryOptions, clock: Clock) -> Self {
+        let fetching = Fetching { by: options.documents.clone(), hook: options.on_failure.clone() };
         Self {
-            authority: RwLock::new(Arc::new(Authority::from(&options.access))),
+            authority: RwLock::new(Arc::new(Authority::new(&options.access, &fetching, None))),
             verifier: Verifier::default(),
+            fetching,
             clock,
             log: Log(options.on_decision.clone()),
         }
@@ -95,7 +111,7 @@ impl Gate {
 
     /// Puts other users, keys and rules in the place of those that were there, for every request from now on.
     pub(crate) fn reload(&self, access: &Access) {
-        let authority = Arc::new(Authority::from(access));
+        let authority = Arc::new(Authority::new(access, &self.fetching, Some(&self.authority())));
         *self.authority.write().unwrap_or_else(PoisonError::into_inner) = authority;
     }
 
@@ -104,13 +120,19 @@ impl Gate {
     }
 
     /// Lets a caller in who may do everything that is demanded; where nothing is, everybody who is known.
-    pub(crate) async fn admit(&self, headers: &HeaderMap, demands: &[Demand]) -> Result<Grant, ApiError> {
+    pub(crate) async fn admit(&self, parts: &Parts, demands: &[Demand]) -> Result<Grant, ApiError> {
+        let headers = &parts.headers;
         let authority = self.authority();
+        if is_distrusted(parts) {
+            self.note_stranger(Stranger::Unverified);
+            return Err(refuse(&authority, headers, demands, Stranger::Unverified));
+        }
         let caller = if authority.is_open {
             Caller::default()
         } else {
             let authorization = Authorization::of(headers);
-            let identified = authority.identify(&self.verifier, authorization, self.clock.now()).await;
+            let certificate = parts.extensions.get::<ClientCertificate>();
+            let identified = authority.identify(&self.verifier, authorization, certificate, self.clock.now()).await;
             identified.map_err(|stranger| {
                 self.note_stranger(stranger);
                 refuse(&authority, headers, demands, stranger)
@@ -130,6 +152,7 @@ impl Gate {
     fn note_stranger(&self, stranger: Stranger) {
         let why = match stranger {
             Stranger::Unverified => Why::Unverified,
+            Stranger::Refused(refusal) => Why::Assertion(refusal),
             // To be asked who one is is how every client begins.
             Stranger::Unidentified | Stranger::Busy => return,
         };
@@ -230,12 +253,17 @@ impl Log {
     }
 }
 
+/// Tells whether a request comes on a connection that would not be let in any more.
+fn is_distrusted(parts: &Parts) -> bool {
+    parts.extensions.get::<ClientCertificate>().is_some_and(|certificate| !certificate.is_trusted())
+}
+
 /// Returns the answer to somebody who does not come in.
 fn refuse(authority: &Authority, headers: &HeaderMap, demands: &[Demand], stranger: Stranger) -> ApiError {
     let error = match stranger {
         Stranger::Busy => return busy(),
         Stranger::Unidentified => None,
-        Stranger::Unverified => Some("invalid_token"),
+        Stranger::Unverified | Stranger::Refused(_) => Some("invalid_token"),
     };
     unauthorized(&challenge(authority, headers, demands, error))
 }

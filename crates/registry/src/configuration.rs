@@ -15,6 +15,7 @@ mod immutable;
 mod keys;
 mod log;
 mod metrics;
+mod oidc;
 mod origin;
 mod places;
 mod quotas;
@@ -39,6 +40,7 @@ pub use files::ReadFile;
 use keys::ROOT;
 pub use log::{LogFormat, LogLevel, LogSettings, LoggedDecisions, LoggedRequests};
 pub use metrics::Metrics;
+pub use oidc::OidcEntry;
 use origin::Source;
 pub use origin::{Origin, Said};
 pub use places::{AwsVariables, BlobPlace, DatabasePlace, masked};
@@ -158,7 +160,7 @@ impl Configuration {
 
     /// Checks what only the whole can tell, without a look at the files that it names.
     fn check(&self, listen: Option<&Origin>) -> Result<(), ConfigurationError> {
-        self.auth.check()?;
+        self.auth.check(self.tls.knows_clients())?;
         self.tls.check()?;
         match listen {
             Some(origin) if !self.auth.is_said() && !self.is_private() => {

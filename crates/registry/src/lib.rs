@@ -55,7 +55,10 @@ pub use observe::{FAMILIES, Family, Kind, Readiness, RequestEvent, RequestHook, 
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use quota::{Counted, Quota, QuotaScope, Quotas};
 pub use registry::Registry;
-pub use serve::{RunningOperations, RunningRegistry, Tls, TlsError, TlsIdentity, TlsVersion};
+pub use serve::{
+    CertificateName, ClientTrust, ClientTrustError, RunningOperations, RunningRegistry, Tls, TlsError, TlsIdentity,
+    TlsVersion,
+};
 pub use storage::{
     Audit, Bad, BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Clock, Collected, Fault, Findings,
     Flaw, Found, Keeping, Kept, Listed, Lost, PostgresUrl, Reindex, Reindexed, Scrub, Scrubbed, Storage, StorageError,

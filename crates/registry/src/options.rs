@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{AccessOptions, DecisionHook};
+use crate::access::{AccessOptions, DecisionHook, DocumentFetch};
 use crate::events::Events;
 use crate::immutability::Immutability;
 use crate::observe::RequestHook;
@@ -79,6 +79,8 @@ pub struct RegistryOptions {
     pub on_decision: Option<DecisionHook>,
     /// Is told of failures that a caller sees only as status 500.
     pub on_failure: Option<FailureHook>,
+    /// Fetches the keys of issuers. Without it only those are known that are given.
+    pub documents: Option<Arc<dyn DocumentFetch>>,
 }
 
 impl Default for RegistryOptions {
@@ -111,6 +113,7 @@ impl Default for RegistryOptions {
             on_request: None,
             on_decision: None,
             on_failure: None,
+            documents: None,
         }
     }
 }

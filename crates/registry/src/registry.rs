@@ -255,18 +255,18 @@ impl Registry {
         match Route::parse(path) {
             Ok(Route::Ping) => {
                 watch.route = RouteKind::Ping;
-                watch.identified(self.0.gate.admit(&parts.headers, &[]).await?.identity());
+                watch.identified(self.0.gate.admit(parts, &[]).await?.identity());
                 ping(&parts.method)
             }
             Ok(Route::Extensions) => {
                 watch.route = RouteKind::Extension;
-                watch.identified(self.0.gate.admit(&parts.headers, &[]).await?.identity());
+                watch.identified(self.0.gate.admit(parts, &[]).await?.identity());
                 extensions::of_registry(&parts.method)
             }
             Ok(Route::Repository { name, resource }) => {
                 watch.names(&name, &resource);
                 let demands = demands(&name, &resource, &parts.method, &query);
-                let grant = self.0.gate.admit(&parts.headers, &demands).await?;
+                let grant = self.0.gate.admit(parts, &demands).await?;
                 watch.identified(grant.identity());
                 let context = Context {
                     shared: &self.0,

@@ -1,5 +1,6 @@
 //! A registry on a socket.
 
+mod certificate;
 mod connection;
 mod operations;
 mod patience;
@@ -17,6 +18,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use crate::registry::Registry;
+pub use certificate::{CertificateName, ClientTrust, ClientTrustError};
 pub use operations::RunningOperations;
 pub use tls::{Tls, TlsError, TlsIdentity, TlsVersion};
 

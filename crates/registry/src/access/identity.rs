@@ -5,13 +5,26 @@ use std::fmt;
 
 use super::policy::Allowance;
 
-/// Somebody who asks for something: nobody known, or somebody with a name, groups and claims.
+/// What the names of those begin with who come in by a certificate; no issuer is called so.
+pub(crate) const CERTIFICATE: &str = "certificate";
+
+/// Somebody who asks for something: nobody known, a user with groups, a workload with claims, or the holder of a certificate.
+///
+/// They are never taken for each other, whatever they are called: no user's name has a colon in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    user: Option<String>,
+    /// What it is called: of a workload with the name of its issuer and a colon before it, of a certificate with `certificate:`.
+    name: Option<String>,
     groups: BTreeSet<String>,
-    claims: BTreeMap<String, String>,
     key: Option<Key>,
+    vouched: Option<Vouched>,
+}
+
+/// What makes somebody known who is no user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Vouched {
+    Workload { issuer: String, claims: BTreeMap<String, Vec<String>> },
+    Certificate { name: String },
 }
 
 /// The key by which somebody came in.
@@ -29,7 +42,7 @@ impl Identity {
 
     /// Returns the identity of a user who is in no groups.
     pub fn user(name: impl Into<String>) -> Self {
-        Self { user: Some(name.into()), ..Self::default() }
+        Self { name: Some(name.into()), ..Self::default() }
     }
 
     /// Returns the identity as a member of these groups, too.
@@ -39,11 +52,18 @@ impl Identity {
         self
     }
 
-    /// Returns the identity with a claim, which whoever vouches for the identity makes about it.
-    #[must_use]
-    pub fn with_claim(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.claims.insert(name.into(), value.into());
-        self
+    /// Returns the identity of a workload, for which the issuer of this name vouches, and claims this of it.
+    pub fn workload(issuer: impl Into<String>, subject: &str, claims: BTreeMap<String, Vec<String>>) -> Self {
+        let issuer = issuer.into();
+        let name = format!("{issuer}:{subject}");
+        Self { name: Some(name), vouched: Some(Vouched::Workload { issuer, claims }), ..Self::default() }
+    }
+
+    /// Returns the identity of who holds a certificate for this name.
+    pub fn certificate(name: impl Into<String>) -> Self {
+        let name = name.into();
+        let called = format!("{CERTIFICATE}:{name}");
+        Self { name: Some(called), vouched: Some(Vouched::Certificate { name }), ..Self::default() }
     }
 
     /// Returns the identity as it comes in by a key, which allows no more than its scope.
@@ -53,14 +73,36 @@ impl Identity {
         self
     }
 
-    /// Returns the name of the user; `None` for those of whom nothing is known.
+    /// Returns the name; `None` for those of whom nothing is known. That of a workload begins with its issuer's and a colon, that of a
+    /// certificate with `certificate:`.
     pub fn name(&self) -> Option<&str> {
-        self.user.as_deref()
+        self.name.as_deref()
+    }
+
+    /// Returns the name of the user; `None` for those who are none.
+    pub(super) fn as_user(&self) -> Option<&str> {
+        self.name.as_deref().filter(|_| self.vouched.is_none())
+    }
+
+    /// Returns the issuer that vouches for a workload, and what it claims of it.
+    pub(super) const fn as_workload(&self) -> Option<(&String, &BTreeMap<String, Vec<String>>)> {
+        match &self.vouched {
+            Some(Vouched::Workload { issuer, claims }) => Some((issuer, claims)),
+            _ => None,
+        }
+    }
+
+    /// Returns what the certificate is for, by which somebody came in.
+    pub(super) fn as_certificate(&self) -> Option<&str> {
+        match &self.vouched {
+            Some(Vouched::Certificate { name }) => Some(name),
+            _ => None,
+        }
     }
 
     /// Tells whether nothing is known of who this is.
     pub const fn is_anonymous(&self) -> bool {
-        self.user.is_none()
+        self.name.is_none()
     }
 
     pub(super) fn is_in(&self, group: &str) -> bool {
@@ -72,23 +114,22 @@ impl Identity {
         self.key.as_ref().map(|key| key.id.as_str())
     }
 
-    pub(super) fn claim(&self, name: &str) -> Option<&str> {
-        self.claims.get(name).map(String::as_str)
-    }
-
     /// Returns what the key allows by which the identity came in; `None` where it came in by none.
     pub(super) fn scope(&self) -> Option<&[Allowance]> {
         self.key.as_ref().map(|key| key.scope.as_slice())
     }
 }
 
-/// The form of a log line: `anonymous`, `user ada`, `user ada by key deploy`.
+/// The form of a log line: `anonymous`, `user ada`, `user ada by key deploy`, `workload ci:repo/app`, `certificate:spiffe://example/ci`.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.user, &self.key) {
-            (None, _) => f.write_str("anonymous"),
-            (Some(user), None) => write!(f, "user {}", user.escape_debug()),
-            (Some(user), Some(key)) => write!(f, "user {} by key {}", user.escape_debug(), key.id.escape_debug()),
+        let Some(name) = &self.name else { return f.write_str("anonymous") };
+        let name = name.escape_debug();
+        match (&self.vouched, &self.key) {
+            (Some(Vouched::Workload { .. }), _) => write!(f, "workload {name}"),
+            (Some(Vouched::Certificate { .. }), _) => name.fmt(f),
+            (None, None) => write!(f, "user {name}"),
+            (None, Some(key)) => write!(f, "user {name} by key {}", key.id.escape_debug()),
         }
     }
 }

@@ -10,11 +10,13 @@ use serde_json::json;
 
 use super::authority::{Authority, Caller, Stranger};
 use super::authorization::Authorization;
+use super::certificate::ClientCertificate;
+use super::oidc::{Refusal, is_like_assertion};
 use super::options::TokenOptions;
 use super::scope::{SCOPES_MAX, Scope};
 use super::secret::Secret;
 use super::token::{self, Bearer, Claims, SigningKey, Use};
-use super::{BASIC_CHALLENGE, Gate, TOKEN_PATH, busy, unauthorized};
+use super::{BASIC_CHALLENGE, Gate, TOKEN_PATH, busy, is_distrusted, unauthorized};
 use crate::error::{ApiError, Code};
 use crate::incoming::Incoming;
 use crate::query::Query;
@@ -45,9 +47,12 @@ impl Gate {
             return Ok(None);
         }
         let Some(tokens) = &authority.tokens else { return Ok(None) };
+        if is_distrusted(parts) {
+            return Err(self.turned_away(Stranger::Unverified));
+        }
         match parts.method {
             Method::GET => {
-                let caller = self.by_header(&authority, &parts.headers).await?;
+                let caller = self.by_header(&authority, parts).await?;
                 let refresh = query.get("offline_token") == Some("true");
                 self.grant(&authority, tokens, &Wish { caller, parameters: query, refresh }).map(Some)
             }
@@ -72,12 +77,20 @@ impl Gate {
         }
     }
 
-    async fn by_header(&self, authority: &Authority, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        let identified = match Authorization::of(headers) {
-            Authorization::None if authority.knows_anonymous() => Ok(Caller::default()),
-            Authorization::None => Err(Stranger::Unidentified),
+    async fn by_header(&self, authority: &Authority, parts: &Parts) -> Result<Caller, ApiError> {
+        let now = self.clock.now();
+        let certificate = parts.extensions.get::<ClientCertificate>();
+        let identified = match Authorization::of(&parts.headers) {
+            Authorization::None => match certificate.and_then(Caller::by_certificate) {
+                Some(caller) => Ok(caller),
+                None if authority.knows_anonymous() => Ok(Caller::default()),
+                None => Err(Stranger::Unidentified),
+            },
             Authorization::Basic { user, password } => {
-                authority.by_password(&self.verifier, &user, &password, self.clock.now()).await
+                authority.by_password(&self.verifier, &user, &password, now).await
+            }
+            Authorization::Bearer(assertion) if is_like_assertion(assertion.reveal()) => {
+                authority.by_assertion(&assertion, now).await
             }
             Authorization::Bearer(_) | Authorization::Malformed => Err(Stranger::Unverified),
         };
@@ -98,7 +111,7 @@ impl Gate {
                 let user = form.get("username").unwrap_or_default();
                 Some(authority.by_password(&self.verifier, user, &secret("password"), now).await)
             }
-            "refresh_token" => Some(authority.by_token(&secret("refresh_token"), Use::Refresh, now)),
+            "refresh_token" => Some(authority.by_token(&secret("refresh_token"), Use::Refresh, None, now)),
             _ => None,
         })
     }
@@ -109,18 +122,26 @@ impl Gate {
         let asked = parameters.all("scope").flat_map(|scopes| scopes.split([' ', '+'])).filter_map(Scope::parse);
         let scopes: Vec<Scope> = asked.take(SCOPES_MAX).filter_map(|scope| authority.granted(caller, scope)).collect();
         let now = self.clock.now();
+        let lifetime = match caller.until {
+            None => tokens.lifetime,
+            // What an assertion is good for ends with it, whatever the clocks may be apart.
+            Some(until) => match u64::try_from(until.saturating_sub(now)) {
+                Ok(left) if left > 0 => tokens.lifetime.min(Duration::from_millis(left)),
+                _ => return Err(self.turned_away(Stranger::Refused(Refusal::Expired))),
+            },
+        };
         let seal = |for_use, scopes: &[Scope], lifetime| {
             sealed(tokens, caller, (for_use, scopes), (now, lifetime)).map_err(ApiError::internal)
         };
-        let token = seal(Use::Access, &scopes, tokens.lifetime)?;
+        let token = seal(Use::Access, &scopes, lifetime)?;
         let listed: Vec<_> = scopes.iter().map(Scope::to_string).collect();
         let mut document = json!({
             "token": token,
             "access_token": token,
-            "expires_in": tokens.lifetime.as_secs(),
+            "expires_in": lifetime.as_secs(),
             "scope": listed.join(" "),
         });
-        if let Some(lifetime) = tokens.refresh_lifetime.filter(|_| *refresh && !caller.identity.is_anonymous()) {
+        if let Some(lifetime) = tokens.refresh_lifetime.filter(|_| *refresh && caller.identity.as_user().is_some()) {
             document["refresh_token"] = json!(seal(Use::Refresh, &[], lifetime)?);
         }
         Ok(kept_by_nobody(routes::json(document.to_string())))
@@ -131,7 +152,7 @@ impl Gate {
         self.note_stranger(stranger);
         match stranger {
             Stranger::Busy => busy(),
-            Stranger::Unverified | Stranger::Unidentified => unauthorized(BASIC_CHALLENGE),
+            Stranger::Unverified | Stranger::Unidentified | Stranger::Refused(_) => unauthorized(BASIC_CHALLENGE),
         }
     }
 }
@@ -149,6 +170,7 @@ fn sealed(
         user: user.to_owned(),
         key: caller.key_id.clone(),
         credential: key.mark(credential),
+        vouched: caller.vouched(),
     });
     let claims = Claims {
         for_use,

@@ -9,6 +9,7 @@ use oci::RepositoryName;
 use super::htpasswd::{Groups, Users};
 use super::identity::Identity;
 use super::keys::ApiKey;
+use super::oidc::OidcIssuer;
 use super::policy::{Action, Decision, Reference, Rule};
 use super::token::SigningKey;
 
@@ -32,6 +33,8 @@ pub struct AccessOptions {
     pub tokens: Option<TokenOptions>,
     /// How long a password that was right is taken without being verified again.
     pub verified_for: Duration,
+    /// Issuers whose assertions are taken. Each has a name and a URL of its own.
+    pub issuers: Vec<OidcIssuer>,
 }
 
 impl Default for AccessOptions {
@@ -43,6 +46,7 @@ impl Default for AccessOptions {
             rules: Vec::new(),
             tokens: None,
             verified_for: VERIFIED_FOR,
+            issuers: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use oci::RepositoryName;
 use resolve::glob::Glob;
 
 use super::identity::Identity;
+use super::oidc::{Refusal, all_hold};
 
 /// What is done to a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +94,7 @@ impl fmt::Display for Reference {
 pub enum Subject {
     /// Those of whom nothing is known, and with them everybody: nobody may do less because he says who he is.
     Anonymous,
-    /// Everybody of whom it is known who they are.
+    /// Every user who has said who he is. Workloads and certificates are not users: an issuer may vouch for strangers, too.
     Authenticated,
     /// The user of this name.
     User(String),
@@ -101,24 +102,29 @@ pub enum Subject {
     Group(String),
     /// Whoever comes in by the key of this name.
     Key(String),
-    /// Those of whom this is claimed.
-    Claim {
-        /// What is claimed.
-        name: String,
-        /// What the claim's value is like.
-        value: Glob,
+    /// The workloads for which an issuer vouches, and of which it claims all of this.
+    Workload {
+        /// The name of the issuer here.
+        issuer: String,
+        /// Claims, and what a value of each is like.
+        claims: Vec<(String, Glob)>,
     },
+    /// Those who hold a certificate for a name that is like this.
+    Certificate(Glob),
 }
 
 impl Subject {
     fn is(&self, identity: &Identity) -> bool {
         match self {
             Self::Anonymous => true,
-            Self::Authenticated => !identity.is_anonymous(),
-            Self::User(name) => identity.name() == Some(name),
+            Self::Authenticated => identity.as_user().is_some(),
+            Self::User(name) => identity.as_user() == Some(name),
             Self::Group(name) => identity.is_in(name),
             Self::Key(id) => identity.key() == Some(id),
-            Self::Claim { name, value } => identity.claim(name).is_some_and(|claimed| value.matches(claimed)),
+            Self::Workload { issuer, claims } => {
+                identity.as_workload().is_some_and(|(by, claimed)| by == issuer && all_hold(claims, claimed))
+            }
+            Self::Certificate(name) => identity.as_certificate().is_some_and(|held| name.matches(held)),
         }
     }
 }
@@ -187,12 +193,15 @@ pub enum Why {
     Unverified,
     /// The caller has not said who he is.
     Unidentified,
+    /// The assertion of another issuer is not taken.
+    Assertion(Refusal),
 }
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Rule(number) => return write!(f, "rule {number} allows it"),
+            Self::Assertion(refusal) => return refusal.fmt(f),
             Self::Open => "the registry is open",
             Self::NoRule => "no rule allows it",
             Self::NotReadable => "no rule allows to read the repository",
@@ -250,6 +259,22 @@ impl Policy {
             return Decision::denied(Why::KeyScope);
         }
         Decision { allowed: true, why: Why::Rule(position + 1) }
+    }
+
+    /// Returns what rules ask of claims of this issuer.
+    pub(super) fn claims_of<'p>(&'p self, issuer: &'p str) -> impl Iterator<Item = &'p str> {
+        let subjects = self.rules.iter().flat_map(|rule| &rule.subjects);
+        let claims = subjects.filter_map(move |subject| match subject {
+            Subject::Workload { issuer: of, claims } if of == issuer => Some(claims),
+            _ => None,
+        });
+        claims.flatten().map(|(name, _)| name.as_str())
+    }
+
+    /// Tells whether a rule is for those who hold a certificate.
+    pub(super) fn knows_certificates(&self) -> bool {
+        let is_certificate = |subject: &Subject| matches!(subject, Subject::Certificate(_));
+        self.rules.iter().any(|rule| rule.subjects.iter().any(is_certificate))
     }
 
     /// Tells whether a rule is for those of whom nothing is known.

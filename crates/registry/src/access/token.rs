@@ -6,6 +6,7 @@
 //!
 //! Nothing in a token says how it is to be checked: no algorithm, no key, no address of one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_lc_rs::hmac;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::scope::SCOPES_MAX;
 
 /// What a token begins with: the version of its form.
-const PREFIX: &str = "sct1.";
+pub(super) const PREFIX: &str = "sct1.";
 /// Longest token that is looked at, in bytes. A hundred scopes of the longest names fit.
 const TOKEN_MAX_BYTES: usize = 48 * 1024;
 /// Least length of a key, in bytes.
@@ -112,8 +113,21 @@ pub(super) struct Bearer {
     pub(super) user: String,
     /// The key by which he came in; by a password where there is none.
     pub(super) key: Option<String>,
-    /// Stands for the password or the key, so that the token ends with it.
+    /// Stands for the password, the key, the issuer or the certificate, so that the token ends with it.
     pub(super) credential: String,
+    /// Who vouches for the user, where he is no user of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) vouched: Option<Vouched>,
+}
+
+/// Who vouches for the bearer of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub(super) enum Vouched {
+    /// An issuer, and what it claims, as far as somebody asks for it.
+    Workload { issuer: String, claims: BTreeMap<String, Vec<String>> },
+    /// Whoever signed the certificate, which has to be shown with the token.
+    Certificate,
 }
 
 /// Returns a token that says this.
@@ -158,7 +172,7 @@ mod tests {
     }
 
     fn claims() -> Claims {
-        let bearer = Bearer { user: "ada".to_owned(), key: None, credential: "x".to_owned() };
+        let bearer = Bearer { user: "ada".to_owned(), key: None, credential: "x".to_owned(), vouched: None };
         Claims {
             for_use: Use::Access,
             audience: "registry.example".to_owned(),

@@ -7,6 +7,7 @@ use resolve::document::{DocumentError, Table};
 
 use super::files::{self, ReadFile, shown};
 use super::keys::{AUTH, TOKENS};
+use super::oidc::{self, OidcEntry};
 use super::origin::{Origin, Said, Source};
 use super::read::duration;
 use super::rules::{self, KeyEntry, RuleEntry, everywhere, name_of};
@@ -44,6 +45,7 @@ pub struct Auth {
     pub(super) remember: Duration,
     pub(super) keys: Vec<KeyEntry>,
     pub(super) tokens: Option<Tokens>,
+    pub(super) oidc: Vec<OidcEntry>,
     pub(super) rules: Vec<RuleEntry>,
 }
 
@@ -88,6 +90,7 @@ impl Default for Auth {
             remember: AccessOptions::default().verified_for,
             keys: Vec::new(),
             tokens: None,
+            oidc: Vec::new(),
             rules: Vec::new(),
         }
     }
@@ -132,6 +135,9 @@ impl Auth {
         if table.has("keys") {
             self.keys = rules::keys(&table, source)?;
         }
+        if table.has("oidc") {
+            self.oidc = oidc::read(&table.list("oidc", oidc::KEYS)?, source)?;
+        }
         if let Some(tokens) = table.table("tokens", TOKENS)? {
             self.tokens.get_or_insert_default().apply(&tokens, source)?;
         }
@@ -143,15 +149,16 @@ impl Auth {
         self.anonymous.is_some() || self.knows_somebody().is_some() || !self.rules.is_empty()
     }
 
-    /// Returns where it is said that somebody could come in with a password or a key.
+    /// Returns where it is said that somebody could come in with a password, a key or an assertion.
     pub(super) fn knows_somebody(&self) -> Option<&Origin> {
         let htpasswd = self.htpasswd.as_ref().map(|file| &file.origin);
-        htpasswd.or_else(|| self.keys.first().map(|entry| &entry.key.origin))
+        let key = || self.keys.first().map(|entry| &entry.key.origin);
+        htpasswd.or_else(key).or_else(|| self.oidc.first().map(OidcEntry::origin))
     }
 
-    /// Checks what can be known without a look at files.
-    pub(super) fn check(&self) -> Result<(), ConfigurationError> {
-        if let Some(origin) = self.knows_somebody()
+    /// Checks what can be known without a look at files. `certificates` is where it is said that clients show some.
+    pub(super) fn check(&self, certificates: Option<&Origin>) -> Result<(), ConfigurationError> {
+        if let Some(origin) = self.knows_somebody().or(certificates)
             && self.rules.is_empty()
             && self.anonymous != Some(Anonymous::Everything)
         {
@@ -258,7 +265,8 @@ impl Configuration {
         let odd = auth.named(&users, &groups)?;
         let keys = auth.keys.iter().map(|entry| entry.key.value.clone()).collect();
         let rules = auth.rules.iter().map(RuleEntry::rule).chain(auth.anonymous.and_then(Anonymous::rule)).collect();
-        let options = AccessOptions { users, groups, keys, rules, tokens, verified_for: auth.remember };
+        let issuers = auth.oidc.iter().map(|entry| entry.issuer(read)).collect::<Result<_, _>>()?;
+        let options = AccessOptions { users, groups, keys, rules, tokens, verified_for: auth.remember, issuers };
         Ok((Access::Rules(Box::new(options)), odd))
     }
 }
@@ -279,6 +287,16 @@ impl Auth {
                 }
                 Subject::User(name) if !users.has(name) && !keys().any(|key| key.user == *name) => {
                     odd.push(subject.origin.error(format!("nobody can come in as `{}`", name.escape_debug())));
+                }
+                Subject::Workload { issuer, claims } => {
+                    let Some(entry) = self.oidc.iter().find(|entry| entry.name.value == *issuer) else {
+                        return Err(subject.origin.error(format!("there is no issuer `{}`", issuer.escape_debug())));
+                    };
+                    if claims.is_empty() && entry.takes_everybody() {
+                        let message =
+                            format!("the rule is for everybody for whom `{issuer}` vouches: no claim is asked for");
+                        odd.push(subject.origin.error(message));
+                    }
                 }
                 _ => {}
             }

@@ -58,6 +58,26 @@ pub(super) const TLS: &[Key] = &[
     key("certificate", Shape::Text, "The file with the chain of certificates (PEM), that of the server first."),
     key("key", Shape::Text, "The file with the key of the certificate (PEM)."),
     key("minimum", Shape::Choice(&["1.2", "1.3"]), "The least version that is spoken; `1.2`."),
+    key(
+        "client-ca",
+        Shape::Text,
+        "The file with the certificates (PEM) of authorities whose clients are known; clients are asked for certificates with it.",
+    ),
+    key(
+        "client-auth",
+        Shape::Choice(&["required", "optional"]),
+        "Whether a client must show a certificate; `required`.",
+    ),
+    key(
+        "client-crl",
+        Shape::Text,
+        "The file with lists (PEM) of revoked certificates: one of each authority of a chain.",
+    ),
+    key(
+        "client-name",
+        Shape::Choice(&["uri", "dns", "common-name"]),
+        "Which name of a certificate says who shows it: the URI or the DNS name among its alternative names, or the common name; `uri`.",
+    ),
     key("proxy", Shape::Flag, "Whether something in front of the registry speaks TLS with clients; `false`."),
 ];
 
@@ -73,6 +93,11 @@ pub(super) const AUTH: &[Key] = &[
     key("groups-file", Shape::Text, "A file with more groups: `group: user user` on each line."),
     key("remember", Shape::Duration, "How long a password that was right is taken without being verified again; `5m`."),
     key("keys", Shape::List(KEYS), "Keys for programs, as `supercargo serve key` makes them."),
+    key(
+        "oidc",
+        Shape::List(super::oidc::KEYS),
+        "Other issuers (OpenID Connect) that vouch for the jobs of a CI service and the like.",
+    ),
     key("tokens", Shape::Table(TOKENS), "Tokens, which are issued at `/token` where this table is there."),
 ];
 
@@ -109,9 +134,20 @@ pub(super) const TOKENS: &[Key] = &[
 pub(super) const RULES: &[Key] = &[
     required("repositories", Shape::Texts, "Patterns of names; `*` stands for any characters, `/` among them."),
     required("actions", Shape::Texts, ACTIONS_OF_RULE),
-    key("users", Shape::Texts, "The users it is for; `*` is everybody of whom it is known who they are."),
+    key("users", Shape::Texts, "The users it is for; `*` is every user, by a password or a key."),
     key("groups", Shape::Texts, "The groups it is for."),
     key("keys", Shape::Texts, "The keys it is for, by `id`."),
+    key(
+        "issuer",
+        Shape::Text,
+        "The issuer, by `name`, for whose workloads it is: for all of them, or for those with these `claims`.",
+    ),
+    key(
+        "claims",
+        Shape::TextMap,
+        "What the issuer has to claim: patterns by the claims' names, all of which must hold.",
+    ),
+    key("certificates", Shape::Texts, "Patterns of the names in clients' certificates that it is for."),
     key("everyone", Shape::Flag, "Whether it is for everybody, also those of whom nothing is known; `false`."),
 ];
 

@@ -9,6 +9,7 @@ use resolve::document::{DocumentError, Table, Text, quoted};
 use resolve::glob::Glob;
 
 use super::keys::{EVERY_USER, KEYS, RULES};
+use super::oidc::{self, ClaimPatterns};
 use super::origin::{Said, Source};
 use crate::access::{Action, Allowance, ApiKey, Rule, Subject, is_name};
 
@@ -30,6 +31,8 @@ const ACTIONS: [(&str, Action); 4] =
 pub struct RuleEntry {
     pub(super) subjects: Vec<Said<Subject>>,
     pub(super) patterns: Vec<String>,
+    claims: ClaimPatterns,
+    certificates: Vec<String>,
     pub(super) allowance: Allowance,
 }
 
@@ -62,9 +65,13 @@ impl RuleEntry {
         let keys = named(|subject| if let Subject::Key(id) = subject { Some(id) } else { None });
         let mut fields =
             vec![("repositories", list(&self.patterns)), ("actions", list(&words(&self.allowance.actions)))];
-        let lists = [("users", users), ("groups", groups), ("keys", keys)];
+        let issuer = named(|subject| if let Subject::Workload { issuer, .. } = subject { Some(issuer) } else { None });
+        let certificates = self.certificates.clone();
+        let lists = [("users", users), ("groups", groups), ("keys", keys), ("certificates", certificates)];
         fields
             .extend(lists.into_iter().filter(|(_, names)| !names.is_empty()).map(|(name, names)| (name, list(&names))));
+        fields.extend(issuer.first().map(|issuer| ("issuer", quoted(issuer))));
+        fields.extend(self.claims.shown().map(|claims| ("claims", claims)));
         if self.subjects.iter().any(|subject| subject.value == Subject::Anonymous) {
             fields.push(("everyone", "true".to_owned()));
         }
@@ -113,15 +120,35 @@ fn rule(table: &Table<'_>, source: &Source<'_>) -> Result<RuleEntry> {
     for text in texts(table, "keys")?.unwrap_or_default() {
         subjects.push(source.said(Subject::Key(name_of(text.text, "key", &text.place)?), text.place));
     }
+    let claims = oidc::claims(table)?;
+    match table.text("issuer") {
+        Some(text) => {
+            let issuer = name_of(text.text, "issuer", &text.place)?;
+            subjects.push(source.said(Subject::Workload { issuer, claims: claims.parsed.clone() }, text.place));
+        }
+        None if table.has("claims") => {
+            let place = table.key("claims").unwrap_or_else(|| table.place.clone());
+            let message = "claims are somebody's: the rule says not which issuer has to make them";
+            return Err(DocumentError::new(message, place).help("issuer = \"ci\"   # the name of one of [[auth.oidc]]"));
+        }
+        None => {}
+    }
+    let mut certificates = Vec::new();
+    for text in texts(table, "certificates")?.unwrap_or_default() {
+        certificates.push(text.text.to_owned());
+        let glob = pattern(&text)?;
+        subjects.push(source.said(Subject::Certificate(glob), text.place));
+    }
     if table.flag("everyone") {
         subjects.push(source.said(Subject::Anonymous, table.place.clone()));
     }
     if subjects.is_empty() {
-        let help = "users = [\"*\"]   # or groups, keys, or everyone = true";
+        let help = "users = [\"*\"]   # or groups, keys, issuer, certificates, or everyone = true";
         return Err(DocumentError::new("the rule is for nobody", table.place.clone()).help(help));
     }
     let (patterns, repositories) = repositories(table)?;
-    Ok(RuleEntry { subjects, patterns, allowance: Allowance { repositories, actions: actions(table)? } })
+    let allowance = Allowance { repositories, actions: actions(table)? };
+    Ok(RuleEntry { subjects, patterns, claims, certificates, allowance })
 }
 
 /// Reads `[[auth.keys]]`.
@@ -189,15 +216,20 @@ fn repositories(table: &Table<'_>) -> Result<(Vec<String>, Vec<Glob>)> {
     let mut patterns = Vec::new();
     let mut globs = Vec::new();
     for text in texts(table, "repositories")?.unwrap_or_default() {
-        if text.text.is_empty() || text.text.len() > PATTERN_MAX_BYTES {
-            let message = format!("a pattern has 1 to {PATTERN_MAX_BYTES} bytes");
-            return Err(DocumentError::new(message, text.place));
-        }
-        let wrong = |why| DocumentError::new(format!("the pattern {why}"), text.place.clone());
-        globs.push(Glob::parse(text.text).map_err(wrong)?);
+        globs.push(pattern(&text)?);
         patterns.push(text.text.to_owned());
     }
     Ok((patterns, globs))
+}
+
+/// Reads a pattern.
+pub(super) fn pattern(text: &Text<'_>) -> Result<Glob> {
+    if text.text.is_empty() || text.text.len() > PATTERN_MAX_BYTES {
+        let message = format!("a pattern has 1 to {PATTERN_MAX_BYTES} bytes");
+        return Err(DocumentError::new(message, text.place.clone()));
+    }
+    let wrong = |why| DocumentError::new(format!("the pattern {why}"), text.place.clone());
+    Glob::parse(text.text).map_err(wrong)
 }
 
 fn actions(table: &Table<'_>) -> Result<Vec<Action>> {
@@ -252,7 +284,8 @@ pub(super) fn list(texts: &[String]) -> String {
     format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))
 }
 
-fn inline(fields: &[(&str, String)]) -> String {
+/// Returns a table as TOML writes it in one line.
+pub(super) fn inline(fields: &[(&str, String)]) -> String {
     let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     format!("{{ {} }}", fields.join(", "))
 }

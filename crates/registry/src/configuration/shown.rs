@@ -7,6 +7,7 @@ use resolve::document::quoted;
 use resolve::duration;
 
 use super::keys::KEEP;
+use super::oidc::OidcEntry;
 use super::origin::Said;
 use super::rules::{KeyEntry, RuleEntry, list};
 use super::{Configuration, EventEntry, immutable, quotas};
@@ -46,6 +47,10 @@ impl Configuration {
             ("tls.certificate", file(&tls.certificate)),
             ("tls.key", file(&tls.key)),
             ("tls.minimum", under_tls(quoted(tls.minimum()))),
+            ("tls.client-ca", file(&tls.client_ca)),
+            ("tls.client-auth", tls.client_ca.as_ref().map(|_| quoted(tls.client_auth()))),
+            ("tls.client-crl", file(&tls.client_crl)),
+            ("tls.client-name", tls.client_ca.as_ref().map(|_| quoted(tls.client_name()))),
             ("tls.proxy", Some(tls.proxy.to_string())),
             ("auth.anonymous", auth.anonymous.map(|anonymous| quoted(anonymous.word()))),
             ("auth.htpasswd", file(&auth.htpasswd)),
@@ -53,6 +58,7 @@ impl Configuration {
             ("auth.groups-file", file(&auth.groups_file)),
             ("auth.remember", time(auth.remember)),
             ("auth.keys", tables(auth.keys.iter().map(KeyEntry::shown))),
+            ("auth.oidc", tables(auth.oidc.iter().map(OidcEntry::shown))),
             ("auth.tokens.keys", tokens.filter(|tokens| !tokens.keys.is_empty()).map(|tokens| paths(&tokens.keys))),
             ("auth.tokens.service", tokens.map(|tokens| quoted(tokens.service()))),
             ("auth.tokens.realm", tokens.and_then(|tokens| text(&tokens.realm))),

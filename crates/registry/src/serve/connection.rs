@@ -14,6 +14,7 @@ use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
 
+use super::certificate::Handshake;
 use super::patience::Patience;
 use crate::outgoing::{Outlet, Transport};
 use crate::registry::Registry;
@@ -26,13 +27,15 @@ pub(super) async fn serve(stream: TcpStream, registry: Registry, watcher: Watche
     // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
     let _ = stream.set_nodelay(true);
     let (transport, outlet) = Transport::new(stream);
-    answer(transport, Some(outlet), registry, watcher).await;
+    answer(transport, Some(outlet), None, registry, watcher).await;
 }
 
-/// Answers requests until the connection ends, or the watcher says that it should. The outlet, if there is one, is that of the transport.
+/// Answers requests until the connection ends, or the watcher says that it should. The outlet and the handshake, where there are such, are those of the
+/// transport.
 pub(super) async fn answer(
     transport: impl Read + Write + Unpin + Send + 'static,
     outlet: Option<Outlet>,
+    handshake: Option<Handshake>,
     registry: Registry,
     watcher: Watcher,
 ) {
@@ -42,6 +45,9 @@ pub(super) async fn answer(
         if let Some(outlet) = &outlet {
             // Files go out by the kernel on this connection, and on no other.
             request.extensions_mut().insert(outlet.clone());
+        }
+        if let Some(certificate) = handshake.as_ref().and_then(Handshake::certificate) {
+            request.extensions_mut().insert(certificate);
         }
         async move {
             let is_clear = names_one_host(&request);

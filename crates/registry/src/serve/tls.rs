@@ -12,6 +12,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
+use super::certificate::{ClientTrust, Handshake};
 use super::connection;
 use crate::registry::Registry;
 
@@ -37,7 +38,10 @@ pub enum TlsVersion {
 
 /// A certificate with its key. The key never shows.
 #[derive(Clone)]
-pub struct TlsIdentity(Arc<ServerConfig>);
+pub struct TlsIdentity {
+    config: Arc<ServerConfig>,
+    pub(super) clients: Option<ClientTrust>,
+}
 
 /// TLS as a server speaks it. Cloning gives another handle to the same.
 #[derive(Clone, Debug)]
@@ -67,6 +71,19 @@ impl TlsIdentity {
     /// # Errors
     /// [`TlsError`]
     pub fn from_pem(certificates: &[u8], key: &[u8], least: TlsVersion) -> Result<Self, TlsError> {
+        Self::with_clients(certificates, key, least, None)
+    }
+
+    /// As [`TlsIdentity::from_pem`], and asks clients for certificates where it is said which are trusted.
+    ///
+    /// # Errors
+    /// [`TlsError`]
+    pub fn with_clients(
+        certificates: &[u8],
+        key: &[u8],
+        least: TlsVersion,
+        clients: Option<ClientTrust>,
+    ) -> Result<Self, TlsError> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates).take(CHAIN_MAX + 1).collect();
         let chain = chain.map_err(|_| TlsError::Certificates)?;
         if chain.is_empty() || chain.len() > CHAIN_MAX {
@@ -78,15 +95,24 @@ impl TlsIdentity {
             return Err(TlsError::Key);
         }
         let with_versions = ServerConfig::builder_with_provider(provider).with_protocol_versions(least.and_newer());
-        let mut config =
-            with_versions.map_err(TlsError::Unusable)?.with_no_client_auth().with_single_cert(chain, key).map_err(
-                |error| match error {
-                    rustls::Error::InconsistentKeys(_) => TlsError::Mismatch,
-                    error => TlsError::Unusable(error),
-                },
-            )?;
+        let with_versions = with_versions.map_err(TlsError::Unusable)?;
+        let with_clients = match &clients {
+            Some(clients) => with_versions.with_client_cert_verifier(clients.verifier()),
+            None => with_versions.with_no_client_auth(),
+        };
+        let mut config = with_clients.with_single_cert(chain, key).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => TlsError::Mismatch,
+            error => TlsError::Unusable(error),
+        })?;
         config.alpn_protocols = vec![HTTP_1_1.to_vec()];
-        Ok(Self(Arc::new(config)))
+        Ok(Self { config: Arc::new(config), clients })
+    }
+}
+
+impl TlsIdentity {
+    /// Tells whether this is the same one, not only one that says the same.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.config, &other.config)
     }
 }
 
@@ -116,8 +142,8 @@ impl Tls {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = identity;
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).0))
+    pub(super) fn identity(&self) -> TlsIdentity {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -125,9 +151,12 @@ impl Tls {
 pub(super) async fn serve(stream: TcpStream, tls: Tls, registry: Registry, watcher: Watcher) {
     // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
     let _ = stream.set_nodelay(true);
-    let handshake = async { tls.acceptor().accept(stream).await };
+    let identity = tls.identity();
+    let handshake = TlsAcceptor::from(Arc::clone(&identity.config)).accept(stream);
     let agreed = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
     // One that fails, or never ends, is the client's affair.
     let Ok(Ok(stream)) = agreed else { return };
-    connection::answer(TokioIo::new(stream), None, registry, watcher).await;
+    let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let handshake = Handshake::new(tls, &identity, shown);
+    connection::answer(TokioIo::new(stream), None, Some(handshake), registry, watcher).await;
 }
