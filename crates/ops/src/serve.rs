@@ -5,6 +5,7 @@
 //!                                                                                            └─▶ Log
 //! ```
 
+mod documents;
 mod events;
 mod import;
 mod key;

@@ -11,6 +11,7 @@ use registry::{
 };
 use rustix::process::{Resource, Rlimit};
 
+use super::documents::HttpsFetch;
 use super::events::HttpSender;
 use super::log::{Event, Log};
 use super::prepare::{Prepared, ServeRequest, prepare};
@@ -102,6 +103,7 @@ impl Server {
         let options = RegistryOptions {
             access,
             events,
+            documents: Some(Arc::new(HttpsFetch)),
             on_failure: Some(FailureHook::new(move |failure| failures.failure(failure))),
             on_request: Some(requests::hook(&log)),
             on_decision: Some(DecisionHook::new(move |event| decisions.decision(event))),
