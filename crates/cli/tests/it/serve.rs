@@ -136,6 +136,10 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_TLS_CERTIFICATE         tls.certificate
       SUPERCARGO_SERVE_TLS_KEY                 tls.key
       SUPERCARGO_SERVE_TLS_MINIMUM             tls.minimum
+      SUPERCARGO_SERVE_TLS_CLIENT_CA           tls.client-ca
+      SUPERCARGO_SERVE_TLS_CLIENT_AUTH         tls.client-auth
+      SUPERCARGO_SERVE_TLS_CLIENT_CRL          tls.client-crl
+      SUPERCARGO_SERVE_TLS_CLIENT_NAME         tls.client-name
       SUPERCARGO_SERVE_TLS_PROXY               tls.proxy
       SUPERCARGO_SERVE_AUTH_ANONYMOUS          auth.anonymous
       SUPERCARGO_SERVE_AUTH_HTPASSWD           auth.htpasswd
@@ -143,6 +147,7 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_AUTH_GROUPS_FILE        auth.groups-file
       SUPERCARGO_SERVE_AUTH_REMEMBER           auth.remember
       SUPERCARGO_SERVE_AUTH_KEYS               auth.keys
+      SUPERCARGO_SERVE_AUTH_OIDC               auth.oidc
       SUPERCARGO_SERVE_AUTH_TOKENS_KEYS        auth.tokens.keys
       SUPERCARGO_SERVE_AUTH_TOKENS_SERVICE     auth.tokens.service
       SUPERCARGO_SERVE_AUTH_TOKENS_REALM       auth.tokens.realm

@@ -1,12 +1,18 @@
 //! Every method on every kind of reference, by everybody, in a repository of one's own, of others, and where there is none.
 
+use std::sync::LazyLock;
+
 use axum::http::StatusCode;
 use oci::Digest;
 use registry::RegistryOptions;
-use serde_json::Value;
+use registry::access::{AccessOptions, Action, JwsAlgorithm, Subject};
+use resolve::glob::Glob;
+use serde_json::{Value, json};
 
-use crate::people::{PEOPLE, access, by, filled, options, token_options};
+use crate::assertions::{Signer, claims, issuer_of};
+use crate::people::{PEOPLE, access, basic, by, filled, options, rule, token_options};
 use crate::server::{MANIFEST, Reply, Server, digest, image};
+use crate::workloads::workload;
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"];
 
@@ -58,8 +64,8 @@ fn needed(method: &str, path: &str) -> &'static [&'static str] {
 /// What somebody has in `team/*`.
 fn has(who: Option<&str>) -> &'static str {
     match who {
-        Some("reader") => "r",
-        Some("creator") => "rc",
+        Some("reader" | "job:reader" | "exchanged:reader" | "certificate:reader") => "r",
+        Some("creator" | "job:creator" | "exchanged:creator" | "certificate:creator") => "rc",
         Some("updater") => "ru",
         Some("writer") => "rcu",
         Some("cleaner") => "rd",
@@ -67,6 +73,51 @@ fn has(who: Option<&str>) -> &'static str {
         // Who may not read may not change either.
         _ => "",
     }
+}
+
+/// Those who are no users: jobs with an assertion of their issuer, with a token for one, and holders of certificates. Those who are called owner are
+/// in no group of users.
+const OTHERS: [&str; 9] = [
+    "job:reader",
+    "job:creator",
+    "job:owner",
+    "exchanged:reader",
+    "exchanged:creator",
+    "exchanged:owner",
+    "certificate:reader",
+    "certificate:creator",
+    "certificate:owner",
+];
+
+static ISSUER: LazyLock<Signer> = LazyLock::new(|| Signer::new(JwsAlgorithm::EdDsa));
+
+/// An assertion about a job, good for longer than the tests run.
+fn job(name: &str) -> String {
+    let mut claims = claims("acme/app");
+    claims["job"] = json!(name);
+    for claim in ["iat", "nbf"] {
+        claims[claim] = json!(0);
+    }
+    claims["exp"] = json!(99_999_999_999_u64);
+    ISSUER.assertion(&claims)
+}
+
+async fn exchanged(server: &Server, name: &str) -> String {
+    let scopes = OWN.into_iter().chain(FOREIGN).map(|repository| format!("repository:{repository}:*"));
+    let path = format!("/token?scope={}", scopes.collect::<Vec<_>>().join("+"));
+    let call = server.call("GET", &path).header("authorization", &basic("ci", &job(name)));
+    format!("Bearer {}", call.send().await.expect(200).json()["token"].as_str().unwrap())
+}
+
+/// The rules of the people, and the same for some jobs and certificates.
+fn everybodys() -> AccessOptions {
+    use Action::{Create, Read};
+    let mut all = AccessOptions { issuers: vec![issuer_of(&ISSUER)], tokens: Some(token_options()), ..options() };
+    for (name, actions) in [("reader", &[Read][..]), ("creator", &[Read, Create])] {
+        all.rules.push(rule(workload(&[("job", name), ("repository", "acme/*")]), "team/*", actions));
+        all.rules.push(rule(Subject::Certificate(Glob::parse(name).unwrap()), "team/*", actions));
+    }
+    all
 }
 
 fn document() -> Value {
@@ -79,8 +130,12 @@ async fn ask(server: &Server, who: Option<&str>, method: &str, repository: &str,
         .replace('B', &Digest::sha256(b"{}").to_string())
         .replace('U', "00000000-0000-4000-8000-000000000000");
     let mut call = server.call(method, &format!("/v2/{repository}/{path}")).header("host", "registry.example");
-    if let Some(who) = who {
-        call = call.header("authorization", &by(who));
+    match who.map(|who| who.split_once(':').unwrap_or(("user", who))) {
+        None => {}
+        Some(("job", name)) => call = call.header("authorization", &format!("Bearer {}", job(name))),
+        Some(("exchanged", name)) => call = call.header("authorization", &exchanged(server, name).await),
+        Some(("certificate", name)) => call = call.certificate(name),
+        Some((_, name)) => call = call.header("authorization", &by(name)),
     }
     if method == "PUT" && path.starts_with("manifests/") {
         call = call.header("content-type", MANIFEST).body(document().to_string());
@@ -89,12 +144,12 @@ async fn ask(server: &Server, who: Option<&str>, method: &str, repository: &str,
 }
 
 fn everybody() -> Vec<Option<&'static str>> {
-    std::iter::once(None).chain(PEOPLE.into_iter().map(Some)).collect()
+    std::iter::once(None).chain(PEOPLE.into_iter().chain(OTHERS).map(Some)).collect()
 }
 
 #[tokio::test]
 async fn the_table_of_who_may_do_what() {
-    let options = RegistryOptions { access: access(options()), ..RegistryOptions::default() };
+    let options = RegistryOptions { access: access(everybodys()), ..RegistryOptions::default() };
     let mut cases = 0;
     for who in everybody() {
         let server = filled(&["team/there", "other/there"], options.clone()).await;
@@ -120,7 +175,7 @@ async fn the_table_of_who_may_do_what() {
             }
         }
     }
-    assert_eq!(cases, 9 * 7 * 15 * 4);
+    assert_eq!(cases, 18 * 7 * 15 * 4);
 }
 
 /// The whole answer, with the name of the repository taken out.

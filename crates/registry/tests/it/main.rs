@@ -3,12 +3,15 @@
 #![allow(clippy::disallowed_methods, reason = "files of one test run")]
 
 mod access;
+mod assertion_attacks;
+mod assertions;
 mod attacks;
 mod audit;
 mod authorisation;
 mod backends;
 mod blobs;
 mod buckets;
+mod certificates;
 mod clauses;
 mod cluster;
 mod collector;
@@ -43,3 +46,4 @@ mod sockets;
 mod tags;
 mod tokens;
 mod uploads;
+mod workloads;

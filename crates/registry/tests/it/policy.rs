@@ -1,5 +1,7 @@
 //! The function that decides, as a function.
 
+use std::collections::BTreeMap;
+
 use oci::RepositoryName;
 use proptest::prelude::*;
 use registry::access::{Action, Decision, Identity, Policy, Reference, Rule, Subject, Why};
@@ -82,7 +84,7 @@ fn a_key_never_allows_more_than_its_user_may() {
 #[test]
 fn a_claim_is_one_by_name_and_value() {
     let value = Glob::parse("refs/heads/release-*").unwrap();
-    let subject = Subject::Claim { name: "ref".to_owned(), value };
+    let subject = Subject::Workload { issuer: "ci".to_owned(), claims: vec![("ref".to_owned(), value)] };
     let policy = Policy::new(vec![rule(subject, "app", &[Action::Read])]);
     for (claim, value, expected) in [
         ("ref", "refs/heads/release-1", "rm"),
@@ -90,8 +92,11 @@ fn a_claim_is_one_by_name_and_value() {
         ("ref", "x/refs/heads/release-1", ""),
         ("sub", "refs/heads/release-1", ""),
     ] {
-        let identity = Identity::user("ci").with_claim(claim, value);
+        let claims = BTreeMap::from([(claim.to_owned(), vec![value.to_owned(), "another".to_owned()])]);
+        let identity = Identity::workload("ci", "job", claims.clone());
         assert_eq!(rights(&policy, &identity, "app", Reference::Tag), expected, "{claim}={value}");
+        let of_another = Identity::workload("other", "job", claims);
+        assert_eq!(rights(&policy, &of_another, "app", Reference::Tag), "", "of another issuer");
     }
 }
 
@@ -103,9 +108,22 @@ fn names_of_different_things_are_never_taken_for_each_other() {
     let of_user = Policy::new(vec![rule(user("ada"), "*", &all)]);
     assert_eq!(rights(&of_user, &Identity::user("eve").in_groups(["ada"]), "app", Reference::Tag), "");
     assert_eq!(rights(&of_user, &Identity::user("Ada"), "app", Reference::Tag), "");
+    let of_workload = Identity::workload("ci", "ada", BTreeMap::new());
+    let of_certificate = Identity::certificate("ada");
+    let of_holder = Policy::new(vec![rule(Subject::Certificate(Glob::parse("ada").unwrap()), "*", &all)]);
+    assert_eq!(rights(&of_holder, &of_certificate, "app", Reference::Tag), "rcudm");
+    for other in [&of_workload, &Identity::user("ada"), &Identity::user("certificate:ada"), &Identity::anonymous()] {
+        assert_eq!(rights(&of_holder, other, "app", Reference::Tag), "", "{other}");
+    }
+    for other in [&of_workload, &of_certificate] {
+        assert_eq!(rights(&of_user, other, "app", Reference::Tag), "", "{other}");
+        assert_eq!(rights(&of_group, other, "app", Reference::Tag), "", "{other}");
+    }
     let known = Policy::new(vec![rule(Subject::Authenticated, "*", &[Action::Read])]);
     assert_eq!(rights(&known, &Identity::anonymous(), "app", Reference::Tag), "");
     assert_eq!(rights(&known, &Identity::user("eve"), "app", Reference::Tag), "rm");
+    assert_eq!(rights(&known, &of_workload, "app", Reference::Tag), "", "an issuer vouches for strangers, too");
+    assert_eq!(rights(&known, &of_certificate, "app", Reference::Tag), "");
 }
 
 fn any_rule() -> impl Strategy<Value = Rule> {

@@ -130,6 +130,14 @@ impl Call {
         self
     }
 
+    /// Comes with a certificate for this name.
+    pub(crate) fn certificate(mut self, name: &str) -> Self {
+        let certificate =
+            registry::access::ClientCertificate::new(Some(name.to_owned()), Digest::sha256(name.as_bytes()));
+        self.request.extensions_mut().insert(certificate);
+        self
+    }
+
     pub(crate) fn body(mut self, body: impl Into<Body>) -> Self {
         *self.request.body_mut() = body.into();
         self
