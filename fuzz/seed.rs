@@ -32,6 +32,7 @@ fn main() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let targets = [
         ("archive", archives::archive()),
+        ("assertion", requests::assertion()),
         ("bisection", resolving::bisection()),
         ("chain_index", values::chain_index()),
         ("chunked", answers::chunked()),

@@ -152,3 +152,28 @@ pub fn serving() -> Seeds {
         "repository(plugin):a:*",
     ])
 }
+
+/// An assertion, a line end, and a set of keys.
+pub fn assertion() -> Seeds {
+    let ed25519 = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"one","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let rsa = format!(r#"{{"keys":[{{"kty":"RSA","use":"sig","n":"{}","e":"AQAB"}}]}}"#, "w".repeat(342));
+    // {"alg":"EdDSA","kid":"one"} and {"iss":"https://issuer.example","aud":"registry.example","exp":1800000600}
+    let (header, claims) = (
+        "eyJhbGciOiJFZERTQSIsImtpZCI6Im9uZSJ9",
+        "eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoicmVnaXN0cnkuZXhhbXBsZSIsImV4cCI6MTgwMDAwMDYwMH0",
+    );
+    let signature = "A".repeat(86);
+    numbered([
+        format!("{header}.{claims}.{signature}\n{ed25519}"),
+        // {"alg":"none"}
+        format!("eyJhbGciOiJub25lIn0.{claims}.\n{ed25519}"),
+        // {"alg":"RS256","crit":["b64"]}
+        format!("eyJhbGciOiJSUzI1NiIsImNyaXQiOlsiYjY0Il19.{claims}.{signature}\n{rsa}"),
+        // {"alg":"RS256"}
+        format!("eyJhbGciOiJSUzI1NiJ9.{claims}.{}\n{rsa}", "w".repeat(342)),
+        // {"a":1,"a":2}
+        format!("{header}.eyJhIjoxLCJhIjoyfQ.{signature}\n{ed25519}"),
+        format!("{header}.{}.{signature}\n{{\"keys\":[]}}", "W1tb".repeat(2000)),
+        "....\n{\"keys\":{}}".to_owned(),
+    ])
+}

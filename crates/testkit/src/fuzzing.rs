@@ -10,6 +10,7 @@
 //! | `answers` | what registries answer: header fields, heads, chunks, complaints |
 //! | `exchange` | the same through the whole client, over a socket |
 //! | `requests` | what clients ask our registry, piece by piece and as whole requests; the files it is configured by |
+//! | `assertions` | assertions of other issuers, and their keys |
 //! | `layouts` | layouts and the files of the local content store |
 //! | `archives` | tars of layouts and what `docker save` writes |
 //! | `users` | auth files, lists of copies, arguments |
@@ -25,6 +26,7 @@
 
 mod answers;
 mod archives;
+mod assertions;
 mod beside;
 mod bisections;
 mod exchange;
@@ -48,6 +50,7 @@ mod values;
 pub use self::targets::{import, target};
 pub use answers::{chunked, complaint, header, response_head};
 pub use archives::archive;
+pub use assertions::assertion;
 pub use beside::{installed_from, journal, published};
 pub use bisections::bisection;
 pub use exchange::exchange;
@@ -70,6 +73,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name, as it is called in `fuzz/Cargo.toml`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("archive", archive),
+    ("assertion", assertion),
     ("bisection", bisection),
     ("chain_index", chain_index),
     ("chunked", chunked),
