@@ -104,7 +104,8 @@ impl Operation for PutHold {
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let Some(repository) = repositories::find(connection, &self.repository).await? else { return Ok(false) };
-        if !manifests::has(connection, repository, &self.digest).await? {
+        // What is bad can be held too, until it is pushed again.
+        if manifests::present(connection, repository, &self.digest).await?.is_none() {
             return Ok(false);
         }
         let kept = KeptHold {

@@ -24,7 +24,7 @@ use crate::head::ContentHead;
 use crate::immutability::Immutability;
 use crate::route::ManifestName;
 
-pub(super) use put::insert;
+pub(super) use put::{Come, insert};
 pub(crate) use put::{Condition, PutManifest, Refused};
 
 /// A manifest that a repository has.
@@ -148,7 +148,8 @@ impl Operation for Remove {
         let Some(repository) = repositories::find(connection, &wanted.repository).await? else { return Ok(Ok(false)) };
         let current = match &wanted.name {
             ManifestName::Tag(tag) => tags::resolve(connection, repository, tag).await?,
-            ManifestName::Digest(digest) => has(connection, repository, digest).await?.then_some(*digest),
+            // What is bad can be removed too.
+            ManifestName::Digest(digest) => present(connection, repository, digest).await?.map(|_| *digest),
         };
         let Some(digest) = current else { return Ok(Ok(false)) };
         if !wanted.condition.holds(Some(&digest)) {
@@ -173,14 +174,34 @@ impl Operation for Remove {
     }
 }
 
-/// Tells whether a repository has a manifest.
+/// What a repository has under the digest of a manifest.
+pub(super) struct Present {
+    /// The media type under which it came last.
+    pub(super) media_type: String,
+    /// Whether its bytes are marked as bad. Then it is not served, as if it were not there, and whoever puts it heals it.
+    pub(super) is_bad: bool,
+}
+
+/// Returns what a repository has under the digest of a manifest.
+pub(super) async fn present(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    digest: &Digest,
+) -> Result<Option<Present>, StorageError> {
+    let sql = "SELECT manifest.media_type, CASE WHEN content.digest IS NULL OR content.bad_since IS NOT NULL THEN 1 ELSE 0 END \
+               FROM manifest LEFT JOIN content ON content.digest = manifest.digest \
+               WHERE manifest.repository = $1 AND manifest.digest = $2";
+    let row = connection.row(sql, &[repository.into(), digest.into()]).await?;
+    row.map(|row| Ok(Present { media_type: row.text(0)?, is_bad: row.integer(1)? != 0 })).transpose()
+}
+
+/// Tells whether a repository has a manifest that is served. One that is marked as bad is not.
 pub(super) async fn has(
     connection: &mut Connection<'_>,
     repository: i64,
     digest: &Digest,
 ) -> Result<bool, StorageError> {
-    let sql = "SELECT 1 FROM manifest WHERE repository = $1 AND digest = $2";
-    Ok(connection.row(sql, &[repository.into(), digest.into()]).await?.is_some())
+    Ok(present(connection, repository, digest).await?.is_some_and(|found| !found.is_bad))
 }
 
 /// Keeps a manifest for a lease.

@@ -11,7 +11,7 @@ use super::collect::{Keeping, Stay, give_up, give_up_bytes, later};
 use super::database::{Connection, Operation, StorageError, Touched};
 use super::events::{Told, tell};
 use super::journal::{note_blob, note_link};
-use super::usage::{Usage, grow};
+use super::usage::{Usage, grow, resize};
 use super::{Refused, holds, quotas, repositories};
 use crate::events::EventKind;
 use crate::head::ContentHead;
@@ -188,6 +188,7 @@ impl Operation for Add {
             Some(row) => {
                 // What is there is bad; these bytes are not.
                 give_up(connection, &row.text(0)?).await?;
+                resize(connection, Space::Blob, &self.digest, size).await?;
                 None
             }
             None => None,

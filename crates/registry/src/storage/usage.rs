@@ -1,7 +1,8 @@
 //! How much each repository has: counted by every change, in its own transaction.
 
 use async_trait::async_trait;
-use oci::RepositoryName;
+use graph::Space;
+use oci::{Digest, RepositoryName};
 
 use super::Storage;
 use super::database::{Connection, Operation, StorageError};
@@ -36,6 +37,34 @@ pub(super) async fn grow(connection: &mut Connection<'_>, repository: i64, by: U
                tags = repository_usage.tags + excluded.tags";
     let values = [repository.into(), by.bytes.into(), by.blobs.into(), by.manifests.into(), by.tags.into()];
     connection.execute(sql, &values).await?;
+    Ok(())
+}
+
+/// Takes another size of a blob or of a manifest over into the counters of every repository that has it. It is called after good bytes
+/// have come in the place of bad ones: the size that a digest has was not the one that was noted.
+pub(super) async fn resize(
+    connection: &mut Connection<'_>,
+    space: Space,
+    digest: &Digest,
+    size: i64,
+) -> Result<(), StorageError> {
+    let (noted, others) = match space {
+        Space::Blob => (
+            "SELECT repository_blob.repository, blob.size FROM blob \
+             JOIN repository_blob ON repository_blob.digest = blob.digest WHERE blob.digest = $1 AND blob.size <> $2",
+            "UPDATE blob SET size = $2 WHERE digest = $1 AND size <> $2",
+        ),
+        Space::Manifest => (
+            "SELECT repository, size FROM manifest WHERE digest = $1 AND size <> $2",
+            "UPDATE manifest SET size = $2 WHERE digest = $1 AND size <> $2",
+        ),
+    };
+    let values = [digest.into(), size.into()];
+    for row in connection.rows(noted, &values).await? {
+        let bytes = size - row.integer(1)?;
+        grow(connection, row.integer(0)?, Usage { bytes, ..Usage::default() }).await?;
+    }
+    connection.execute(others, &values).await?;
     Ok(())
 }
 

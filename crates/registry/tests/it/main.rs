@@ -29,6 +29,7 @@ mod identities;
 mod immutability;
 mod isolation;
 mod manifests;
+mod marked;
 mod model;
 mod mounts;
 mod nodes;

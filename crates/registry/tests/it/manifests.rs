@@ -150,6 +150,21 @@ async fn what_lies_elsewhere_need_not_be_there(backend: Backend) {
     }
 }
 
+async fn what_is_there_has_its_size_also_in_a_sparse_manifest(backend: Backend) {
+    let server = backend.server_with(RegistryOptions { sparse: true, ..RegistryOptions::default() }).await;
+    let child = server.put_image("app", "child", "").await;
+    let absent = json!({ "mediaType": MANIFEST, "digest": Digest::sha256(b"absent"), "size": 6 });
+    let size = image(&[], None, "").to_string().len();
+    let list = |size: usize| index(&[json!({ "mediaType": MANIFEST, "digest": child, "size": size }), absent.clone()]);
+    server.put_manifest("app", "v1", INDEX, &list(size + 1)).await.expect_error(400, "MANIFEST_INVALID");
+    server.put_manifest("app", "v1", INDEX, &list(size)).await.expect(201);
+    let config = server.put_blob("app", b"{}").await;
+    let mut document = image(&[], None, "layers");
+    document["config"]["size"] = json!(3);
+    assert_eq!(document["config"]["digest"], config.to_string());
+    server.put_manifest("app", "v2", MANIFEST, &document).await.expect_error(400, "MANIFEST_INVALID");
+}
+
 async fn sparse_manifests_can_be_switched_on(backend: Backend) {
     let server = backend.server_with(RegistryOptions { sparse: true, ..RegistryOptions::default() }).await;
     let warning =
@@ -220,12 +235,12 @@ async fn what_is_no_manifest(backend: Backend) {
 async fn manifests_have_a_limit(backend: Backend) {
     let server = backend.server().await;
     let put = || server.call("PUT", "/v2/app/manifests/v1").header("content-type", MANIFEST);
-    put().body(vec![b' '; MANIFEST_MAX_BYTES + 1]).send().await.expect_error(413, "SIZE_INVALID");
+    put().body(vec![b' '; MANIFEST_MAX_BYTES + 1]).send().await.expect_error(413, "MANIFEST_INVALID");
     let announced = put().header("content-length", "5000000").body(vec![b' '; 5_000_000]);
-    announced.send().await.expect_error(413, "SIZE_INVALID");
+    announced.send().await.expect_error(413, "MANIFEST_INVALID");
     // An endless body is not read to its end.
     let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 100_000]));
-    put().body(Body::from_stream(endless)).send().await.expect_error(413, "SIZE_INVALID");
+    put().body(Body::from_stream(endless)).send().await.expect_error(413, "MANIFEST_INVALID");
 }
 
 async fn the_largest_manifest_is_taken(backend: Backend) {
@@ -273,6 +288,7 @@ on_every_deployment! {
     sizes_must_be_right,
     what_lies_elsewhere_need_not_be_there,
     sparse_manifests_can_be_switched_on,
+    what_is_there_has_its_size_also_in_a_sparse_manifest,
     docker_manifests,
     the_type_is_what_both_say,
     what_is_no_manifest,

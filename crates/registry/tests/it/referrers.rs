@@ -171,10 +171,10 @@ async fn a_fallback_tag_from_before_is_folded_in(backend: Backend) {
     let subject = server.put_image("app", "v1", "").await;
     let artifact = server.put_artifact("app", &subject, "application/vnd.example", "listed in both").await;
     let stranger = server.put_image("app", "v2", "says nothing of the subject").await;
-    let entries: Vec<Value> = [&artifact, &stranger, &Digest::sha256(b"absent")]
-        .into_iter()
-        .map(|digest| json!({ "mediaType": MANIFEST, "digest": digest, "size": 1, "artifactType": "application/vnd.lie" }))
-        .collect();
+    let size = async |digest: &Digest| server.get(&format!("/v2/app/manifests/{digest}")).await.expect(200).body.len();
+    let listed = [(artifact, size(&artifact).await), (stranger, size(&stranger).await), (Digest::sha256(b"absent"), 1)];
+    let entry = |(digest, size): &(Digest, usize)| json!({ "mediaType": MANIFEST, "digest": digest, "size": size, "artifactType": "application/vnd.lie" });
+    let entries: Vec<Value> = listed.iter().map(entry).collect();
     let tag = Tag::referrers_fallback(&subject);
     server.put_manifest("app", tag.as_str(), INDEX, &index(&entries)).await.expect(201);
     let reply = list(&server, &subject, "").await;

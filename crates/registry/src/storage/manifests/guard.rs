@@ -2,7 +2,7 @@
 
 use oci::Digest;
 
-use super::{PutManifest, Refused, RemoveManifest};
+use super::{Present, PutManifest, Refused, RemoveManifest};
 use crate::route::ManifestName;
 use crate::storage::database::{Connection, StorageError};
 use crate::storage::{holds, tags};
@@ -12,6 +12,7 @@ pub(super) async fn refuse_put(
     connection: &mut Connection<'_>,
     repository: i64,
     put: &PutManifest,
+    found: Option<&Present>,
 ) -> Result<Option<Refused>, StorageError> {
     if put.immutable.is_empty() {
         return Ok(None);
@@ -22,9 +23,7 @@ pub(super) async fn refuse_put(
             return Ok(Some(Refused::Immutable { tag: tag.to_string(), digest: named }));
         }
     }
-    let sql = "SELECT 1 FROM manifest WHERE repository = $1 AND digest = $2 AND media_type <> $3";
-    let values = [repository.into(), digest.into(), put.manifest.media_type().as_str().into()];
-    if connection.row(sql, &values).await?.is_none() {
+    if found.is_none_or(|found| found.media_type == put.manifest.media_type().as_str()) {
         return Ok(None);
     }
     immutable_tag(connection, repository, digest, |tag| put.immutable.covers(&put.repository, tag)).await

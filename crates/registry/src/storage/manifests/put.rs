@@ -7,7 +7,7 @@ use graph::node::content_edges;
 use graph::{NodeId, Space};
 use oci::{Digest, Manifest, RepositoryName, Tag};
 
-use super::{content, guard, has, keep};
+use super::{Present, content, guard, keep, present};
 use crate::events::EventKind;
 use crate::immutability::Immutability;
 use crate::quota::{Exceeded, Quotas};
@@ -16,7 +16,7 @@ use crate::storage::database::{Connection, Operation, StorageError, Touched, Val
 use crate::storage::events::{Told, tell};
 use crate::storage::journal::note_manifest;
 use crate::storage::tags::Mover;
-use crate::storage::usage::{Usage, grow};
+use crate::storage::usage::{Usage, grow, resize};
 use crate::storage::{quotas, repositories, tags};
 
 /// Edges that are written at once where there are so many. What is left is written one by one, so that there are two statements and
@@ -107,24 +107,30 @@ impl Operation for Put {
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let put = &self.put;
         let repository = repositories::find(connection, &put.repository).await?;
-        if !put.is_permitted(connection, repository).await? {
+        let found = match repository {
+            Some(repository) => present(connection, repository, put.manifest.digest()).await?,
+            None => None,
+        };
+        let found = found.as_ref();
+        if !put.is_permitted(connection, repository, found).await? {
             return Ok(Err(Refused::Permission));
         }
-        if !put.holds(&put.condition, connection, repository).await? {
+        if !put.holds(&put.condition, connection, repository, found).await? {
             return Ok(Err(Refused::Condition));
         }
         if let Some(repository) = repository
-            && let Some(refused) = guard::refuse_put(connection, repository, put).await?
+            && let Some(refused) = guard::refuse_put(connection, repository, put, found).await?
         {
             return Ok(Err(refused));
         }
         let missing = match content::refused(connection, repository, &put.manifest).await? {
             Some(Refused::Missing(missing)) if put.sparse => missing,
-            Some(refused) if !put.sparse => return Ok(Err(refused)),
-            _ => Vec::new(),
+            // What is there has its size, whatever may be missing.
+            Some(refused) => return Ok(Err(refused)),
+            None => Vec::new(),
         };
         if put.quotas.of(&put.repository).next().is_some() {
-            let wanted = put.wanted(connection, repository).await?;
+            let wanted = put.wanted(connection, repository, found).await?;
             if let Some(refused) = quotas::refuse(connection, &put.quotas, &put.repository, wanted).await? {
                 return Ok(Err(refused));
             }
@@ -135,7 +141,8 @@ impl Operation for Put {
         };
         let at = connection.now().await?;
         let kept_until = at + self.keeping.untagged();
-        insert(connection, repository, &put.manifest, at, kept_until).await?;
+        let come = Come { manifest: &put.manifest, at, kept_until, is_new: found.is_none() };
+        insert(connection, repository, come).await?;
         let kept = (put.manifest.media_type().as_str(), at);
         note_manifest(connection, repository, put.manifest.digest(), Some(kept)).await?;
         let told = Told {
@@ -165,14 +172,19 @@ impl Operation for Put {
 
 impl PutManifest {
     /// Returns what the repository would have more of.
-    async fn wanted(&self, connection: &mut Connection<'_>, repository: Option<i64>) -> Result<Usage, StorageError> {
+    async fn wanted(
+        &self,
+        connection: &mut Connection<'_>,
+        repository: Option<i64>,
+        found: Option<&Present>,
+    ) -> Result<Usage, StorageError> {
         let size = i64::try_from(self.manifest.bytes().len()).unwrap_or(i64::MAX);
-        let mut wanted = Usage { manifests: 1, bytes: size, ..Usage::default() };
+        let mut wanted = match found {
+            Some(_) => Usage::default(),
+            None => Usage { manifests: 1, bytes: size, ..Usage::default() },
+        };
         let mut new: BTreeSet<&str> = self.tags.iter().map(Tag::as_str).collect();
         if let Some(repository) = repository {
-            if has(connection, repository, self.manifest.digest()).await? {
-                wanted = Usage::default();
-            }
             for tag in &self.tags {
                 if tags::resolve(connection, repository, tag).await?.is_some() {
                     new.remove(tag.as_str());
@@ -183,25 +195,31 @@ impl PutManifest {
         Ok(wanted)
     }
 
+    /// Tells whether a condition holds. The manifest itself, where it is marked as bad, is as good as not there: whoever wants to put
+    /// what is not there yet heals it.
     async fn holds(
         &self,
         condition: &Condition,
         connection: &mut Connection<'_>,
         repository: Option<i64>,
+        found: Option<&Present>,
     ) -> Result<bool, StorageError> {
         if *condition == Condition::None {
             return Ok(true);
         }
         let Some(repository) = repository else { return Ok(condition.holds(None)) };
+        let digest = self.manifest.digest();
+        let is_bad = found.is_some_and(|found| found.is_bad);
+        let holds = |current: Option<&Digest>| {
+            condition.holds(current) || (is_bad && current == Some(digest) && condition.holds(None))
+        };
+        if self.tags.is_empty() {
+            return Ok(holds(found.map(|_| digest)));
+        }
         for tag in &self.tags {
-            if !condition.holds(tags::resolve(connection, repository, tag).await?.as_ref()) {
+            if !holds(tags::resolve(connection, repository, tag).await?.as_ref()) {
                 return Ok(false);
             }
-        }
-        if self.tags.is_empty() {
-            let digest = self.manifest.digest();
-            let there = has(connection, repository, digest).await?;
-            return Ok(condition.holds(there.then_some(digest)));
         }
         Ok(true)
     }
@@ -211,16 +229,11 @@ impl PutManifest {
         &self,
         connection: &mut Connection<'_>,
         repository: Option<i64>,
+        found: Option<&Present>,
     ) -> Result<bool, StorageError> {
-        if !self.holds(&self.permission, connection, repository).await? {
-            return Ok(false);
-        }
-        let (Condition::NothingElse(digest), Some(repository)) = (&self.permission, repository) else {
-            return Ok(true);
-        };
-        let sql = "SELECT 1 FROM manifest WHERE repository = $1 AND digest = $2 AND media_type <> $3";
-        let values = [repository.into(), digest.into(), self.manifest.media_type().as_str().into()];
-        Ok(connection.row(sql, &values).await?.is_none())
+        let is_as_it_was = found.is_none_or(|found| found.media_type == self.manifest.media_type().as_str());
+        let may_change = !matches!(self.permission, Condition::NothingElse(_));
+        Ok(self.holds(&self.permission, connection, repository, found).await? && (is_as_it_was || may_change))
     }
 }
 
@@ -233,17 +246,28 @@ async fn heal(connection: &mut Connection<'_>, digest: &Digest, bytes: &[u8]) ->
     }
     let sql = "UPDATE content SET bytes = $2, bad_since = NULL, place = NULL, is_stored = 0 WHERE digest = $1";
     connection.execute(sql, &[digest.into(), bytes.into()]).await?;
-    Ok(())
+    let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    resize(connection, Space::Manifest, digest, size).await
 }
 
-/// Puts a manifest that came at a time into the tables, with what it is made of, and keeps it until another time.
+/// A manifest that comes into a repository.
+pub(in crate::storage) struct Come<'c> {
+    pub(in crate::storage) manifest: &'c Manifest,
+    /// When, in milliseconds since 1970.
+    pub(in crate::storage) at: i64,
+    /// Until when it is kept whether or not anything needs it, likewise.
+    pub(in crate::storage) kept_until: i64,
+    /// Whether the repository did not have it.
+    pub(in crate::storage) is_new: bool,
+}
+
+/// Puts a manifest into the tables, with what it is made of.
 pub(in crate::storage) async fn insert(
     connection: &mut Connection<'_>,
     repository: i64,
-    manifest: &Manifest,
-    at: i64,
-    kept_until: i64,
+    come: Come<'_>,
 ) -> Result<(), StorageError> {
+    let Come { manifest, at, kept_until, is_new } = come;
     let digest = manifest.digest();
     let bytes: &[u8] = manifest.bytes();
     let sql = "INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -257,7 +281,7 @@ pub(in crate::storage) async fn insert(
         None => None,
     };
     let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-    if !has(connection, repository, digest).await? {
+    if is_new {
         grow(connection, repository, Usage { manifests: 1, bytes: size, ..Usage::default() }).await?;
     }
     // The same bytes may come with another type than before; what came last is what is served.

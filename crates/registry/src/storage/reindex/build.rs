@@ -292,7 +292,9 @@ impl Operation for Put {
                 Ready::Manifest { repository, manifest, at, place } => {
                     let repository = repositories::find_or_make(connection, repository).await?;
                     let kept_until = connection.now().await? + self.keeping.untagged();
-                    manifests::insert(connection, repository, manifest, *at, kept_until).await?;
+                    // The database was empty, and each thing comes once.
+                    let come = manifests::Come { manifest, at: *at, kept_until, is_new: true };
+                    manifests::insert(connection, repository, come).await?;
                     let sql = "UPDATE content SET place = $2, is_stored = 1 WHERE digest = $1";
                     connection.execute(sql, &[manifest.digest().into(), place.as_str().into()]).await?;
                     counted.manifests += 1;
