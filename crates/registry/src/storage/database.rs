@@ -180,6 +180,11 @@ impl Database {
         self.engine().await.map(|_| ())
     }
 
+    /// Fails when the database does not answer, and when it is not any more as this program needs it: then changes would fail.
+    pub(crate) async fn check_schema(&self) -> Result<(), StorageError> {
+        self.read(migrate::Check(self.schema)).await
+    }
+
     /// Returns the versions of what is in the database; `None` when not only this process changes it.
     pub(crate) const fn versions(&self) -> Option<&Arc<Versions>> {
         match &self.place {

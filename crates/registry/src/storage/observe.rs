@@ -51,8 +51,8 @@ impl Storage {
     /// # Errors
     /// What they bring.
     pub(crate) async fn check_database(&self) -> Result<(), StorageError> {
-        self.metadata().read(Alive).await?;
-        self.sessions().read(Alive).await
+        self.metadata().check_schema().await?;
+        self.sessions().check_schema().await
     }
 
     /// Asks the place of the blobs for next to nothing.
@@ -123,19 +123,6 @@ impl Waiting {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact for longer than anything lasts")]
 fn seconds(milliseconds: i64) -> f64 {
     milliseconds as f64 / 1000.0
-}
-
-struct Alive;
-
-#[async_trait]
-impl Operation for Alive {
-    type Outcome = ();
-
-    const IS_ONE_STATEMENT: bool = true;
-
-    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        connection.row("SELECT 1", &[]).await.map(|_| ())
-    }
 }
 
 struct Wait;

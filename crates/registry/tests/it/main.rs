@@ -46,5 +46,6 @@ mod server;
 mod sockets;
 mod tags;
 mod tokens;
+mod upgrades;
 mod uploads;
 mod workloads;

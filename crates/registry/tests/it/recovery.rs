@@ -387,6 +387,37 @@ async fn a_keeper_that_ends_anywhere_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_copy_of_the_database_that_is_a_moment_too_old_is_not_served() {
+    let (root, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let storage = open(root.path()).await;
+    let server = Server::over(storage.clone(), RegistryOptions::default());
+    server.put_image("app", "v1", "text").await;
+    storage.keep_journal().await.unwrap();
+    // What the copy has in its outbox the next segment says too, and more.
+    server.put_image("app", "v2", "more").await;
+    for beside in ["", "-wal"] {
+        let name = format!("metadata.db{beside}");
+        std::fs::copy(root.path().join(&name), copies.path().join(&name)).unwrap();
+    }
+    server.put_image("app", "v3", "even more").await;
+    assert_eq!(storage.keep_journal().await.unwrap().segments, 1);
+    drop((server, storage));
+    drop(open(root.path()).await);
+    let refused = loop {
+        let _ = std::fs::remove_file(root.path().join("metadata.db-shm"));
+        for beside in ["", "-wal"] {
+            let name = format!("metadata.db{beside}");
+            std::fs::copy(copies.path().join(&name), root.path().join(&name)).unwrap();
+        }
+        match Storage::open(root.path(), Clock::system(), Keeping::default()).await {
+            Err(StorageError::InUse(_)) => tokio::task::yield_now().await,
+            refused => break refused.unwrap_err(),
+        }
+    };
+    assert!(matches!(refused, StorageError::Foreign), "{refused}");
+}
+
+#[tokio::test]
 async fn a_new_database_beside_an_old_journal_is_not_served() {
     let root = tempfile::tempdir().unwrap();
     let storage = open(root.path()).await;

@@ -120,6 +120,15 @@ impl Connection<'_> {
         Ok(())
     }
 
+    /// Lets the statements of this transaction take as long as they need. Only for what is done once, on everything there is, while nothing
+    /// else waits for it that could go on without.
+    pub(crate) async fn without_time_limit(&mut self) -> Result<(), StorageError> {
+        if self.is_postgres() {
+            self.execute("SET LOCAL statement_timeout = 0", &[]).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a statement and returns how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
         self.change(sqlx::SqlSafeStr::into_sql_str(sql), values).await

@@ -65,6 +65,11 @@ pub enum StorageError {
     /// The journal beside the database says what the database never knew.
     #[error("the database is new or an old copy: the journal beside it says what it does not know")]
     Foreign,
+    /// The database was being made anew from what lies beside it, and that has not come to its end, or goes on just now.
+    #[error(
+        "the database is made anew, and that was broken off or still goes on: empty the database, and run `supercargo serve reindex` again"
+    )]
+    Unfinished,
     /// A database that is to be made anew has something in it.
     #[error("the database is not empty")]
     NotEmpty,

@@ -2,6 +2,9 @@
 
 use std::cmp::Ordering;
 
+use async_trait::async_trait;
+
+use super::Operation;
 use super::connection::Connection;
 use super::error::StorageError;
 
@@ -14,6 +17,20 @@ pub(crate) struct Schema {
     pub(crate) steps: &'static [&'static str],
 }
 
+impl Schema {
+    /// Returns the number of the last step that this program knows.
+    pub(super) fn known(&self) -> i64 {
+        i64::try_from(self.steps.len()).unwrap_or(i64::MAX)
+    }
+
+    /// Returns the name of the empty table that is there as long as a database shared by nodes is as a step left it. Whoever changes
+    /// something locks it first, in a mode that keeps no other writer away; whoever takes the next step removes it, which waits for those.
+    /// So a node of an older program has either ended its change before a newer one begins, or makes none any more.
+    pub(super) fn marker(&self, step: i64) -> String {
+        format!("{}_at_{step}", self.table)
+    }
+}
+
 /// Takes the steps that were not taken yet, within the caller's transaction.
 ///
 /// # Errors
@@ -22,7 +39,13 @@ pub(super) async fn migrate(connection: &mut Connection<'_>, schema: Schema) -> 
     let Schema { table, steps } = schema;
     let sql = format!("CREATE TABLE IF NOT EXISTS {table} (number BIGINT PRIMARY KEY)");
     connection.execute_made(sql, &[]).await?;
-    let last = last(connection, schema).await?;
+    let (last, known) = (last(connection, schema).await?, schema.known());
+    if last > known {
+        return Err(StorageError::Newer { found: last, known });
+    }
+    if connection.is_postgres() && last < known {
+        connection.execute_made(format!("DROP TABLE IF EXISTS {}", schema.marker(last)), &[]).await?;
+    }
     for (number, step) in (1..).zip(steps.iter()) {
         if number <= last {
             continue;
@@ -32,8 +55,11 @@ pub(super) async fn migrate(connection: &mut Connection<'_>, schema: Schema) -> 
         }
         connection.execute_made(format!("INSERT INTO {table} (number) VALUES ($1)"), &[i64::into(number)]).await?;
     }
-    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
-    if last > known { Err(StorageError::Newer { found: last, known }) } else { Ok(()) }
+    if connection.is_postgres() {
+        let marker = schema.marker(known);
+        connection.execute_made(format!("CREATE TABLE IF NOT EXISTS {marker} (number BIGINT)"), &[]).await?;
+    }
+    Ok(())
 }
 
 /// The key that the database gives out itself, each greater than all before, as PostgreSQL and SQLite say it.
@@ -43,12 +69,25 @@ const NUMBERED: (&str, &str) = ("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY
 /// # Errors
 /// [`StorageError::Newer`] and [`StorageError::Older`] when it is not so.
 pub(super) async fn check(connection: &mut Connection<'_>, schema: Schema) -> Result<(), StorageError> {
-    let found = last(connection, schema).await?;
-    let known = i64::try_from(schema.steps.len()).unwrap_or(i64::MAX);
+    let (found, known) = (last(connection, schema).await?, schema.known());
     match found.cmp(&known) {
         Ordering::Less => Err(StorageError::Older { found, known }),
         Ordering::Equal => Ok(()),
         Ordering::Greater => Err(StorageError::Newer { found, known }),
+    }
+}
+
+/// Checks that every step has been taken and no other.
+pub(super) struct Check(pub(super) Schema);
+
+#[async_trait]
+impl Operation for Check {
+    type Outcome = ();
+
+    const IS_ONE_STATEMENT: bool = true;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        check(connection, self.0).await
     }
 }
 

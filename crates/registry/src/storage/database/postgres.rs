@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgPool, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, Connection as _, PgPool, SqlSafeStr as _, Transaction};
 use tokio::sync::Mutex;
 
 use super::connection::Connection;
@@ -33,6 +33,8 @@ const IDLE_TIMEOUT: &str = "30s";
 const TRIES_MAX: u32 = 32;
 /// Longest pause before the second try, in milliseconds; it doubles with each try up to the second number.
 const PAUSE_MILLISECONDS: (u64, u64) = (2, 250);
+/// How PostgreSQL says that there is no such table.
+const UNDEFINED_TABLE: &str = "42P01";
 /// The lock under which a database is made what this program needs: "supercar" in ASCII.
 const MIGRATION_LOCK: i64 = 0x7375_7065_7263_6172;
 
@@ -97,7 +99,9 @@ pub(super) struct Postgres(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     pool: PgPool,
-    durability: Durability,
+    schema: Schema,
+    /// What a change begins with.
+    begin: String,
     counts: Counts,
     /// Held by whoever was in the way of others before: within a node they go one after the other.
     again: Mutex<()>,
@@ -114,13 +118,15 @@ impl Postgres {
         let mut transaction = pool.begin().await.map_err(nothing_done)?;
         let mut connection = Connection::postgres(&mut transaction);
         let migrated = async {
+            // Nodes that start together wait here for the one that takes the steps, however long.
+            connection.without_time_limit().await?;
             connection.row("SELECT 1 FROM pg_advisory_xact_lock($1)", &[MIGRATION_LOCK.into()]).await?;
             migrate(&mut connection, schema).await
         };
         migrated.await.map_err(without_commit)?;
         // Should it have been committed after all, the next try finds it so.
         transaction.commit().await.map_err(nothing_done)?;
-        Ok(Self(Arc::new(Inner { pool, durability, counts: counts.clone(), again: Mutex::default() })))
+        Ok(Self(Arc::new(Inner::new(pool, schema, durability, counts))))
     }
 
     /// Opens a database that is not changed. It has to be as this program would make it.
@@ -133,8 +139,7 @@ impl Postgres {
         let mut connection = pool.acquire().await.map_err(nothing_done)?;
         check(&mut Connection::postgres(&mut connection), schema).await.map_err(without_commit)?;
         drop(connection);
-        let (durability, counts) = (Durability::Process, counts.clone());
-        Ok(Self(Arc::new(Inner { pool, durability, counts, again: Mutex::default() })))
+        Ok(Self(Arc::new(Inner::new(pool, schema, Durability::Process, counts))))
     }
 
     pub(super) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
@@ -157,6 +162,16 @@ impl Postgres {
 }
 
 impl Inner {
+    fn new(pool: PgPool, schema: Schema, durability: Durability, counts: &Counts) -> Self {
+        let marker = schema.marker(schema.known());
+        // In one message. A lock takes no snapshot: what was done while it was waited for is seen.
+        let mut begin = format!("BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE {marker} IN ACCESS SHARE MODE");
+        if durability == Durability::Process {
+            begin.push_str("; SET LOCAL synchronous_commit = off");
+        }
+        Self { pool, schema, begin, counts: counts.clone(), again: Mutex::default() }
+    }
+
     async fn write<O: Operation>(&self, operation: &O) -> Result<O::Outcome, StorageError> {
         let mut outcome = self.write_once(operation).await;
         if !matches!(outcome, Err(Failed::Again(_))) {
@@ -175,11 +190,21 @@ impl Inner {
     }
 
     async fn write_once<O: Operation>(&self, operation: &O) -> Result<O::Outcome, Failed> {
-        let begin = match self.durability {
-            Durability::Power => "BEGIN ISOLATION LEVEL SERIALIZABLE",
-            Durability::Process => "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL synchronous_commit = off",
+        let mut connection = self.pool.acquire().await.map_err(nothing_done)?;
+        let error = match connection.begin_with(AssertSqlSafe(self.begin.clone()).into_sql_str()).await {
+            Ok(transaction) => return self.change(transaction, operation).await,
+            Err(error) => error,
         };
-        let mut transaction = self.pool.begin_with(begin.into_sql_str()).await.map_err(nothing_done)?;
+        // It may be in a transaction that has failed.
+        connection.close_on_drop();
+        Err(self.not_begun(error).await.into())
+    }
+
+    async fn change<O: Operation>(
+        &self,
+        mut transaction: Transaction<'_, sqlx::Postgres>,
+        operation: &O,
+    ) -> Result<O::Outcome, Failed> {
         let outcome = operation.run(&mut Connection::postgres(&mut transaction)).await;
         let outcome = outcome
             .map_err(|error| if is_conflict(&error) { Failed::Again(error) } else { without_commit(error).into() })?;
@@ -192,6 +217,20 @@ impl Inner {
             // Whether it was committed is not known, so nobody is told that nothing was done.
             Err(StorageError::Database(error)) => Err(Failed::For(StorageError::Unclear(error))),
             Err(error) => Err(Failed::For(error)),
+        }
+    }
+}
+
+impl Inner {
+    /// Returns why no change could begin: a newer program may have changed the database under this one.
+    async fn not_begun(&self, error: sqlx::Error) -> StorageError {
+        if code(&error).as_deref() != Some(UNDEFINED_TABLE) {
+            return nothing_done(error);
+        }
+        let Ok(mut connection) = self.pool.acquire().await else { return nothing_done(error) };
+        match check(&mut Connection::postgres(&mut connection), self.schema).await {
+            Err(differs @ (StorageError::Newer { .. } | StorageError::Older { .. })) => differs,
+            _ => nothing_done(error),
         }
     }
 }

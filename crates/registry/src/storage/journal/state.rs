@@ -44,6 +44,20 @@ impl Operation for State {
     }
 }
 
+/// Tells whether the database was being made anew, and that was broken off: what was merged goes with the last step.
+struct IsUnfinished;
+
+#[async_trait]
+impl Operation for IsUnfinished {
+    type Outcome = bool;
+
+    const IS_ONE_STATEMENT: bool = true;
+
+    async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        Ok(connection.row("SELECT 1 FROM recovered LIMIT 1", &[]).await?.is_some())
+    }
+}
+
 /// Notes that there is a checkpoint.
 pub(super) struct NoteCheckpoint {
     pub(super) horizon: i64,
@@ -69,11 +83,14 @@ impl Operation for NoteCheckpoint {
 
 impl Storage {
     /// Fails when the journal beside the database says what this database never knew: it is a new one, or an old copy. To go on would
-    /// spoil what can still be had back.
+    /// spoil what can still be had back. Fails too when the database was being made anew and that has not come to its end.
     ///
     /// # Errors
-    /// [`StorageError::Foreign`], or what the database or the place of the blobs brings.
+    /// [`StorageError::Foreign`], [`StorageError::Unfinished`], or what the database or the place of the blobs brings.
     pub(in crate::storage) async fn check_journal(&self) -> Result<(), StorageError> {
+        if self.metadata().read(IsUnfinished).await? {
+            return Err(StorageError::Unfinished);
+        }
         let epoch = self.metadata().read(State).await?.epoch;
         let mut newest = None;
         // A database that was rebuilt has the greatest epoch, so this looks at what it wrote itself.
@@ -83,12 +100,12 @@ impl Storage {
             let Some(last) = listed.last() else { break };
             after.clone_from(&last.place);
             for name in listed.iter().filter_map(|listed| Name::parse(&listed.place)) {
-                // Its last entries may have been the start of a crash; its first ones this database has counted.
-                let first = match &name {
-                    Name::Segment { first, .. } => *first,
+                // What a segment says was in the outbox of its database, durably, before the segment was written.
+                let last = match &name {
+                    Name::Segment { last, .. } => *last,
                     Name::Part { checkpoint, .. } | Name::Whole { checkpoint, .. } => checkpoint.horizon,
                 };
-                newest = newest.max(Some((name.epoch(), first)));
+                newest = newest.max(Some((name.epoch(), last)));
             }
         }
         // Afterwards: what another node has written meanwhile this database knew before.

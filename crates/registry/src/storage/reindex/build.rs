@@ -395,6 +395,7 @@ impl Operation for Done {
     type Outcome = ();
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
+        connection.without_time_limit().await?;
         connection.execute("DELETE FROM journal", &[]).await?;
         connection.execute("DELETE FROM recovered", &[]).await?;
         usage::recount(connection).await?;

@@ -173,7 +173,8 @@ impl Operation for Replace {
             return Ok(false);
         }
         give_up(connection, &self.place).await?;
-        let sql = "SELECT repository, media_type, put_at FROM manifest WHERE digest = $1";
+        // The rows are written to, so that nobody removes one at the same time and has his word in the journal overruled by this one.
+        let sql = "UPDATE manifest SET put_at = put_at WHERE digest = $1 RETURNING repository, media_type, put_at";
         for row in connection.rows(sql, &[(&self.digest).into()]).await? {
             let kept = (row.text(1)?, row.integer(2)?);
             note_manifest(connection, row.integer(0)?, &self.digest, Some((&kept.0, kept.1))).await?;
