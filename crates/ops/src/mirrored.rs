@@ -18,7 +18,7 @@ use oci::limits::CONFIG_MAX_BYTES;
 use oci::{Descriptor, Digest, Host, Manifest, Tag, Timestamp};
 use resolve::project::MirrorUse;
 use store::history::{TagMove, TagsThen};
-use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed};
+use store::{BlobBody, Identity, Referrers, Store, StoreError};
 
 use crate::reach::Reach;
 
@@ -163,11 +163,6 @@ impl Mirrored {
         // Both maps are whole between two statements.
         self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn read_only<T>(&self) -> Result<T, StoreError> {
-        let location = self.origin.store.location().to_owned();
-        Err(StoreError::Unsupported { location, action: "be changed: it is only read" })
-    }
 }
 
 #[async_trait]
@@ -217,14 +212,6 @@ impl Store for Mirrored {
 
     async fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, StoreError> {
         self.first(self.of_digests(), |store| store.manifest(digest)).await
-    }
-
-    async fn put_manifest(&self, _manifest: &Manifest) -> Result<SubjectIndexed, StoreError> {
-        self.read_only()
-    }
-
-    async fn tag(&self, _tag: &Tag, _manifest: &Manifest) -> Result<(), StoreError> {
-        self.read_only()
     }
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
@@ -304,31 +291,6 @@ impl Store for Mirrored {
         let Some(number) = blobs.given_by.remove(digest) else { return false };
         blobs.passed_over.insert(*digest, number + 1);
         true
-    }
-
-    async fn put_blob(
-        &self,
-        _descriptor: &Descriptor,
-        _source: &dyn BlobSource,
-        _meter: &Meter,
-    ) -> Result<Put, StoreError> {
-        self.read_only()
-    }
-
-    async fn adopt_blob(&self, _descriptor: &Descriptor, _from: &Identity) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn delete_manifest(&self, _digest: &Digest) -> Result<bool, StoreError> {
-        self.read_only()
-    }
-
-    async fn delete_tag(&self, _tag: &Tag) -> Result<bool, StoreError> {
-        self.read_only()
-    }
-
-    async fn delete_blob(&self, _digest: &Digest) -> Result<bool, StoreError> {
-        self.read_only()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use oci::{Descriptor, Digest, Manifest, Tag};
-use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed};
+use store::{BlobBody, Identity, Referrers, Store, StoreError};
 
 /// One repository that is read from several places, the first before the others. It cannot be changed.
 #[derive(Debug)]
@@ -42,10 +42,6 @@ impl Places {
             }
         }
         Ok(None)
-    }
-
-    fn read_only<T>(&self) -> Result<T, StoreError> {
-        Err(StoreError::Unsupported { location: self.location.clone(), action: "be changed: it is only read" })
     }
 }
 
@@ -86,14 +82,6 @@ impl Store for Places {
         self.first(self.stores.iter().map(|place| place.manifest(digest))).await
     }
 
-    async fn put_manifest(&self, _manifest: &Manifest) -> Result<SubjectIndexed, StoreError> {
-        self.read_only()
-    }
-
-    async fn tag(&self, _tag: &Tag, _manifest: &Manifest) -> Result<(), StoreError> {
-        self.read_only()
-    }
-
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
         let asks = self
             .stores
@@ -129,30 +117,5 @@ impl Store for Places {
 
     fn distrust(&self, digest: &Digest) -> bool {
         self.stores.iter().any(|place| place.distrust(digest))
-    }
-
-    async fn put_blob(
-        &self,
-        _descriptor: &Descriptor,
-        _source: &dyn BlobSource,
-        _meter: &Meter,
-    ) -> Result<Put, StoreError> {
-        self.read_only()
-    }
-
-    async fn adopt_blob(&self, _descriptor: &Descriptor, _from: &Identity) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn delete_manifest(&self, _digest: &Digest) -> Result<bool, StoreError> {
-        self.read_only()
-    }
-
-    async fn delete_tag(&self, _tag: &Tag) -> Result<bool, StoreError> {
-        self.read_only()
-    }
-
-    async fn delete_blob(&self, _digest: &Digest) -> Result<bool, StoreError> {
-        self.read_only()
     }
 }

@@ -47,10 +47,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, StoreError>;
 
     /// Puts a manifest under its digest. Says whether the store itself will list it for its subject.
-    async fn put_manifest(&self, manifest: &Manifest) -> Result<SubjectIndexed, StoreError>;
+    async fn put_manifest(&self, manifest: &Manifest) -> Result<SubjectIndexed, StoreError> {
+        let _ = manifest;
+        Err(read_only(self.location()))
+    }
 
     /// Points `tag` to a manifest, which is put if it is not there yet. What it is made of must be there.
-    async fn tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), StoreError>;
+    async fn tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), StoreError> {
+        let _ = (tag, manifest);
+        Err(read_only(self.location()))
+    }
 
     /// Records that a manifest which has been put is wanted for itself although no tag names it, for stores that list their
     /// roots apart from their content (a layout's `index.json`). Others do nothing.
@@ -113,17 +119,29 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         descriptor: &Descriptor,
         source: &dyn BlobSource,
         meter: &Meter,
-    ) -> Result<Put, StoreError>;
+    ) -> Result<Put, StoreError> {
+        let _ = (descriptor, source, meter);
+        Err(read_only(self.location()))
+    }
 
     /// Takes a blob from another store without moving bytes, if the two can: a mount within a registry, a link within a
     /// file system. Returns false when they cannot; then nothing has changed.
-    async fn adopt_blob(&self, descriptor: &Descriptor, from: &Identity) -> Result<bool, StoreError>;
+    async fn adopt_blob(&self, descriptor: &Descriptor, from: &Identity) -> Result<bool, StoreError> {
+        let _ = (descriptor, from);
+        Ok(false)
+    }
 
     /// Removes a manifest and every tag that points to it. Returns false when it was not there.
-    async fn delete_manifest(&self, digest: &Digest) -> Result<bool, StoreError>;
+    async fn delete_manifest(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let _ = digest;
+        Err(read_only(self.location()))
+    }
 
     /// Removes a tag. Returns false when it was not there.
-    async fn delete_tag(&self, tag: &Tag) -> Result<bool, StoreError>;
+    async fn delete_tag(&self, tag: &Tag) -> Result<bool, StoreError> {
+        let _ = tag;
+        Err(read_only(self.location()))
+    }
 
     /// Removes a tag if it names this manifest. A store that is asked over a network is told what is expected along with the
     /// request; one that does not heed it has been asked right before.
@@ -136,12 +154,19 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     }
 
     /// Removes a blob from this repository. Returns false when it was not there.
-    async fn delete_blob(&self, digest: &Digest) -> Result<bool, StoreError>;
+    async fn delete_blob(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let _ = digest;
+        Err(read_only(self.location()))
+    }
 
     /// Makes everything put so far final, for stores that write at the end (an archive). Others do nothing.
     async fn finish(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+fn read_only(location: &str) -> StoreError {
+    StoreError::Unsupported { location: location.to_owned(), action: "be changed: it is only read" }
 }
 
 /// What another store needs to know to take blobs from one without moving bytes.
