@@ -118,6 +118,12 @@ impl ApiError {
             .detail(json!({ "tag": tag }))
     }
 
+    /// A tag of which a move is lost, so that nobody knows what it named at a time.
+    pub(crate) fn lost_then(tag: &Tag, when: &str) -> Self {
+        let message = format!("nobody knows what the tag {tag} named {when}: a move of it is lost");
+        Self::new(StatusCode::NOT_FOUND, Code::ManifestUnknown, message).detail(json!({ "tag": tag, "lost": true }))
+    }
+
     /// A manifest that a tag named once, and that is gone.
     pub(crate) fn gone(tag: &Tag, digest: &Digest) -> Self {
         let message = format!("the tag {tag} named {digest} then, which the repository does not have any more");

@@ -75,6 +75,7 @@ const METADATA: Schema = Schema {
         include_str!("storage/schema/metadata-7-observe.sql"),
         include_str!("storage/schema/metadata-8-events.sql"),
         include_str!("storage/schema/metadata-9-quota.sql"),
+        include_str!("storage/schema/metadata-10-patterns.sql"),
     ],
 };
 /// The steps of the schema of what is under way.

@@ -66,10 +66,18 @@ pub(crate) async fn tags(context: &Context<'_>) -> Result<Response, ApiError> {
     let (first, mut tags) = found.ok_or_else(|| ApiError::name_unknown(&context.name))?;
     let more = tags.len() > size;
     tags.truncate(size);
-    let entry = |tag: &TagThen| Ok(json!({ "tag": tag.tag, "digest": tag.digest, "since": written(tag.since)? }));
-    let entries = tags.iter().map(entry).collect::<Result<Vec<_>, ApiError>>()?;
+    let (mut entries, mut unknown) = (Vec::with_capacity(tags.len()), Vec::new());
+    for TagThen { tag, digest, since } in &tags {
+        match digest {
+            Some(digest) => entries.push(json!({ "tag": tag, "digest": digest, "since": written(*since)? })),
+            None => unknown.push(tag),
+        }
+    }
     let begins = first.map(written).transpose()?;
-    let document = json!({ "name": context.name, "at": written(at)?, "begins": begins, "tags": entries });
+    let mut document = json!({ "name": context.name, "at": written(at)?, "begins": begins, "tags": entries });
+    if !unknown.is_empty() {
+        document["lost"] = json!(unknown);
+    }
     let mut response = json(document.to_string());
     if let Some(last) = tags.last().filter(|_| more) {
         let path = format!("/v2/{}/_supercargo/tags", context.name);
@@ -85,6 +93,7 @@ pub(crate) async fn get(context: &Context<'_>, tag: &Tag) -> Result<Response, Ap
     let at = required(context)?;
     match context.storage().tag_then(&context.name, tag, at).await? {
         Then::Absent => Err(context.absent(ApiError::not_then(tag, &format!("at {}", written(at)?))).await),
+        Then::Lost => Err(ApiError::lost_then(tag, &format!("at {}", written(at)?))),
         Then::Named(digest) => {
             let manifest = context.storage().manifest(&context.name, &ManifestName::Digest(digest)).await?;
             manifests::answer(context, &*manifest.ok_or_else(|| ApiError::gone(tag, &digest))?)
@@ -117,6 +126,7 @@ pub(crate) async fn revert(context: &Context<'_>, tag: Tag) -> Result<Response, 
     match context.storage().revert(revert).await? {
         Reversion::Done(digest) => created(&context.manifest_path(&digest), &digest),
         Reversion::Absent => Err(context.absent(ApiError::not_then(&tag, &when)).await),
+        Reversion::Lost => Err(ApiError::lost_then(&tag, &when)),
         Reversion::Gone(digest) => Err(ApiError::gone(&tag, &digest)),
         Reversion::Refused(Refused::Permission) => Err(context.grant.refuse_push(&context.name)),
         Reversion::Refused(refused) => Err(refused.into()),

@@ -3,6 +3,7 @@
 mod queue;
 
 use oci::Digest;
+use resolve::retention::Pattern;
 
 use super::Storage;
 use super::database::{Connection, StorageError, Value};
@@ -20,38 +21,60 @@ pub(super) struct Told<'t> {
     pub(super) actor: Option<&'t str>,
 }
 
-/// Notes an event for every endpoint that is told of such ones. Which repositories it is told of is looked at when it is sent.
+/// Notes an event for every endpoint that is told of such ones in such repositories.
 pub(super) async fn tell(
     connection: &mut Connection<'_>,
     kind: EventKind,
     repository: i64,
     told: Told<'_>,
 ) -> Result<(), StorageError> {
-    let sql = "SELECT 1 FROM event_endpoint WHERE (kinds & $1) <> 0";
-    if connection.row(sql, &[kind.bit().into()]).await?.is_none() {
+    let sql = "SELECT event_endpoint.name, event_endpoint.patterns, repository.name FROM event_endpoint \
+               JOIN repository ON repository.id = $2 WHERE (event_endpoint.kinds & $1) <> 0";
+    let endpoints = connection.rows(sql, &[kind.bit().into(), repository.into()]).await?;
+    let mut wanting = Vec::with_capacity(endpoints.len());
+    for row in &endpoints {
+        if is_for(row.optional_text(1)?.as_deref(), &row.text(2)?) {
+            wanting.push((row.text(0)?, row.text(2)?));
+        }
+    }
+    if wanting.is_empty() {
         return Ok(());
     }
     let sql = "INSERT INTO event \
                (endpoint, id, kind, repository, digest, tag, previous, media_type, size, actor, at) \
-               SELECT event_endpoint.name, $1, $2, repository.name, $4, $5, $6, $7, $8, $9, $10 \
-               FROM event_endpoint JOIN repository ON repository.id = $3 WHERE (event_endpoint.kinds & $2) <> 0";
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     // Should the change run again, nothing has stayed of this name.
     let id = format!("{:032x}", rand::random::<u128>());
     let at = connection.now().await?;
-    let values = [
-        id.as_str().into(),
-        kind.bit().into(),
-        repository.into(),
-        told.digest.into(),
-        told.tag.into(),
-        told.previous.into(),
-        told.media_type.into(),
-        Value::Integer(told.size),
-        told.actor.into(),
-        at.into(),
-    ];
-    connection.execute(sql, &values).await?;
+    for (endpoint, repository) in &wanting {
+        let values = [
+            endpoint.as_str().into(),
+            id.as_str().into(),
+            kind.bit().into(),
+            repository.as_str().into(),
+            told.digest.into(),
+            told.tag.into(),
+            told.previous.into(),
+            told.media_type.into(),
+            Value::Integer(told.size),
+            told.actor.into(),
+            at.into(),
+        ];
+        connection.execute(sql, &values).await?;
+    }
     Ok(())
+}
+
+/// Writes patterns of repositories as one text: none has a line feed in it that could be the name of a repository.
+fn written(patterns: &[Pattern]) -> String {
+    patterns.iter().map(Pattern::as_str).collect::<Vec<_>>().join("\n")
+}
+
+/// Tells whether one of the patterns that a text says matches a repository. Where nothing is said, or what cannot be read, it may: it is
+/// looked at again when the event is sent.
+fn is_for(patterns: Option<&str>, repository: &str) -> bool {
+    let matches = |text: &str| Pattern::parse(text).map_or(true, |pattern| pattern.matches(repository));
+    patterns.is_none_or(|patterns| patterns.split('\n').any(matches))
 }
 
 impl Storage {

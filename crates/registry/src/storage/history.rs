@@ -16,7 +16,7 @@ use crate::storage::{Condition, Refused};
 /// A move of a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Move {
-    /// The first of a tag is 1, and none is left out.
+    /// The first of a tag is 1. None is left out, unless a part of the journal was lost before the database was made anew from it.
     pub(crate) number: i64,
     /// What the tag named from then on, or until then where it was removed.
     pub(crate) digest: Digest,
@@ -50,13 +50,16 @@ pub(crate) enum Then {
     Absent,
     /// This.
     Named(Digest),
+    /// Nobody knows: a move about that time is lost.
+    Lost,
 }
 
 /// A tag as it was at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TagThen {
     pub(crate) tag: String,
-    pub(crate) digest: Digest,
+    /// `None` where a move about that time is lost.
+    pub(crate) digest: Option<Digest>,
     /// Since when it named that, in milliseconds since 1970.
     pub(crate) since: i64,
 }
@@ -92,6 +95,8 @@ pub(crate) struct Revert {
 pub(crate) enum Reversion {
     /// The tag names this now.
     Done(Digest),
+    /// Nobody knows what it named then.
+    Lost,
     /// There was no such move, or the tag was not there then.
     Absent,
     /// What it named is not there any more.
@@ -131,12 +136,14 @@ impl Storage {
     }
 }
 
-/// What every list of moves begins with. A removal has the manifest of the move before it.
+/// What every list of moves begins with. A removal has the manifest of the move before it; where that is lost nobody knows what was removed, and
+/// it is left out.
 const MOVES: &str = "SELECT it.number, COALESCE(it.digest, before.digest), CASE WHEN it.digest IS NULL THEN 1 ELSE 0 END, \
                      COALESCE(it.media_type, before.media_type), COALESCE(it.size, before.size), it.moved_at, it.actor \
                      FROM tag_move AS it LEFT JOIN tag_move AS before ON it.digest IS NULL \
                      AND before.repository = it.repository AND before.name = it.name AND before.number = it.number - 1 \
-                     WHERE it.repository = $1 AND it.name = $2 AND it.moved_at < $3";
+                     WHERE it.repository = $1 AND it.name = $2 AND it.moved_at < $3 \
+                     AND (it.digest IS NOT NULL OR before.digest IS NOT NULL)";
 
 /// Of those the ones of one digest: found by it, and the removal that may follow.
 const OF_DIGEST: &str = " AND (it.digest = $5 OR it.digest IS NULL) AND it.number IN \
@@ -180,9 +187,22 @@ impl Operation for MovePage {
 
 /// Returns what a tag named at a time.
 async fn named_at(connection: &mut Connection<'_>, repository: i64, tag: &Tag, at: i64) -> Result<Then, StorageError> {
-    let sql = "SELECT digest FROM tag_move WHERE repository = $1 AND name = $2 AND moved_at <= $3 \
+    let sql = "SELECT digest, number, moved_at FROM tag_move WHERE repository = $1 AND name = $2 AND moved_at <= $3 \
                ORDER BY moved_at DESC, number DESC LIMIT 1";
-    named(connection.row(sql, &[repository.into(), tag.as_str().into(), at.into()]).await?)
+    let last = connection.row(sql, &[repository.into(), tag.as_str().into(), at.into()]).await?;
+    let (number, moved_at) = match &last {
+        Some(row) => (row.integer(1)?, row.integer(2)?),
+        None => (0, i64::MIN),
+    };
+    if moved_at < at {
+        let sql = "SELECT MIN(number) FROM tag_move WHERE repository = $1 AND name = $2 AND number > $3";
+        let next = connection.row(sql, &[repository.into(), tag.as_str().into(), number.into()]).await?;
+        let next = next.map_or(Ok(None), |row| row.optional_integer(0))?;
+        if next.is_some_and(|next| next > number + 1) {
+            return Ok(Then::Lost);
+        }
+    }
+    named(last)
 }
 
 /// Returns what a tag named after a move.
@@ -240,12 +260,23 @@ impl Operation for ListThen {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         // No tag has a zero byte, and not every engine takes one: what is behind it decides nothing.
         let after = self.after.split('\0').next().unwrap_or_default();
-        let sql = "SELECT name, digest, moved_at FROM tag_move AS it WHERE repository = $1 AND name > $2 \
-                   AND moved_at <= $3 AND digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tag_move AS later \
-                   WHERE later.repository = $1 AND later.name = it.name AND later.number = it.number + 1 \
-                   AND later.moved_at <= $3) ORDER BY name LIMIT $4";
+        // The last move until then; and whether the one after it is lost, which may have been until then too.
+        let sql = "SELECT name, CASE WHEN lost = 1 THEN NULL ELSE digest END, moved_at FROM (SELECT name, digest, moved_at, \
+                   CASE WHEN moved_at < $3 AND EXISTS (SELECT 1 FROM tag_move AS later WHERE later.repository = $1 \
+                   AND later.name = it.name AND later.number > it.number) AND NOT EXISTS (SELECT 1 FROM tag_move AS next \
+                   WHERE next.repository = $1 AND next.name = it.name AND next.number = it.number + 1) \
+                   THEN 1 ELSE 0 END AS lost FROM tag_move AS it WHERE repository = $1 AND name > $2 AND moved_at <= $3 \
+                   AND NOT EXISTS (SELECT 1 FROM tag_move AS later WHERE later.repository = $1 AND later.name = it.name \
+                   AND later.number > it.number AND later.moved_at <= $3)) AS last \
+                   WHERE digest IS NOT NULL OR lost = 1 ORDER BY name LIMIT $4";
         let rows = connection.rows(sql, &[repository.into(), after.into(), self.at.into(), limit.into()]).await?;
-        let read = |row: &Row| Ok(TagThen { tag: row.text(0)?, digest: row.digest(1)?, since: row.integer(2)? });
+        let read = |row: &Row| {
+            let digest = match row.optional_bytes(1)? {
+                Some(bytes) => Some(Digest::from_bytes(&bytes).ok_or(StorageError::Damaged("a digest"))?),
+                None => None,
+            };
+            Ok(TagThen { tag: row.text(0)?, digest, since: row.integer(2)? })
+        };
         Ok(Some((first, rows.iter().map(read).collect::<Result<_, StorageError>>()?)))
     }
 }
@@ -272,7 +303,11 @@ impl Operation for Back {
             Reverted::At(at) => named_at(connection, repository, tag, at).await?,
             Reverted::Number(number) => named_after(connection, repository, tag, number).await?,
         };
-        let Then::Named(digest) = then else { return Ok(Reversion::Absent) };
+        let digest = match then {
+            Then::Named(digest) => digest,
+            Then::Absent => return Ok(Reversion::Absent),
+            Then::Lost => return Ok(Reversion::Lost),
+        };
         if !(self.revert.permission)(&digest).holds(now.as_ref()) {
             return Ok(Reversion::Refused(Refused::Permission));
         }

@@ -156,14 +156,20 @@ impl Operation for ImportTag {
         let now = connection.now().await?;
         let before = past.iter().filter(|(_, moved)| *moved > since && moved < at);
         let mut count = 0;
-        for (digest, at) in before.chain([&(*digest, *at)]) {
-            let mover = Mover { at: (*at).min(now), actor: Some(ACTOR) };
-            if let Some(before) = tags::set(connection, repository, tag, digest, mover).await? {
-                keep(connection, repository, &before, now + self.keeping.untagged()).await?;
+        let mover = |at: i64| Mover { at: at.min(now), actor: Some(ACTOR) };
+        let kept_until = now + self.keeping.untagged();
+        for (digest, at) in before {
+            // Whoever hears of events hears of what changes here now, and not of what was elsewhere.
+            let (before, _) = tags::point(connection, repository, tag, digest, mover(*at)).await?;
+            if let Some(before) = before {
+                keep(connection, repository, &before, kept_until).await?;
             }
             count += 1;
         }
-        Ok(ImportedTag::Moved(count))
+        if let Some(before) = tags::set(connection, repository, tag, digest, mover(*at)).await? {
+            keep(connection, repository, &before, kept_until).await?;
+        }
+        Ok(ImportedTag::Moved(count + 1))
     }
 
     fn touched(&self, _outcome: &Self::Outcome) -> Touched {

@@ -130,6 +130,17 @@ pub enum Lost {
         /// The manifest.
         digest: Digest,
     },
+    /// Moves of a tag that were made before one that is there.
+    Moves {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag.
+        tag: String,
+        /// The number of the first.
+        first: i64,
+        /// The number of the last.
+        last: i64,
+    },
     /// What a manifest that is there needs.
     Part {
         /// The repository.
@@ -150,6 +161,9 @@ impl fmt::Display for Lost {
             }
             Self::Tag { repository, tag, digest } => {
                 write!(f, "tag {repository}:{tag}: the manifest {digest} is not there")
+            }
+            Self::Moves { repository, tag, first, last } => {
+                write!(f, "tag {repository}:{tag}: its moves {first} to {last} are not there")
             }
             Self::Part { repository, manifest, digest } => {
                 write!(f, "manifest {repository}@{manifest}: its part {digest} is not there")

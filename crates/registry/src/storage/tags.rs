@@ -74,20 +74,36 @@ pub(super) async fn set(
     digest: &Digest,
     mover: Mover<'_>,
 ) -> Result<Option<Digest>, StorageError> {
-    let before = resolve(connection, repository, tag).await?.filter(|before| before != digest);
-    let sql = "INSERT INTO tag (repository, name, digest) VALUES ($1, $2, $3) \
-               ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest \
-               WHERE tag.digest <> excluded.digest";
-    if connection.execute(sql, &[repository.into(), tag.as_str().into(), digest.into()]).await? > 0 {
-        note(connection, repository, tag.as_str(), Some(digest), mover).await?;
-        if before.is_none() {
-            grow(connection, repository, Usage { tags: 1, ..Usage::default() }).await?;
-        }
+    let (before, is_moved) = point(connection, repository, tag, digest, mover).await?;
+    if is_moved {
         let (tag, previous) = (Some(tag.as_str()), before.as_ref());
         let told = Told { digest: Some(digest), tag, previous, actor: mover.actor, ..Told::default() };
         tell(connection, EventKind::TagMoved, repository, told).await?;
     }
     Ok(before)
+}
+
+/// Points a tag to a manifest, and tells nobody: for moves that were made long ago, and elsewhere. Returns what it pointed to before, if
+/// that was another one, and whether it was moved.
+pub(super) async fn point(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    tag: &Tag,
+    digest: &Digest,
+    mover: Mover<'_>,
+) -> Result<(Option<Digest>, bool), StorageError> {
+    let before = resolve(connection, repository, tag).await?.filter(|before| before != digest);
+    let sql = "INSERT INTO tag (repository, name, digest) VALUES ($1, $2, $3) \
+               ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest \
+               WHERE tag.digest <> excluded.digest";
+    let is_moved = connection.execute(sql, &[repository.into(), tag.as_str().into(), digest.into()]).await? > 0;
+    if is_moved {
+        note(connection, repository, tag.as_str(), Some(digest), mover).await?;
+        if before.is_none() {
+            grow(connection, repository, Usage { tags: 1, ..Usage::default() }).await?;
+        }
+    }
+    Ok((before, is_moved))
 }
 
 /// Removes a tag.
@@ -130,7 +146,7 @@ async fn note(
 }
 
 /// Takes over a move that a tag made in another database. Those of one tag come in the order of their numbers; the last one says what
-/// the tag names.
+/// the tag names. Returns the number of the move before, as far as that is there: zero for none.
 pub(super) async fn take_over(
     connection: &mut Connection<'_>,
     repository: i64,
@@ -138,7 +154,9 @@ pub(super) async fn take_over(
     number: i64,
     digest: Option<&Digest>,
     mover: Mover<'_>,
-) -> Result<(), StorageError> {
+) -> Result<i64, StorageError> {
+    let sql = "SELECT COALESCE(MAX(number), 0) FROM tag_move WHERE repository = $1 AND name = $2";
+    let last = connection.row(sql, &[repository.into(), tag.into()]).await?.map_or(Ok(0), |row| row.integer(0))?;
     let sql = "INSERT INTO tag_move (repository, name, number, digest, media_type, size, actor, moved_at) \
                VALUES ($1, $2, $3, $4, (SELECT media_type FROM manifest WHERE repository = $1 AND digest = $4), \
                (SELECT size FROM manifest WHERE repository = $1 AND digest = $4), $5, $6)";
@@ -147,10 +165,10 @@ pub(super) async fn take_over(
     let Some(digest) = digest else {
         let sql = "DELETE FROM tag WHERE repository = $1 AND name = $2";
         connection.execute(sql, &[repository.into(), tag.into()]).await?;
-        return Ok(());
+        return Ok(last);
     };
     let sql = "INSERT INTO tag (repository, name, digest) VALUES ($1, $2, $3) \
                ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest";
     connection.execute(sql, &[repository.into(), tag.into(), digest.into()]).await?;
-    Ok(())
+    Ok(last)
 }

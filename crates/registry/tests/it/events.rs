@@ -184,8 +184,29 @@ async fn what_is_too_much_is_dropped_and_told(backend: Backend) {
     running.shutdown().await;
 }
 
+async fn what_an_endpoint_is_not_told_of_takes_no_room_in_its_queue(backend: Backend) {
+    let receiver = Arc::new(Receiver::default());
+    let only = EventEndpoint {
+        kinds: vec![EventKind::TagMoved],
+        repositories: vec![Pattern::parse("no*").unwrap(), Pattern::parse("other/*").unwrap()],
+        events_max: 2,
+        ..EventEndpoint::new("second", SECOND)
+    };
+    let server = backend.server_with(options(&receiver, vec![only])).await;
+    server.0.register_events().await.unwrap();
+    let one = server.put_image("other/app", "1", "one").await;
+    for tag in ["1", "2", "3", "4"] {
+        server.put_image("app", tag, "one").await;
+    }
+    let running = run(&server.0).await;
+    let heard: Vec<String> = receiver.wait(SECOND, 1).await.iter().map(line).collect();
+    assert_eq!(heard, [format!("tag.moved other/app 1 {one} -")]);
+    drop(running);
+}
+
 on_every_backend!(
     every_change_is_told_in_its_order,
+    what_an_endpoint_is_not_told_of_takes_no_room_in_its_queue,
     an_endpoint_that_fails_is_asked_again_and_holds_up_no_other,
     what_is_too_much_is_dropped_and_told,
 );
@@ -239,4 +260,57 @@ async fn three_nodes_send_each_event_once() {
     }
     let left = node(postgres, &schema, registry::BlobFiles::open(directory.path()).unwrap()).await;
     assert_eq!(left.miscounted().await.unwrap(), []);
+}
+
+/// Writes a file, and gives it a time in seconds since 1970.
+fn write(path: &std::path::Path, content: &[u8], at: u64) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(at)).unwrap();
+}
+
+#[tokio::test]
+async fn an_import_tells_what_changes_here_and_not_what_was_elsewhere() {
+    let receiver = Arc::new(Receiver::default());
+    let only = EventEndpoint { kinds: vec![EventKind::TagMoved], ..EventEndpoint::new("first", FIRST) };
+    let storage = Storage::in_memory();
+    let server = Server::of(vec![Registry::new(storage.clone(), options(&receiver, vec![only]))], None);
+    server.0.register_events().await.unwrap();
+    let source = tempfile::tempdir().unwrap();
+    let root = source.path().join("docker/registry/v2");
+    let documents = ["one", "two", "three"].map(|text| crate::server::image(&[], None, text).to_string());
+    let config = Digest::sha256(b"{}");
+    let repository = root.join("repositories/app");
+    let link = |below: String, digest: &Digest, at| {
+        write(&repository.join(below), digest.to_string().as_bytes(), at);
+    };
+    for bytes in documents.iter().map(String::as_bytes).chain([&b"{}"[..]]) {
+        let hex = Digest::sha256(bytes).encoded();
+        write(&root.join(format!("blobs/sha256/{}/{hex}/data", &hex[..2])), bytes, 1);
+    }
+    link(format!("_layers/sha256/{}/link", config.encoded()), &config, 1);
+    let digests = documents.each_ref().map(|document| Digest::sha256(document.as_bytes()));
+    for (digest, at) in digests.iter().zip(1000..) {
+        link(format!("_manifests/revisions/sha256/{}/link", digest.encoded()), digest, at);
+        link(format!("_manifests/tags/v1/index/sha256/{}/link", digest.encoded()), digest, at);
+    }
+    link("_manifests/tags/v1/current/link".to_owned(), &digests[2], 1002);
+    let import = registry::Import {
+        source: source.path().to_owned(),
+        target: registry::ImportTarget::Same,
+        way: registry::ImportWay::Copy,
+        sparse: false,
+        immutable: registry::Immutability::default(),
+    };
+    let imported = storage.import(&import).await.unwrap();
+    assert_eq!((imported.manifests, imported.tags), (3, 1), "{imported:?}");
+    let moves = server.get("/v2/app/_oci/tag-history/v1").await.expect(200).json();
+    assert_eq!(moves.as_array().unwrap().len(), 3, "{moves}");
+    let four = server.put_image("app", "v1", "four").await;
+    let running = run(&server.0).await;
+    let heard: Vec<String> = receiver.wait(FIRST, 2).await.iter().map(line).collect();
+    let [_, two, three] = digests;
+    assert_eq!(heard, [format!("tag.moved app v1 {three} {two}"), format!("tag.moved app v1 {four} {three}")]);
+    drop(running);
 }

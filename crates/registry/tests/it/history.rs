@@ -1,6 +1,9 @@
 //! The history of tags, tags as of a time, and back to it.
 
-use registry::RegistryOptions;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use registry::{BlobMemory, BlobStorage as _, Clock, Keeping, Lost, RegistryOptions, Reindex, Storage};
 use serde_json::{Value, json};
 
 use crate::backends::{Backend, on_every_deployment};
@@ -20,6 +23,8 @@ async fn moved_on(server: Server) -> Server {
     server.put_image("app", "old", "one").await;
     server.put_image("app", "latest", "two").await;
     server.put_image("app", "latest", "two").await;
+    // Moves of one tag differ in time, those of two may not.
+    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     server.delete("/v2/app/manifests/old").await.expect(202);
     server.delete("/v2/app/manifests/latest").await.expect(202);
     server.put_image("app", "latest", "one").await;
@@ -214,6 +219,68 @@ async fn extensions_can_be_found(backend: Backend) {
     }
     let found = without.get("/v2/app/_oci/ext/discover").await.json().to_string();
     assert!(!found.contains("tag-history") && !found.contains("_supercargo/tags"), "{found}");
+}
+
+/// Puts bytes that say nothing in the place of the part of the journal that says the second move of a tag.
+async fn lose_second_move(blobs: &BlobMemory) {
+    for listed in blobs.list("journal", "", 1000).await.unwrap() {
+        let body = blobs.open(&listed.place, 0, listed.size).await.unwrap().unwrap();
+        let pieces: Vec<_> = body.into_stream().map(Result::unwrap).collect().await;
+        if String::from_utf8_lossy(&pieces.concat()).contains("\"move\":2") {
+            return blobs.put(&listed.place, "damaged".into()).await.unwrap();
+        }
+    }
+    panic!("no part of the journal says it");
+}
+
+#[tokio::test]
+async fn a_move_that_is_lost_is_told_and_spoils_no_other() {
+    let blobs = Arc::new(BlobMemory::default());
+    let storage = || Storage::in_memory_with(blobs.clone(), Clock::system(), Keeping::default());
+    let lost = storage();
+    let server = Server::over(lost.clone(), RegistryOptions::default());
+    server.put_image("app", "old", "one").await;
+    for text in ["one", "two", "", "one"] {
+        match text {
+            "" => drop(server.delete("/v2/app/manifests/latest").await.expect(202)),
+            text => drop(server.put_image("app", "latest", text).await),
+        }
+        lost.keep_journal().await.unwrap();
+    }
+    let before = history(&server, "latest").await;
+    lose_second_move(&blobs).await;
+    let storage = storage();
+    let report = storage.reindex(&Reindex::default()).await.unwrap();
+    let moves = Lost::Moves { repository: "app".parse().unwrap(), tag: "latest".to_owned(), first: 2, last: 2 };
+    assert!(report.lost.first.contains(&moves), "{report:?}");
+    let server = Server::over(storage, RegistryOptions::default());
+    let after = history(&server, "latest").await;
+    assert_eq!(told(&after), [("4", named("one"), true), ("1", named("one"), true)]);
+    let then = async |entry: &Value| server.get(&format!("/v2/app/_supercargo/tags/latest?at={}", time(entry))).await;
+    for (entry, status, detail) in [
+        (&before[0], 200, None),
+        (&before[1], 404, Some(json!({ "tag": "latest" }))),
+        (&before[2], 404, Some(json!({ "tag": "latest", "lost": true }))),
+        (&before[3], 200, None),
+    ] {
+        let reply = then(entry).await.expect(status);
+        if let Some(detail) = detail {
+            assert_eq!(reply.json()["errors"][0]["detail"], detail);
+        }
+    }
+    let all = async |entry: &Value| {
+        let reply = server.get(&format!("/v2/app/_supercargo/tags?at={}", time(entry))).await.expect(200).json();
+        let tags: Vec<String> =
+            reply["tags"].as_array().unwrap().iter().map(|tag| tag["tag"].as_str().unwrap().to_owned()).collect();
+        (tags, reply["lost"].clone())
+    };
+    let both = vec!["latest".to_owned(), "old".to_owned()];
+    assert_eq!(all(&before[0]).await, (both.clone(), Value::Null));
+    assert_eq!(all(&before[1]).await, (vec!["old".to_owned()], Value::Null));
+    assert_eq!(all(&before[2]).await, (vec!["old".to_owned()], json!(["latest"])));
+    assert_eq!(all(&before[3]).await, (both, Value::Null));
+    let back = server.call("PUT", &format!("/v2/app/_supercargo/tags/latest?at={}", time(&before[2]))).send().await;
+    back.expect_error(404, "MANIFEST_UNKNOWN");
 }
 
 on_every_deployment! {

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use oci::{Digest, RepositoryName};
 
+use super::written;
 use crate::events::{Event, EventEndpoint, EventKind};
 use crate::storage::Storage;
 use crate::storage::clock::milliseconds;
@@ -28,7 +29,7 @@ impl Storage {
     pub(crate) async fn register_endpoints(&self, endpoints: &[EventEndpoint]) -> Result<(), StorageError> {
         let endpoints = endpoints.iter().map(|endpoint| {
             let kinds = endpoint.kinds.iter().fold(0, |bits, kind| bits | kind.bit());
-            (endpoint.name.clone(), kinds)
+            (endpoint.name.clone(), kinds, written(&endpoint.repositories))
         });
         self.metadata().write(Register { endpoints: endpoints.collect() }).await
     }
@@ -69,7 +70,8 @@ impl Storage {
 }
 
 struct Register {
-    endpoints: Vec<(String, i64)>,
+    /// Their names, what they are told of as bits, and in which repositories.
+    endpoints: Vec<(String, i64, String)>,
 }
 
 #[async_trait]
@@ -80,7 +82,7 @@ impl Operation for Register {
         let mut gone = Vec::new();
         for row in connection.rows("SELECT name FROM event_endpoint", &[]).await? {
             let name = row.text(0)?;
-            if !self.endpoints.iter().any(|(known, _)| *known == name) {
+            if !self.endpoints.iter().any(|(known, ..)| *known == name) {
                 gone.push(name);
             }
         }
@@ -89,10 +91,12 @@ impl Operation for Register {
             connection.execute("DELETE FROM event_claim WHERE endpoint = $1", &[name.as_str().into()]).await?;
             connection.execute("DELETE FROM event WHERE endpoint = $1", &[name.as_str().into()]).await?;
         }
-        for (name, kinds) in &self.endpoints {
-            let sql = "INSERT INTO event_endpoint (name, kinds) VALUES ($1, $2) ON CONFLICT (name) \
-                       DO UPDATE SET kinds = excluded.kinds WHERE event_endpoint.kinds <> excluded.kinds";
-            connection.execute(sql, &[name.as_str().into(), (*kinds).into()]).await?;
+        for (name, kinds, patterns) in &self.endpoints {
+            let sql = "INSERT INTO event_endpoint (name, kinds, patterns) VALUES ($1, $2, $3) ON CONFLICT (name) \
+                       DO UPDATE SET kinds = excluded.kinds, patterns = excluded.patterns \
+                       WHERE event_endpoint.kinds <> excluded.kinds OR event_endpoint.patterns IS NULL \
+                       OR event_endpoint.patterns <> excluded.patterns";
+            connection.execute(sql, &[name.as_str().into(), (*kinds).into(), patterns.as_str().into()]).await?;
             let sql = "INSERT INTO event_claim (endpoint, due_at, failures, dropped) VALUES ($1, 0, 0, 0) \
                        ON CONFLICT (endpoint) DO NOTHING";
             connection.execute(sql, &[name.as_str().into()]).await?;

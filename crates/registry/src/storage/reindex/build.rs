@@ -312,9 +312,13 @@ impl Operation for Put {
                     }
                 }
                 Ready::Move { repository, tag, number, digest, at, actor } => {
-                    let repository = repositories::find_or_make(connection, repository).await?;
+                    let id = repositories::find_or_make(connection, repository).await?;
                     let mover = Mover { at: *at, actor: actor.as_deref() };
-                    tags::take_over(connection, repository, tag, *number, digest.as_ref(), mover).await?;
+                    let last = tags::take_over(connection, id, tag, *number, digest.as_ref(), mover).await?;
+                    if *number > last + 1 {
+                        let (repository, tag) = (repository.clone(), tag.clone());
+                        counted.lost.push(Lost::Moves { repository, tag, first: last + 1, last: number - 1 });
+                    }
                     counted.moves += 1;
                 }
                 Ready::Hold { repository, digest, kind, kept } => {

@@ -1,0 +1,1 @@
+ALTER TABLE event_endpoint ADD COLUMN patterns TEXT
