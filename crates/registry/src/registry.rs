@@ -205,9 +205,9 @@ impl Registry {
         kept.map_err(|error| self.report(&error.into(), During::Journal)).is_ok()
     }
 
-    /// Waits until something was changed here since the last call.
-    pub(crate) async fn changed(&self) {
-        self.0.storage.changed().await;
+    /// Returns what counts the changes that are made here.
+    pub(crate) fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.0.storage.changes()
     }
 
     /// Reads everything, or what is left of it, if that is due. The operator is told of what is bad.

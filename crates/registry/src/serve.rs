@@ -170,10 +170,13 @@ fn upkeep(registry: &Registry) -> JoinSet<()> {
 
 /// Writes what changes beside the database: soon after it has changed, and now and then what others have left.
 async fn keep(registry: Registry) {
+    let mut changes = registry.changes();
     loop {
+        // What is changed from here on may be too late for this round.
+        changes.borrow_and_update();
         if registry.keep_journal().await {
             // An error means that nothing has changed for so long.
-            let _ = tokio::time::timeout(JOURNAL_INTERVAL, registry.changed()).await;
+            let _ = tokio::time::timeout(JOURNAL_INTERVAL, changes.changed()).await;
             tokio::time::sleep(JOURNAL_GATHER).await;
         } else {
             tokio::time::sleep(JOURNAL_PAUSE).await;

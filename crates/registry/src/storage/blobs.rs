@@ -40,6 +40,12 @@ pub trait BlobStorage: Send + Sync + std::fmt::Debug {
     /// Returns `length` bytes from `offset` on of what is in a place, or `None` when nothing is.
     async fn open(&self, place: &str, offset: u64, length: u64) -> Result<Option<BlobBody>, StorageError>;
 
+    /// Returns the same as [`BlobStorage::open`], of what is in the place now, as it lies there: nothing that was kept of an earlier look
+    /// answers, as far as this can be had.
+    async fn open_anew(&self, place: &str, offset: u64, length: u64) -> Result<Option<BlobBody>, StorageError> {
+        self.open(place, offset, length).await
+    }
+
     /// Gives up a place; one in which nothing is is no error.
     async fn remove(&self, place: &str) -> Result<(), StorageError>;
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, OnceCell, watch};
+use tokio::sync::{OnceCell, watch};
 
 pub(crate) use connection::{Connection, Row, Value};
 pub(crate) use counts::{Counts, write as write_counts};
@@ -68,8 +68,6 @@ pub(crate) struct Database {
     schema: Schema,
     durability: Durability,
     engine: OnceCell<Engine>,
-    /// Is told of every change.
-    changes: Notify,
     counts: Counts,
     /// Counts the changes, for everybody who waits for the next.
     changed: watch::Sender<u64>,
@@ -117,7 +115,6 @@ impl Database {
             schema,
             durability,
             engine: OnceCell::new(),
-            changes: Notify::new(),
             counts: Counts::default(),
             changed: watch::Sender::default(),
         }
@@ -153,14 +150,8 @@ impl Database {
             Err(error) => Err(error),
         };
         self.counts.write(began, outcome.is_ok());
-        self.changes.notify_one();
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
         outcome
-    }
-
-    /// Waits until something has been changed through this value since the last call returned.
-    pub(crate) async fn changed(&self) {
-        self.changes.notified().await;
     }
 
     /// Returns what counts the changes through this value.

@@ -83,11 +83,6 @@ impl Storage {
         self.keep_checkpoint(&mut kept).await?;
         Ok(kept)
     }
-
-    /// Waits until something has been changed since the last call.
-    pub(crate) async fn changed(&self) {
-        self.metadata().changed().await;
-    }
 }
 
 /// Returns a name that nothing has.

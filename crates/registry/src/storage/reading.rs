@@ -76,7 +76,7 @@ pub(super) async fn hash(
     algorithm: Algorithm,
     limiter: &mut impl Pace,
 ) -> Result<Option<(Digest, u64)>, StorageError> {
-    let Some(body) = blobs.open(place, 0, length).await? else { return Ok(None) };
+    let Some(body) = blobs.open_anew(place, 0, length).await? else { return Ok(None) };
     let mut hasher = algorithm.hasher();
     let mut stream = body.into_stream();
     let mut read: u64 = 0;
@@ -96,7 +96,7 @@ pub(super) async fn hash(
 /// Returns the bytes in a place; `None` when nothing is there, or more than `most` bytes are.
 pub(super) async fn small(blobs: &dyn BlobStorage, place: &str, most: u64) -> Result<Option<Vec<u8>>, StorageError> {
     let Some(size) = blobs.size(place).await?.filter(|size| *size <= most) else { return Ok(None) };
-    let Some(body) = blobs.open(place, 0, size).await? else { return Ok(None) };
+    let Some(body) = blobs.open_anew(place, 0, size).await? else { return Ok(None) };
     let mut stream = body.into_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {

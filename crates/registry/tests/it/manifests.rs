@@ -235,12 +235,12 @@ async fn what_is_no_manifest(backend: Backend) {
 async fn manifests_have_a_limit(backend: Backend) {
     let server = backend.server().await;
     let put = || server.call("PUT", "/v2/app/manifests/v1").header("content-type", MANIFEST);
-    put().body(vec![b' '; MANIFEST_MAX_BYTES + 1]).send().await.expect_error(413, "MANIFEST_INVALID");
+    put().body(vec![b' '; MANIFEST_MAX_BYTES + 1]).send().await.expect_error(413, "SIZE_INVALID");
     let announced = put().header("content-length", "5000000").body(vec![b' '; 5_000_000]);
-    announced.send().await.expect_error(413, "MANIFEST_INVALID");
+    announced.send().await.expect_error(413, "SIZE_INVALID");
     // An endless body is not read to its end.
     let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 100_000]));
-    put().body(Body::from_stream(endless)).send().await.expect_error(413, "MANIFEST_INVALID");
+    put().body(Body::from_stream(endless)).send().await.expect_error(413, "SIZE_INVALID");
 }
 
 async fn the_largest_manifest_is_taken(backend: Backend) {

@@ -137,6 +137,23 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
+async fn a_file_that_another_took_the_place_of_is_found_though_the_first_is_open() {
+    let root = tempfile::tempdir().unwrap();
+    let storage = Storage::open(root.path(), Clock::system(), Keeping::default()).await.unwrap();
+    let server = Server::over(storage.clone(), RegistryOptions::default());
+    let content = vec![b'x'; 600_000];
+    let path = format!("/v2/app/blobs/{}", server.put_blob("app", &content).await);
+    assert_eq!(server.get(&path).await.expect(200).body, content, "it is open from now on");
+    let file = files(&root.path().join("blobs")).remove(0);
+    let other = root.path().join("other");
+    std::fs::write(&other, vec![b'y'; 600_000]).unwrap();
+    std::fs::rename(&other, &file).unwrap();
+    let scrubbed = storage.scrub(&Scrub::default(), |_| {}).await.unwrap().unwrap();
+    assert!(matches!(scrubbed.bad.first[0].flaw, Flaw::Digest { .. }), "{scrubbed:?}");
+    server.get(&path).await.expect_error(404, "BLOB_UNKNOWN");
+}
+
+#[tokio::test]
 async fn a_flipped_bit_on_the_disk_is_found() {
     let root = tempfile::tempdir().unwrap();
     let storage = Storage::open(root.path(), Clock::system(), Keeping::default()).await.unwrap();

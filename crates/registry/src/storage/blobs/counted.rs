@@ -108,6 +108,10 @@ impl BlobStorage for Counted {
         self.counts.count(Asked::Open, self.blobs.open(place, offset, length)).await
     }
 
+    async fn open_anew(&self, place: &str, offset: u64, length: u64) -> Result<Option<BlobBody>, StorageError> {
+        self.counts.count(Asked::Open, self.blobs.open_anew(place, offset, length)).await
+    }
+
     async fn remove(&self, place: &str) -> Result<(), StorageError> {
         self.counts.count(Asked::Remove, self.blobs.remove(place)).await
     }

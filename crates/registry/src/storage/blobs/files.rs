@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use oci::Digest;
 use quick_cache::sync::Cache;
-use rustix::fs::{AtFlags, CWD};
+use rustix::fs::{Advice, AtFlags, CWD};
 use rustix::io::Errno;
 use store::BlobBody;
 
@@ -162,6 +162,21 @@ impl BlobStorage for BlobFiles {
         };
         let file = file.try_clone().map_err(StorageError::file("cannot open", &self.0.root.join(place)))?;
         Ok(Some(BlobBody::from_file(file, offset, length)))
+    }
+
+    async fn open_anew(&self, place: &str, offset: u64, length: u64) -> Result<Option<BlobBody>, StorageError> {
+        let path = self.0.root.join(place);
+        blocking(move || {
+            let file = match File::open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(StorageError::file("cannot open", &path)(error)),
+            };
+            // What the kernel has kept of it may be better than what is on the disk. Where it cannot forget that, it is read.
+            let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
+            Ok(Some(BlobBody::from_file(file, offset, length)))
+        })
+        .await
     }
 
     async fn remove(&self, place: &str) -> Result<(), StorageError> {
