@@ -5,6 +5,7 @@
 //!                                                                                            └─▶ Log
 //! ```
 
+mod audit_log;
 mod documents;
 mod events;
 mod import;

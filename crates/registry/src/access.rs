@@ -15,6 +15,7 @@
 //! | `token`, `scope`, `issuer` | sealed tokens, and where clients get them |
 //! | `oidc` | assertions of other issuers |
 //! | `certificate` | what TLS has found about a client |
+//! | `turned` | what is known of who was not let in |
 
 mod authority;
 mod authorization;
@@ -32,6 +33,7 @@ mod policy;
 mod scope;
 mod secret;
 mod token;
+mod turned;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -58,15 +60,19 @@ pub use token::{KeyTooShort, SigningKey};
 pub(crate) use demand::{Demand, demands};
 pub(crate) use htpasswd::is_name;
 pub(crate) use identity::CERTIFICATE;
+pub(crate) use issuer::Issued;
 pub(crate) use oidc::KEYS_MAX_BYTES;
 
 use crate::error::{ApiError, Code};
+use crate::limits::{self, Logins};
 use crate::options::{Access, RegistryOptions};
+use crate::peer::Client;
 use crate::storage::{Clock, Condition};
 use authority::{Authority, Caller, Stranger};
 use authorization::Authorization;
 use oidc::Fetching;
 use passwords::Verifier;
+pub(crate) use turned::Turned;
 
 /// Where tokens are issued.
 pub(crate) const TOKEN_PATH: &str = "/token";
@@ -89,6 +95,25 @@ pub(crate) struct Gate {
 #[derive(Clone, Debug, Default)]
 struct Log(Option<DecisionHook>);
 
+/// What a request and its connection say of who sends it, and from where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker<'r> {
+    headers: &'r HeaderMap,
+    client: Client,
+    certificate: Option<&'r ClientCertificate>,
+}
+
+impl<'r> Asker<'r> {
+    pub(crate) fn new(parts: &'r Parts, client: Client) -> Self {
+        Self { headers: &parts.headers, client, certificate: parts.extensions.get() }
+    }
+
+    /// Tells whether the connection would not be let in any more.
+    fn is_distrusted(&self) -> bool {
+        self.certificate.is_some_and(|certificate| !certificate.is_trusted())
+    }
+}
+
 /// What a caller who was let in may do.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
@@ -98,11 +123,11 @@ pub(crate) struct Grant {
 }
 
 impl Gate {
-    pub(crate) fn new(options: &RegistryOptions, clock: Clock) -> Self {
+    pub(crate) fn new(options: &RegistryOptions, logins: Logins, clock: Clock) -> Self {
         let fetching = Fetching { by: options.documents.clone(), hook: options.on_failure.clone() };
         Self {
             authority: RwLock::new(Arc::new(Authority::new(&options.access, &fetching, None))),
-            verifier: Verifier::default(),
+            verifier: Verifier::new(logins),
             fetching,
             clock,
             log: Log(options.on_decision.clone()),
@@ -120,31 +145,32 @@ impl Gate {
     }
 
     /// Lets a caller in who may do everything that is demanded; where nothing is, everybody who is known.
-    pub(crate) async fn admit(&self, parts: &Parts, demands: &[Demand]) -> Result<Grant, ApiError> {
-        let headers = &parts.headers;
+    pub(crate) async fn admit(&self, asker: Asker<'_>, demands: &[Demand]) -> Result<Grant, Box<Turned>> {
         let authority = self.authority();
-        if is_distrusted(parts) {
+        if asker.is_distrusted() {
             self.note_stranger(Stranger::Unverified);
-            return Err(refuse(&authority, headers, demands, Stranger::Unverified));
+            let error = refuse(&authority, asker, demands, Stranger::Unverified);
+            return Err(Turned::stranger(error, Stranger::Unverified, None));
         }
         let caller = if authority.is_open {
             Caller::default()
         } else {
-            let authorization = Authorization::of(headers);
-            let certificate = parts.extensions.get::<ClientCertificate>();
-            let identified = authority.identify(&self.verifier, authorization, certificate, self.clock.now()).await;
+            let authorization = Authorization::of(asker.headers);
+            let identified = authority.identify(&self.verifier, authorization, asker, self.clock.now()).await;
             identified.map_err(|stranger| {
                 self.note_stranger(stranger);
-                refuse(&authority, headers, demands, stranger)
+                let claimed = authority.claimed(&Authorization::of(asker.headers));
+                Turned::stranger(refuse(&authority, asker, demands, stranger), stranger, claimed)
             })?
         };
         let grant = Grant { authority, caller, log: self.log.clone() };
         // A client that is not asked here will not say who it is later.
         if demands.is_empty() && grant.is_nobody() && grant.authority.knows_anybody() {
-            return Err(refuse(&grant.authority, headers, demands, Stranger::Unidentified));
+            let error = refuse(&grant.authority, asker, demands, Stranger::Unidentified);
+            return Err(Turned::stranger(error, Stranger::Unidentified, None));
         }
         for demand in demands {
-            grant.meet(demand).map_err(|why| grant.refuse(headers, demands, why))?;
+            grant.meet(demand).map_err(|why| grant.turn_away(asker, demands, why))?;
         }
         Ok(grant)
     }
@@ -154,7 +180,7 @@ impl Gate {
             Stranger::Unverified => Why::Unverified,
             Stranger::Refused(refusal) => Why::Assertion(refusal),
             // To be asked who one is is how every client begins.
-            Stranger::Unidentified | Stranger::Busy => return,
+            Stranger::Unidentified | Stranger::Busy | Stranger::Limited(_) => return,
         };
         self.log.note(None, None, Decision::denied(why));
     }
@@ -233,13 +259,20 @@ impl Grant {
         denied()
     }
 
-    fn refuse(&self, headers: &HeaderMap, demands: &[Demand], why: Why) -> ApiError {
+    fn turn_away(&self, asker: Asker<'_>, demands: &[Demand], why: Why) -> Box<Turned> {
+        let error = self.refuse(asker, demands, why);
+        // Who has said nothing of himself is asked who he is, if that could change anything.
+        let is_asked = self.is_nobody() && self.authority.knows_anybody();
+        Turned::denied(error, &self.caller.identity, (!is_asked).then_some(why))
+    }
+
+    fn refuse(&self, asker: Asker<'_>, demands: &[Demand], why: Why) -> ApiError {
         // Who is nobody may become somebody; who is somebody may not become somebody else.
         if why == Why::TokenScope || (self.caller.identity.is_anonymous() && self.caller.scopes.is_some()) {
-            return unauthorized(&challenge(&self.authority, headers, demands, Some("insufficient_scope")));
+            return unauthorized(&challenge(&self.authority, asker, demands, Some("insufficient_scope")));
         }
         if self.caller.identity.is_anonymous() {
-            return refuse(&self.authority, headers, demands, Stranger::Unidentified);
+            return refuse(&self.authority, asker, demands, Stranger::Unidentified);
         }
         denied()
     }
@@ -253,19 +286,15 @@ impl Log {
     }
 }
 
-/// Tells whether a request comes on a connection that would not be let in any more.
-fn is_distrusted(parts: &Parts) -> bool {
-    parts.extensions.get::<ClientCertificate>().is_some_and(|certificate| !certificate.is_trusted())
-}
-
 /// Returns the answer to somebody who does not come in.
-fn refuse(authority: &Authority, headers: &HeaderMap, demands: &[Demand], stranger: Stranger) -> ApiError {
+fn refuse(authority: &Authority, asker: Asker<'_>, demands: &[Demand], stranger: Stranger) -> ApiError {
     let error = match stranger {
         Stranger::Busy => return busy(),
+        Stranger::Limited(wait) => return limits::refused(wait),
         Stranger::Unidentified => None,
         Stranger::Unverified | Stranger::Refused(_) => Some("invalid_token"),
     };
-    unauthorized(&challenge(authority, headers, demands, error))
+    unauthorized(&challenge(authority, asker, demands, error))
 }
 
 /// Returns what is said to callers who are known and may not. It names nothing, so that it is the same whether that exists or not.
@@ -278,12 +307,12 @@ fn busy() -> ApiError {
 }
 
 /// Where and for what to ask for a token, or that a password is wanted. The realm is on the host by which the caller called us, unless it
-/// is set.
-fn challenge(authority: &Authority, headers: &HeaderMap, demands: &[Demand], error: Option<&str>) -> String {
+/// is set; its scheme is that by which he came, where that is known.
+fn challenge(authority: &Authority, asker: Asker<'_>, demands: &[Demand], error: Option<&str>) -> String {
     let Some(tokens) = &authority.tokens else { return BASIC_CHALLENGE.to_owned() };
-    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<Host>().ok());
+    let host = asker.headers.get(HOST).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<Host>().ok());
     let host = host.as_ref().map_or("localhost", Host::as_str);
-    let scheme = if tokens.is_https { "https" } else { "http" };
+    let scheme = if asker.client.is_https.unwrap_or(tokens.is_https) { "https" } else { "http" };
     let realm = tokens.realm.clone().unwrap_or_else(|| format!("{scheme}://{host}{TOKEN_PATH}"));
     let mut scopes: Vec<String> = demands.iter().filter_map(requested).collect();
     scopes.dedup();

@@ -8,6 +8,7 @@
 //!
 //! Nothing here opens a file or looks at the environment.
 
+mod audit;
 mod auth;
 mod events;
 mod files;
@@ -18,7 +19,9 @@ mod metrics;
 mod oidc;
 mod origin;
 mod places;
+mod proxies;
 mod quotas;
+mod rates;
 mod read;
 mod rules;
 mod shown;
@@ -34,6 +37,7 @@ use resolve::document::{self, DocumentError};
 
 use crate::options::RegistryOptions;
 use crate::storage::Keeping;
+pub use audit::{AuditPlace, AuditSettings};
 pub use auth::{Anonymous, Auth, Tokens};
 pub use events::EventEntry;
 pub use files::ReadFile;
@@ -44,6 +48,7 @@ pub use oidc::OidcEntry;
 use origin::Source;
 pub use origin::{Origin, Said};
 pub use places::{AwsVariables, BlobPlace, DatabasePlace, masked};
+pub use proxies::ProxySettings;
 pub use rules::{KeyEntry, RuleEntry};
 pub use shown::Setting;
 pub use tls::TlsFiles;
@@ -72,6 +77,10 @@ pub struct Configuration {
     pub tls: TlsFiles,
     /// Who is known, and what they may do.
     pub auth: Auth,
+    /// Which proxies are believed.
+    pub proxies: ProxySettings,
+    /// Where it is told who did what.
+    pub audit: AuditSettings,
     /// Where events go.
     pub events: Vec<EventEntry>,
     /// What is told on the standard error.
@@ -121,6 +130,8 @@ impl Default for Configuration {
             blobs: BlobPlace::default(),
             tls: TlsFiles::default(),
             auth: Auth::default(),
+            proxies: ProxySettings::default(),
+            audit: AuditSettings::default(),
             events: Vec::new(),
             log: LogSettings::default(),
             metrics: Metrics::default(),
@@ -162,6 +173,11 @@ impl Configuration {
     fn check(&self, listen: Option<&Origin>) -> Result<(), ConfigurationError> {
         self.auth.check(self.tls.knows_clients())?;
         self.tls.check()?;
+        if !self.auth.is_said()
+            && let Some(origin) = self.tls.proxy_origin().or_else(|| self.proxies.origin())
+        {
+            return Err(origin.wrong(read::not_private_behind(origin.place())));
+        }
         match listen {
             Some(origin) if !self.auth.is_said() && !self.is_private() => {
                 let problem = read::not_private(self.listen, origin.place());
@@ -186,6 +202,7 @@ impl Configuration {
         let collect_period = self.collect.enabled.then_some(self.collect.period);
         RegistryOptions {
             collect_period,
+            proxies: self.proxies.proxies(self.tls.proxy),
             probes: self.metrics.listen.is_none(),
             metrics: self.metrics.public,
             ..self.options.clone()

@@ -6,6 +6,7 @@ use oci::{Digest, RepositoryName};
 use crate::access::Grant;
 use crate::error::{ApiError, Code};
 use crate::outgoing::Outlet;
+use crate::peer::Client;
 use crate::query::Query;
 use crate::registry::Shared;
 use crate::route::UploadId;
@@ -17,6 +18,7 @@ pub(crate) struct Context<'r> {
     pub(crate) headers: &'r HeaderMap,
     pub(crate) query: Query,
     pub(crate) grant: Grant,
+    pub(crate) client: Client,
     /// Whether the body of the answer is thrown away.
     pub(crate) is_head: bool,
     /// Where files go out on the request's connection, if they can.
@@ -35,6 +37,12 @@ impl Context<'_> {
             Ok(false) => ApiError::name_unknown(&self.name),
             Err(error) => error.into(),
         }
+    }
+
+    /// Returns what has a share of what everybody may have together: the user, or the address where nobody is known.
+    pub(crate) fn owner(&self) -> Option<String> {
+        let user = self.grant.identity().name().map(|name| format!("user {name}"));
+        user.or_else(|| self.client.subnet().map(|subnet| format!("address {subnet}")))
     }
 
     /// Returns the value of a header if it is there and text.

@@ -17,9 +17,12 @@
 //! | [`access`] | who may do what |
 //! | [`RegistryOptions`] | what is served and to whom |
 //! | [`Events`] | what changed, told to others |
+//! | [`RateLimits`] | how often somebody may ask |
+//! | [`AuditOptions`] | who did what, a line each |
 //! | [`configuration`] | the same from a file and from variables |
 
 pub mod access;
+mod audit_log;
 mod conditions;
 pub mod configuration;
 mod context;
@@ -29,12 +32,14 @@ mod head;
 mod immutability;
 mod import;
 mod incoming;
+mod limits;
 mod memory;
 mod moment;
 mod observe;
 mod options;
 mod outgoing;
 mod page;
+mod peer;
 pub mod query;
 mod quota;
 pub mod range;
@@ -45,14 +50,17 @@ mod serve;
 mod storage;
 mod upload;
 
+pub use audit_log::{AuditFile, AuditOptions, AuditSink, OnAuditFailure};
 pub use configuration::{Configuration, ConfigurationError};
 pub use events::{
     EventAnswer, EventEndpoint, EventFailure, EventKind, EventRequest, EventSender, EventTrouble, Events,
 };
 pub use immutability::{Immutability, ImmutableTags};
 pub use import::{Form, Import, ImportError, ImportTarget, ImportWay, Imported, LeftOut};
+pub use limits::{Per, RateLimit, RateLimits, Requests};
 pub use observe::{FAMILIES, Family, Kind, Readiness, RequestEvent, RequestHook, RouteKind, TraceContext};
 pub use options::{Access, Credentials, FailureHook, RegistryOptions};
+pub use peer::{ForwardHeader, Network, NetworkError, Peer, Proxies};
 pub use quota::{Counted, Quota, QuotaScope, Quotas};
 pub use registry::Registry;
 pub use serve::{

@@ -36,6 +36,6 @@ pub use family::{FAMILIES, Family, Kind};
 pub(crate) use probe::Probe;
 pub use probe::Readiness;
 pub(crate) use render::Observer;
-pub(crate) use request::{Counts, Watch};
+pub(crate) use request::{Counts, Watch, reference};
 pub use request::{RequestEvent, RequestHook, RouteKind};
 pub use trace::TraceContext;

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{AccessOptions, DecisionHook, DocumentFetch};
+use crate::audit_log::AuditOptions;
 use crate::events::Events;
 use crate::immutability::Immutability;
+use crate::limits::RateLimits;
 use crate::observe::RequestHook;
+use crate::peer::Proxies;
 use crate::quota::Quotas;
 use crate::storage::Scrub;
 
@@ -41,10 +44,18 @@ pub struct RegistryOptions {
     pub events: Events,
     /// Who may do what.
     pub access: Access,
+    /// Which proxies are believed where they say for whom they ask.
+    pub proxies: Proxies,
+    /// How often somebody may ask.
+    pub rate_limits: RateLimits,
+    /// Where it is told who did what.
+    pub audit: AuditOptions,
     /// Largest blob taken, in bytes.
     pub blob_max_bytes: u64,
     /// Most uploads under way at once; beyond them 429 is answered.
     pub uploads_max: usize,
+    /// Most of them of one user, or of one address where nobody is known.
+    pub uploads_max_each: usize,
     /// How long an upload may lie untouched before it is thrown away.
     pub upload_lifetime: Duration,
     /// How long a request's header may take, its body may bring nothing, its client may take nothing of the answer, and a connection may
@@ -96,8 +107,12 @@ impl Default for RegistryOptions {
             quotas: Quotas::default(),
             events: Events::default(),
             access: Access::Open,
+            proxies: Proxies::default(),
+            rate_limits: RateLimits::default(),
+            audit: AuditOptions::default(),
             blob_max_bytes: 1 << 40,
             uploads_max: 1000,
+            uploads_max_each: 250,
             upload_lifetime: Duration::from_hours(1),
             idle_timeout: Duration::from_mins(1),
             connections_max: 4096,

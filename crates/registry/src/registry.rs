@@ -9,15 +9,18 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use axum::response::Response;
 
-use crate::access::{DecisionHook, Gate, TOKEN_PATH, demands};
+use crate::access::{Asker, DecisionHook, Gate, Issued, TOKEN_PATH, Turned, demands};
+use crate::audit_log::{AuditLog, Change, Doer, Entry, Outcome, What};
 use crate::context::Context;
 use crate::error::{ApiError, Code};
 use crate::events::{EventEndpoint, deliver};
 use crate::incoming::Incoming;
+use crate::limits::{self, Limiter, Logins};
 use crate::memory::Memory;
 use crate::observe::{During, Observer, Readiness, RouteKind, Watch};
 use crate::options::{Access, RegistryOptions};
 use crate::outgoing::Outlet;
+use crate::peer::{Client, Peer};
 use crate::query::Query;
 use crate::route::{Resource, Route, RouteError};
 use crate::routes::{blobs, empty, extensions, history, holds, json, manifests, operations, referrers, tags, uploads};
@@ -48,6 +51,8 @@ pub(crate) struct Shared {
     /// For documents that go out as a whole.
     documents: Memory,
     pub(crate) observer: Observer,
+    limiter: Limiter,
+    audit: AuditLog,
     gate: Gate,
 }
 
@@ -70,9 +75,12 @@ impl Registry {
             }
         });
         let options = RegistryOptions { on_decision: Some(counted), ..options };
-        let gate = Gate::new(&options, storage.clock().clone());
+        let limiter = Limiter::new(&options.rate_limits, Arc::clone(&observer.refusals));
+        let logins = Logins::new(&options.rate_limits, Arc::clone(&observer.refusals));
+        let gate = Gate::new(&options, logins, storage.clock().clone());
+        let audit = AuditLog::new(&options.audit, storage.clock().clone(), options.on_failure.clone());
         let (bodies, documents) = (Memory::new(BODIES_MAX_BYTES), Memory::new(DOCUMENTS_MAX_BYTES));
-        Self(Arc::new(Shared { storage, options, uploads, bodies, documents, observer, gate }))
+        Self(Arc::new(Shared { storage, options, uploads, bodies, documents, observer, limiter, audit, gate }))
     }
 
     /// Returns a registry that keeps everything in memory.
@@ -99,9 +107,11 @@ impl Registry {
         let (parts, body) = request.into_parts();
         let Shared { options, storage, observer, bodies, .. } = &*self.0;
         let hook = options.on_request.as_ref();
-        let mut watch = Watch::begin(&observer.counts, hook, storage.clock(), &parts.method, &parts.headers);
+        let client = options.proxies.client(parts.extensions.get::<Peer>().copied(), &parts.headers);
+        let clock = storage.clock();
+        let mut watch = Watch::begin(&observer.counts, hook, clock, &parts.method, &parts.headers, client.address);
         let mut body = Incoming::new(body, &parts.headers, options.idle_timeout, bodies.share(), &observer.counts);
-        let response = self.answer(&parts, &mut body, &mut watch).await.unwrap_or_else(|error| {
+        let response = self.answer(&parts, client, &mut body, &mut watch).await.unwrap_or_else(|error| {
             self.report(&error, During::Request);
             error.into_response()
         });
@@ -139,7 +149,9 @@ impl Registry {
         let mut response = match operation {
             operations::Operation::Live => operations::live(),
             operations::Operation::Ready => operations::ready(self.readiness().await),
-            operations::Operation::Metrics => operations::metrics(self.0.observer.metrics(&self.0.storage).await),
+            operations::Operation::Metrics => {
+                operations::metrics(self.0.observer.metrics(&self.0.storage, self.0.audit.lost()).await)
+            }
         };
         if method == Method::HEAD {
             *response.body_mut() = Body::empty();
@@ -243,42 +255,125 @@ impl Registry {
         }
     }
 
-    async fn answer(&self, parts: &Parts, body: &mut Incoming, watch: &mut Watch) -> Result<Response, ApiError> {
+    /// Goes on with the audit log in another file where the one that was written to has been given another name.
+    ///
+    /// # Errors
+    /// What opening it brings; the log goes on as before.
+    pub fn reopen_audit(&self) -> std::io::Result<()> {
+        self.0.audit.reopen()
+    }
+
+    /// Tells of a change before and after it, and does it between.
+    async fn audited(
+        &self,
+        change: Change,
+        context: &Context<'_>,
+        method: &Method,
+        resource: Resource,
+        body: &mut Incoming,
+    ) -> Result<Response, ApiError> {
+        let doer = Doer { client: context.client, identity: Some(context.grant.identity()), claimed: None };
+        let entry = Entry::new(What::Change(change), doer, method).to(&context.name, &resource, &context.query);
+        let pending = self.0.audit.begin(entry).await?;
+        let answer = dispatch(context, method, resource, body).await;
+        let outcome = Outcome::of(&answer);
+        pending.end(outcome).await;
+        answer
+    }
+
+    /// Tells of a token, which goes out only then.
+    async fn issued(&self, issued: Issued, client: Client, method: &Method) -> Result<Response, ApiError> {
+        let doer = Doer { client, identity: Some(&issued.identity), claimed: None };
+        let entry = Entry { scopes: Some(issued.scopes), ..Entry::new(What::Token, doer, method) };
+        let answer = Ok(issued.response);
+        let outcome = Outcome::of(&answer);
+        self.0.audit.tell(entry, outcome).await?;
+        answer
+    }
+
+    /// Tells of a request that is denied, and returns its answer.
+    async fn turned_away(&self, turned: Box<Turned>, entry: Entry<'_>) -> Result<Response, ApiError> {
+        let Turned { answer, identity, claimed, why } = *turned;
+        if let Some(why) = why.filter(|_| self.0.audit.is_kept()) {
+            let doer = Doer { client: entry.doer.client, identity: identity.as_ref(), claimed: claimed.as_deref() };
+            let entry = Entry { doer, why: Some(why.to_string()), ..entry };
+            // It is denied whether that can be told or not; the operator hears of a failure.
+            let outcome = Outcome::of(&answer);
+            let _ = self.0.audit.tell(entry, outcome).await;
+        }
+        answer
+    }
+
+    async fn answer(
+        &self,
+        parts: &Parts,
+        client: Client,
+        body: &mut Incoming,
+        watch: &mut Watch,
+    ) -> Result<Response, ApiError> {
         let path = parts.uri.path();
         if path == TOKEN_PATH {
             watch.route = RouteKind::Token;
         }
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
-        if let Some(issued) = self.0.gate.issue(parts, &query, body).await? {
-            return Ok(issued);
+        let asker = Asker::new(parts, client);
+        match self.0.gate.issue(parts, &query, body, client).await {
+            Ok(None) => {}
+            Ok(Some(issued)) => {
+                watch.identified(&issued.identity);
+                return Box::pin(self.issued(issued, client, &parts.method)).await;
+            }
+            Err(turned) => return Box::pin(self.turned_away(turned, denial(client, &parts.method))).await,
         }
         match Route::parse(path) {
             Ok(Route::Ping) => {
                 watch.route = RouteKind::Ping;
-                watch.identified(self.0.gate.admit(parts, &[]).await?.identity());
+                match self.0.gate.admit(asker, &[]).await {
+                    Ok(grant) => watch.identified(grant.identity()),
+                    Err(turned) => return Box::pin(self.turned_away(turned, denial(client, &parts.method))).await,
+                }
                 ping(&parts.method)
             }
             Ok(Route::Extensions) => {
                 watch.route = RouteKind::Extension;
-                watch.identified(self.0.gate.admit(parts, &[]).await?.identity());
+                match self.0.gate.admit(asker, &[]).await {
+                    Ok(grant) => watch.identified(grant.identity()),
+                    Err(turned) => return Box::pin(self.turned_away(turned, denial(client, &parts.method))).await,
+                }
                 extensions::of_registry(&parts.method)
             }
             Ok(Route::Repository { name, resource }) => {
                 watch.names(&name, &resource);
+                let now = self.0.storage.clock().now();
+                let limited = limits::Request { client, method: &parts.method, repository: &name, now };
+                self.0.limiter.by_address(&limited)?;
                 let demands = demands(&name, &resource, &parts.method, &query);
-                let grant = self.0.gate.admit(parts, &demands).await?;
+                let grant = match self.0.gate.admit(asker, &demands).await {
+                    Ok(grant) => grant,
+                    Err(turned) => {
+                        let entry = denial(client, &parts.method).to(&name, &resource, &query);
+                        return Box::pin(self.turned_away(turned, entry)).await;
+                    }
+                };
                 watch.identified(grant.identity());
+                self.0.limiter.by_identity(&limited, grant.identity())?;
                 let context = Context {
                     shared: &self.0,
                     name,
                     headers: &parts.headers,
                     query,
                     grant,
+                    client,
                     is_head: parts.method == Method::HEAD,
                     outlet: parts.extensions.get::<Outlet>(),
                 };
                 let is_passed_on = matches!(resource, Resource::Blob(_));
-                let response = dispatch(&context, &parts.method, resource, body).await?;
+                let change =
+                    if self.0.audit.is_kept() { Change::of(&resource, &parts.method, &context.query) } else { None };
+                let response = match change {
+                    None => dispatch(&context, &parts.method, resource, body).await?,
+                    Some(change) => Box::pin(self.audited(change, &context, &parts.method, resource, body)).await?,
+                };
                 if is_passed_on { Ok(response) } else { self.0.documents.hold(response) }
             }
             // A name that no manifest can have names none.
@@ -288,6 +383,11 @@ impl Registry {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Returns what is told of a request that is denied, as long as it is not known who sent it.
+fn denial(client: Client, method: &Method) -> Entry<'_> {
+    Entry::new(What::Denied, Doer { client, ..Doer::default() }, method)
 }
 
 async fn dispatch(

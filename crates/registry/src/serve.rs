@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
+use crate::peer::Peer;
 use crate::registry::Registry;
 pub use certificate::{CertificateName, ClientTrust, ClientTrustError};
 pub use operations::RunningOperations;
@@ -111,11 +112,12 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, sto
         tokio::select! {
             () = &mut ending => break,
             accepted = listener.accept(), if connections.len() < most => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, address)) => {
+                    let peer = Peer::new(address.ip());
                     let (registry, watcher) = (registry.clone(), graceful.watcher());
                     match tls.clone() {
-                        None => connections.spawn(connection::serve(stream, registry, watcher)),
-                        Some(tls) => connections.spawn(tls::serve(stream, tls, registry, watcher)),
+                        None => connections.spawn(connection::serve(stream, peer, registry, watcher)),
+                        Some(tls) => connections.spawn(tls::serve(stream, peer, tls, registry, watcher)),
                     };
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,

@@ -79,7 +79,10 @@ const METADATA: Schema = Schema {
     ],
 };
 /// The steps of the schema of what is under way.
-const SESSIONS: Schema = Schema { table: "sessions_step", steps: &[include_str!("storage/schema/sessions-1.sql")] };
+const SESSIONS: Schema = Schema {
+    table: "sessions_step",
+    steps: &[include_str!("storage/schema/sessions-1.sql"), include_str!("storage/schema/sessions-2-owner.sql")],
+};
 
 /// What a registry keeps. Cloning gives another handle to the same.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@
 //! were or will be, and the upload is lost. So no two nodes ever write to the same upload.
 
 mod claim;
+mod owners;
 mod progress;
 mod receive;
 
@@ -29,6 +30,8 @@ use crate::route::UploadId;
 use crate::storage::{Claimed, Session, Storage, StorageError};
 
 pub(crate) use claim::{Turn, Upload};
+use owners::Owners;
+pub(crate) use owners::Share;
 use progress::Progress;
 pub(crate) use receive::receive;
 
@@ -45,6 +48,9 @@ struct Inner {
     kept: Mutex<HashMap<UploadId, Kept>>,
     storage: Storage,
     most: usize,
+    /// Uploads that end with their requests, by whose they are.
+    owners: Owners,
+    most_each: usize,
     lifetime: Duration,
     blob_max_bytes: u64,
     quotas: Quotas,
@@ -90,6 +96,8 @@ impl Uploads {
             kept: Mutex::default(),
             storage,
             most: options.uploads_max,
+            owners: Owners::default(),
+            most_each: options.uploads_max_each,
             lifetime: options.upload_lifetime,
             blob_max_bytes: options.blob_max_bytes,
             quotas: options.quotas.clone(),
@@ -97,18 +105,23 @@ impl Uploads {
     }
 
     /// Begins an upload to a repository that further requests take on.
-    pub(crate) async fn begin(&self, repository: RepositoryName, algorithm: Algorithm) -> Result<UploadId, ApiError> {
+    pub(crate) async fn begin(
+        &self,
+        repository: RepositoryName,
+        algorithm: Algorithm,
+        owner: Option<String>,
+    ) -> Result<UploadId, ApiError> {
         if let Some(room) = self.0.storage.room(&self.0.quotas, &repository).await?.filter(|room| room.bytes == 0) {
             return Err(ApiError::quota(&room.limit));
         }
-        if self.is_full().await? {
+        if self.is_full(owner.as_deref()).await? {
             self.expire().await?;
-            if self.is_full().await? {
+            if self.is_full(owner.as_deref()).await? {
                 return Err(too_many());
             }
         }
         let id = UploadId::random();
-        self.0.storage.begin_session(id, repository, algorithm).await?;
+        self.0.storage.begin_session(id, repository, algorithm, owner).await?;
         Ok(id)
     }
 
@@ -191,8 +204,16 @@ impl Uploads {
         Ok(self.0.storage.remove_strays(lifetime).await?)
     }
 
-    async fn is_full(&self) -> Result<bool, StorageError> {
-        Ok(self.0.storage.count_sessions().await? >= self.0.most as u64)
+    /// Counts an upload that ends with its request among those of somebody, as long as the share lives.
+    pub(crate) fn share(&self, owner: Option<String>) -> Result<Option<Share>, ApiError> {
+        let Some(owner) = owner else { return Ok(None) };
+        self.0.owners.share(owner, self.0.most_each).map(Some).ok_or_else(too_many)
+    }
+
+    /// Tells whether there is no room for another upload of somebody.
+    async fn is_full(&self, owner: Option<&str>) -> Result<bool, StorageError> {
+        let (all, his) = self.0.storage.count_sessions_of(owner).await?;
+        Ok(all >= self.0.most as u64 || his >= self.0.most_each as u64)
     }
 }
 

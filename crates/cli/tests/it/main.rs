@@ -46,6 +46,7 @@ mod serve_access;
 mod serve_attacked;
 mod serve_events;
 mod serve_import;
+mod serve_limits;
 mod serve_operations;
 mod serve_places;
 mod serve_reload;

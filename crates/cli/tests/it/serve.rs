@@ -162,8 +162,14 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_IMMUTABLE               immutable
       SUPERCARGO_SERVE_QUOTAS                  quotas
       SUPERCARGO_SERVE_EVENTS                  events
+      SUPERCARGO_SERVE_PROXIES_TRUSTED         proxies.trusted
+      SUPERCARGO_SERVE_PROXIES_HEADER          proxies.header
+      SUPERCARGO_SERVE_RATE_LIMITS             rate-limits
+      SUPERCARGO_SERVE_AUDIT_FILE              audit.file
+      SUPERCARGO_SERVE_AUDIT_ON_FAILURE        audit.on-failure
       SUPERCARGO_SERVE_LIMITS_BLOB_BYTES       limits.blob-bytes
       SUPERCARGO_SERVE_LIMITS_UPLOADS          limits.uploads
+      SUPERCARGO_SERVE_LIMITS_UPLOADS_EACH     limits.uploads-each
       SUPERCARGO_SERVE_LIMITS_UPLOAD_LIFETIME  limits.upload-lifetime
       SUPERCARGO_SERVE_LIMITS_IDLE_TIMEOUT     limits.idle-timeout
       SUPERCARGO_SERVE_LIMITS_SHUTDOWN_DELAY   limits.shutdown-delay

@@ -30,10 +30,11 @@ fn is_told(request: &RequestEvent<'_>, settings: LogSettings) -> bool {
 
 /// Returns a request as an event. Names in it have passed the grammars of their kinds; the rest are words of this program.
 fn event(request: &RequestEvent<'_>) -> Event {
-    let RequestEvent { context, method, route, identity, repository, reference, status, sent, received, took, .. } =
-        *request;
+    let RequestEvent { context, client, method, route, identity, repository, .. } = *request;
+    let RequestEvent { reference, status, sent, received, took, .. } = *request;
     let who = identity.unwrap_or("nobody");
-    let mut what = format!("{who}: {method} {}", route.word());
+    let from = client.map(|address| format!(" from {address}")).unwrap_or_default();
+    let mut what = format!("{who}{from}: {method} {}", route.word());
     for (before, word) in [(" ", repository.map(oci::RepositoryName::as_str)), (" ", reference)] {
         if let Some(word) = word {
             what.extend([before, word]);
@@ -54,6 +55,9 @@ fn event(request: &RequestEvent<'_>) -> Event {
         .with("received", received)
         .with("sent", sent)
         .with("milliseconds", milliseconds);
+    if let Some(address) = client {
+        event = event.with("client", address.to_string());
+    }
     if let Some(status) = status {
         event = event.with("status", status);
     }

@@ -11,6 +11,7 @@ use registry::{
 };
 use rustix::process::{Resource, Rlimit};
 
+use super::audit_log;
 use super::documents::HttpsFetch;
 use super::events::HttpSender;
 use super::log::{Event, Log};
@@ -99,9 +100,11 @@ impl Server {
         let storage = open_storage(&prepared).await?;
         let Prepared { configuration, access, endpoints, identity, warnings, .. } = prepared;
         let events = events(endpoints)?;
+        let audit = audit_log::open(&configuration)?;
         let (failures, decisions) = (log.clone(), log.clone());
         let options = RegistryOptions {
             access,
+            audit,
             events,
             documents: Some(Arc::new(HttpsFetch)),
             on_failure: Some(FailureHook::new(move |failure| failures.failure(failure))),
@@ -148,8 +151,13 @@ impl Server {
     /// from the next request on; requests under way go on. Of other keys that differ the log tells that they count from the next start on.
     ///
     /// # Errors
-    /// As [`prepare`], and where nothing is said any more of who may do what, or TLS would begin or end. All stays as it was.
+    /// As [`prepare`], and where nothing is said any more of who may do what, or TLS would begin or end. All stays as it was, but for the file of the
+    /// audit log, which is opened again in any case: it may have been rotated.
     pub fn reload(&mut self) -> Result<(), OpsError> {
+        if let Err(error) = self.registry.reopen_audit() {
+            let message = format!("the audit log goes on where it was, for its file cannot be opened: {error}");
+            self.log.tell(&Event::new(LogLevel::Error, "audit", message));
+        }
         let Prepared { configuration, access, identity, warnings, .. } = prepare(&self.request, &self.process_key)?;
         if self.configuration.says_who() && !configuration.says_who() {
             return Err(OpsError::usage(

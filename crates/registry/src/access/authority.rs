@@ -8,18 +8,21 @@ use oci::{Digest, RepositoryName};
 use resolve::glob::Glob;
 
 use super::authorization::Authorization;
+use super::Asker;
 use super::certificate::ClientCertificate;
 use super::htpasswd::{Groups, Users};
 use super::identity::Identity;
 use super::keys::{ApiKey, ApiKeys, KEY_PREFIX};
 use super::oidc::{Fetching, KeyRing, OidcIssuer, OidcKeys, Refusal, Unverified, Workload, is_like_assertion};
 use super::options::{AccessOptions, TokenOptions};
-use super::passwords::{Busy, Verifier};
+use super::passwords::{Unheard, Verifier};
 use super::policy::{Action, Allowance, Decision, Policy, Reference, Rule, Subject, Why};
 use super::scope::{Scope, ScopeAction};
 use super::secret::{Secret, same};
 use super::token::{self, Bearer, SigningKey, Use, Vouched};
+use crate::limits::Wait;
 use crate::options::{Access, Credentials};
+use crate::peer::Client;
 
 /// What the server calls itself to a client that asks for a token, unless it is said otherwise.
 const SERVICE: &str = "supercargo";
@@ -70,11 +73,16 @@ pub(super) enum Stranger {
     Refused(Refusal),
     /// Too many are being verified.
     Busy,
+    /// Too many of his were wrong.
+    Limited(Wait),
 }
 
-impl From<Busy> for Stranger {
-    fn from(Busy: Busy) -> Self {
-        Self::Busy
+impl From<Unheard> for Stranger {
+    fn from(unheard: Unheard) -> Self {
+        match unheard {
+            Unheard::Busy => Self::Busy,
+            Unheard::Limited(wait) => Self::Limited(wait),
+        }
     }
 }
 
@@ -174,9 +182,10 @@ impl Authority {
         &self,
         verifier: &Verifier,
         authorization: Authorization,
-        certificate: Option<&ClientCertificate>,
+        asker: Asker<'_>,
         now: i64,
     ) -> Result<Caller, Stranger> {
+        let (certificate, at) = (asker.certificate, (now, asker.client));
         let required = self.tokens.as_ref().is_some_and(|tokens| tokens.required);
         match authorization {
             Authorization::None => match certificate.and_then(Caller::by_certificate) {
@@ -193,7 +202,7 @@ impl Authority {
             Authorization::Basic { password, .. } if required && !is_of_a_program(&password) => {
                 Err(Stranger::Unverified)
             }
-            Authorization::Basic { user, password } => self.by_password(verifier, &user, &password, now).await,
+            Authorization::Basic { user, password } => self.by_password(verifier, (&user, &password), at).await,
         }
     }
 
@@ -201,20 +210,19 @@ impl Authority {
     pub(super) async fn by_password(
         &self,
         verifier: &Verifier,
-        user: &str,
-        password: &Secret,
-        now: i64,
+        (user, password): (&str, &Secret),
+        at: (i64, Client),
     ) -> Result<Caller, Stranger> {
         if password.reveal().starts_with(KEY_PREFIX) {
-            let caller = self.by_key(password, now)?;
+            let caller = self.by_key(password, at.0)?;
             let is_his = caller.identity.name().is_some_and(|name| same(name, user));
             return if is_his { Ok(caller) } else { Err(Stranger::Unverified) };
         }
         // Clients that can say no more than a name and a password say some name with it.
         if !self.issuers.is_empty() && is_like_assertion(password.reveal()) {
-            return self.by_assertion(password, now).await;
+            return self.by_assertion(password, at.0).await;
         }
-        if !verifier.verify(&self.users, (user, password.reveal()), now, self.verified_for).await? {
+        if !verifier.verify(&self.users, (user, password.reveal()), at, self.verified_for).await? {
             return Err(Stranger::Unverified);
         }
         let hash = self.users.hash(user).ok_or(Stranger::Unverified)?;
@@ -365,6 +373,17 @@ impl Authority {
             Some(scopes) if decision.allowed && !in_scope(scopes) => Decision::denied(Why::TokenScope),
             _ => decision,
         }
+    }
+
+    /// Returns as whom somebody wants to come in, if there is such a user. What else stands in the place of a name may be a password.
+    pub(super) fn claimed(&self, authorization: &Authorization) -> Option<String> {
+        let Authorization::Basic { user, .. } = authorization else { return None };
+        self.known_name(user)
+    }
+
+    /// Returns the name of a user, if there is such a one.
+    pub(super) fn known_name(&self, user: &str) -> Option<String> {
+        self.users.has(user).then(|| user.to_owned())
     }
 
     /// Tells whether anybody could come in with credentials.

@@ -110,7 +110,7 @@ impl Identity {
     }
 
     /// Returns the name of the key by which the identity came in.
-    pub(super) fn key(&self) -> Option<&str> {
+    pub(crate) fn key(&self) -> Option<&str> {
         self.key.as_ref().map(|key| key.id.as_str())
     }
 

@@ -10,15 +10,17 @@ use serde_json::json;
 
 use super::authority::{Authority, Caller, Stranger};
 use super::authorization::Authorization;
-use super::certificate::ClientCertificate;
+use super::identity::Identity;
 use super::oidc::{Refusal, is_like_assertion};
 use super::options::TokenOptions;
 use super::scope::{SCOPES_MAX, Scope};
 use super::secret::Secret;
 use super::token::{self, Bearer, Claims, SigningKey, Use};
-use super::{BASIC_CHALLENGE, Gate, TOKEN_PATH, busy, is_distrusted, unauthorized};
+use super::{Asker, BASIC_CHALLENGE, Gate, TOKEN_PATH, Turned, Why, busy, unauthorized};
 use crate::error::{ApiError, Code};
 use crate::incoming::Incoming;
+use crate::limits;
+use crate::peer::Client;
 use crate::query::Query;
 use crate::routes;
 
@@ -34,6 +36,15 @@ struct Wish<'q> {
     refresh: bool,
 }
 
+/// A token that was issued.
+pub(crate) struct Issued {
+    pub(crate) response: Response,
+    /// To whom.
+    pub(crate) identity: Identity,
+    /// For what.
+    pub(crate) scopes: String,
+}
+
 impl Gate {
     /// Answers a request for a token: as much as the caller may do of the scopes that are asked for. `None` when no tokens are issued here.
     pub(crate) async fn issue(
@@ -41,60 +52,66 @@ impl Gate {
         parts: &Parts,
         query: &Query,
         body: &mut Incoming,
-    ) -> Result<Option<Response>, ApiError> {
+        client: Client,
+    ) -> Result<Option<Issued>, Box<Turned>> {
         let authority = self.authority();
         if parts.uri.path() != TOKEN_PATH {
             return Ok(None);
         }
         let Some(tokens) = &authority.tokens else { return Ok(None) };
-        if is_distrusted(parts) {
-            return Err(self.turned_away(Stranger::Unverified));
+        let asker = Asker::new(parts, client);
+        if asker.is_distrusted() {
+            return Err(self.turned_away(Stranger::Unverified, None));
         }
         match parts.method {
             Method::GET => {
-                let caller = self.by_header(&authority, parts).await?;
+                let caller = self.by_header(&authority, asker).await?;
                 let refresh = query.get("offline_token") == Some("true");
-                self.grant(&authority, tokens, &Wish { caller, parameters: query, refresh }).map(Some)
+                Ok(Some(self.grant(&authority, tokens, Wish { caller, parameters: query, refresh })?))
             }
             Method::POST => {
                 let form = form(&parts.headers, body).await?;
                 let grant_type = form.get("grant_type").unwrap_or_default();
-                let Some(wish) = self.by_form(&authority, grant_type, &form).await? else {
-                    return Ok(Some(refused("unsupported_grant_type")));
+                let Some(wish) = self.by_form(&authority, grant_type, &form, client).await else {
+                    return Err(Turned::answered(refused("unsupported_grant_type"), None));
                 };
                 match wish {
                     Ok(caller) => {
                         // One that was used is good to its end, and brings no other: what was stolen ends.
                         let refresh = form.get("access_type") == Some("offline") && grant_type != "refresh_token";
-                        self.grant(&authority, tokens, &Wish { caller, parameters: &form, refresh }).map(Some)
+                        Ok(Some(self.grant(&authority, tokens, Wish { caller, parameters: &form, refresh })?))
                     }
                     // RFC 6749 section 5.2.
-                    Err(Stranger::Unverified) if grant_type == "refresh_token" => Ok(Some(refused("invalid_grant"))),
-                    Err(stranger) => Err(self.turned_away(stranger)),
+                    Err(Stranger::Unverified) if grant_type == "refresh_token" => {
+                        Err(Turned::answered(refused("invalid_grant"), Some(Why::Unverified)))
+                    }
+                    Err(stranger) => {
+                        let claimed = authority.known_name(form.get("username").unwrap_or_default());
+                        Err(self.turned_away(stranger, claimed))
+                    }
                 }
             }
-            _ => Err(ApiError::method("GET, POST")),
+            _ => Err(ApiError::method("GET, POST").into()),
         }
     }
 
-    async fn by_header(&self, authority: &Authority, parts: &Parts) -> Result<Caller, ApiError> {
+    async fn by_header(&self, authority: &Authority, asker: Asker<'_>) -> Result<Caller, Box<Turned>> {
         let now = self.clock.now();
-        let certificate = parts.extensions.get::<ClientCertificate>();
-        let identified = match Authorization::of(&parts.headers) {
-            Authorization::None => match certificate.and_then(Caller::by_certificate) {
+        let identified = match Authorization::of(asker.headers) {
+            Authorization::None => match asker.certificate.and_then(Caller::by_certificate) {
                 Some(caller) => Ok(caller),
                 None if authority.knows_anonymous() => Ok(Caller::default()),
                 None => Err(Stranger::Unidentified),
             },
             Authorization::Basic { user, password } => {
-                authority.by_password(&self.verifier, &user, &password, now).await
+                authority.by_password(&self.verifier, (&user, &password), (now, asker.client)).await
             }
             Authorization::Bearer(assertion) if is_like_assertion(assertion.reveal()) => {
                 authority.by_assertion(&assertion, now).await
             }
             Authorization::Bearer(_) | Authorization::Malformed => Err(Stranger::Unverified),
         };
-        identified.map_err(|stranger| self.turned_away(stranger))
+        identified.map_err(|stranger| self.turned_away(stranger, authority.claimed(&Authorization::of(asker.headers))))
     }
 
     /// Returns who sends a form, or `None` when that cannot be said in the way that is asked for.
@@ -103,57 +120,61 @@ impl Gate {
         authority: &Authority,
         grant_type: &str,
         form: &Query,
-    ) -> Result<Option<Result<Caller, Stranger>>, ApiError> {
+        client: Client,
+    ) -> Option<Result<Caller, Stranger>> {
         let secret = |name| Secret::new(form.get(name).unwrap_or_default());
         let now = self.clock.now();
-        Ok(match grant_type {
+        match grant_type {
             "password" => {
                 let user = form.get("username").unwrap_or_default();
-                Some(authority.by_password(&self.verifier, user, &secret("password"), now).await)
+                Some(authority.by_password(&self.verifier, (user, &secret("password")), (now, client)).await)
             }
             "refresh_token" => Some(authority.by_token(&secret("refresh_token"), Use::Refresh, None, now)),
             _ => None,
-        })
+        }
     }
 
-    fn grant(&self, authority: &Authority, tokens: &TokenOptions, wish: &Wish<'_>) -> Result<Response, ApiError> {
+    fn grant(&self, authority: &Authority, tokens: &TokenOptions, wish: Wish<'_>) -> Result<Issued, Box<Turned>> {
         let Wish { caller, parameters, refresh } = wish;
         // A space may be written as a plus, which no scope has in it.
         let asked = parameters.all("scope").flat_map(|scopes| scopes.split([' ', '+'])).filter_map(Scope::parse);
-        let scopes: Vec<Scope> = asked.take(SCOPES_MAX).filter_map(|scope| authority.granted(caller, scope)).collect();
+        let scopes: Vec<Scope> = asked.take(SCOPES_MAX).filter_map(|scope| authority.granted(&caller, scope)).collect();
         let now = self.clock.now();
         let lifetime = match caller.until {
             None => tokens.lifetime,
             // What an assertion is good for ends with it, whatever the clocks may be apart.
             Some(until) => match u64::try_from(until.saturating_sub(now)) {
                 Ok(left) if left > 0 => tokens.lifetime.min(Duration::from_millis(left)),
-                _ => return Err(self.turned_away(Stranger::Refused(Refusal::Expired))),
+                _ => return Err(self.turned_away(Stranger::Refused(Refusal::Expired), None)),
             },
         };
         let seal = |for_use, scopes: &[Scope], lifetime| {
-            sealed(tokens, caller, (for_use, scopes), (now, lifetime)).map_err(ApiError::internal)
+            sealed(tokens, &caller, (for_use, scopes), (now, lifetime)).map_err(ApiError::internal)
         };
         let token = seal(Use::Access, &scopes, lifetime)?;
-        let listed: Vec<_> = scopes.iter().map(Scope::to_string).collect();
+        let listed = scopes.iter().map(Scope::to_string).collect::<Vec<_>>().join(" ");
         let mut document = json!({
             "token": token,
             "access_token": token,
             "expires_in": lifetime.as_secs(),
-            "scope": listed.join(" "),
+            "scope": listed,
         });
-        if let Some(lifetime) = tokens.refresh_lifetime.filter(|_| *refresh && caller.identity.as_user().is_some()) {
+        if let Some(lifetime) = tokens.refresh_lifetime.filter(|_| refresh && caller.identity.as_user().is_some()) {
             document["refresh_token"] = json!(seal(Use::Refresh, &[], lifetime)?);
         }
-        Ok(kept_by_nobody(routes::json(document.to_string())))
+        let response = kept_by_nobody(routes::json(document.to_string()));
+        Ok(Issued { response, identity: caller.identity, scopes: listed })
     }
 
     /// Returns the answer to somebody who gets no token.
-    fn turned_away(&self, stranger: Stranger) -> ApiError {
+    fn turned_away(&self, stranger: Stranger, claimed: Option<String>) -> Box<Turned> {
         self.note_stranger(stranger);
-        match stranger {
+        let error = match stranger {
             Stranger::Busy => busy(),
+            Stranger::Limited(wait) => limits::refused(wait),
             Stranger::Unverified | Stranger::Unidentified | Stranger::Refused(_) => unauthorized(BASIC_CHALLENGE),
-        }
+        };
+        Turned::stranger(error, stranger, claimed)
     }
 }
 

@@ -8,6 +8,8 @@ use oci::Digest;
 use tokio::sync::Semaphore;
 
 use super::htpasswd::Users;
+use crate::limits::{Logins, Wait};
+use crate::peer::Client;
 
 /// Most passwords that are verified at once, each on a thread.
 const AT_ONCE: usize = 2;
@@ -18,6 +20,7 @@ const REMEMBERED_MAX: usize = 10_000;
 
 /// Verifies passwords, a few at once, and remembers for a while which were right.
 pub(super) struct Verifier {
+    logins: Logins,
     waiting: Arc<Semaphore>,
     running: Arc<Semaphore>,
     /// What was right, by a hash that only this process can make, and until when that counts, in milliseconds since 1970.
@@ -25,42 +28,55 @@ pub(super) struct Verifier {
     salt: [u8; 32],
 }
 
-/// Too many callers wait for their passwords to be verified.
+/// Why a password is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Busy;
+pub(super) enum Unheard {
+    /// Too many callers wait for theirs to be verified.
+    Busy,
+    /// Too many were wrong.
+    Limited(Wait),
+}
 
-impl Default for Verifier {
-    fn default() -> Self {
+impl Verifier {
+    pub(super) fn new(logins: Logins) -> Self {
         Self {
+            logins,
             waiting: Arc::new(Semaphore::new(WAITING_MAX)),
             running: Arc::new(Semaphore::new(AT_ONCE)),
             right: Mutex::default(),
             salt: rand::random(),
         }
     }
-}
 
-impl Verifier {
-    /// Tells whether this is the password of a user. Somebody unknown costs the same as somebody known.
+    /// Tells whether this is the password of a user. Somebody unknown costs the same as somebody known. What is remembered is right however many
+    /// others were wrong.
     pub(super) async fn verify(
         &self,
         users: &Users,
         (user, password): (&str, &str),
-        now: i64,
+        (now, client): (i64, Client),
         remember_for: Duration,
-    ) -> Result<bool, Busy> {
+    ) -> Result<bool, Unheard> {
         let known = users.hash(user);
         let Some(hash) = known.or_else(|| users.decoy(user)) else { return Ok(false) };
-        if !hash.is_slow() {
-            return Ok(hash.verify(password) & known.is_some());
-        }
         let memory = self.memory(user, &hash.fingerprint(), password);
         if self.remembers(&memory, now) {
             return Ok(true);
         }
-        let waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| Busy)?;
+        let attempt = self.logins.attempt(client, user, now).map_err(Unheard::Limited)?;
+        if !hash.is_slow() {
+            let right = hash.verify(password) & known.is_some();
+            if right {
+                attempt.has_not_failed(true);
+            }
+            return Ok(right);
+        }
+        let Ok(waiting) = Arc::clone(&self.waiting).try_acquire_owned() else {
+            attempt.has_not_failed(false);
+            return Err(Unheard::Busy);
+        };
         // Neither semaphore is ever closed.
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Unheard::Busy)?;
         let (hash, password) = (hash.clone(), password.to_owned());
         let verified = tokio::task::spawn_blocking(move || {
             // Held here, for a caller who goes away does not end what the thread is at.
@@ -69,6 +85,7 @@ impl Verifier {
         });
         let right = verified.await.unwrap_or(false) & known.is_some();
         if right {
+            attempt.has_not_failed(true);
             let lifetime = i64::try_from(remember_for.as_millis()).unwrap_or(i64::MAX);
             self.remember(memory, now, now.saturating_add(lifetime));
         }
@@ -103,12 +120,23 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{Busy, Verifier, WAITING_MAX};
+    use super::{Unheard, Verifier, WAITING_MAX};
     use crate::access::htpasswd::Users;
+    use crate::limits::{Logins, RateLimits};
+    use crate::peer::Client;
 
     const HOUR: Duration = Duration::from_hours(1);
+
+    fn verifier() -> Verifier {
+        Verifier::new(Logins::new(&RateLimits::default(), Arc::default()))
+    }
+
+    fn at(now: i64) -> (i64, Client) {
+        (now, Client::default())
+    }
 
     fn users() -> (Users, &'static str) {
         let hash = bcrypt::hash("right", 4).unwrap();
@@ -118,7 +146,7 @@ mod tests {
     #[tokio::test]
     async fn only_a_known_user_with_the_right_password_comes_in() {
         let (users, right) = users();
-        let verifier = Verifier::default();
+        let verifier = verifier();
         for (user, password, expected) in [
             ("ada", right, true),
             ("ada", "wrong", false),
@@ -126,28 +154,32 @@ mod tests {
             ("eve", right, false),
             ("", right, false),
         ] {
-            let outcome = verifier.verify(&users, (user, password), 0, HOUR).await;
+            let outcome = verifier.verify(&users, (user, password), at(0), HOUR).await;
             assert_eq!(outcome, Ok(expected), "{user}:{password}");
         }
-        assert_eq!(verifier.verify(&Users::default(), ("ada", right), 0, HOUR).await, Ok(false));
+        assert_eq!(verifier.verify(&Users::default(), ("ada", right), at(0), HOUR).await, Ok(false));
     }
 
     #[tokio::test]
     async fn what_was_right_is_remembered_for_a_while_and_only_for_the_same_hash() {
         let (users, right) = users();
-        let verifier = Verifier::default();
-        let _ = verifier.verify(&users, ("ada", "wrong"), 0, HOUR).await;
+        let verifier = verifier();
+        let _ = verifier.verify(&users, ("ada", "wrong"), at(0), HOUR).await;
         assert!(verifier.right.lock().unwrap().is_empty(), "what is wrong is not remembered");
-        assert_eq!(verifier.verify(&users, ("ada", right), 0, HOUR).await, Ok(true));
+        assert_eq!(verifier.verify(&users, ("ada", right), at(0), HOUR).await, Ok(true));
         // With no thread to be had, only what is remembered is known.
         let all = verifier.waiting.acquire_many(u32::try_from(WAITING_MAX).unwrap()).await.unwrap();
-        assert_eq!(verifier.verify(&users, ("ada", right), 3_599_999, HOUR).await, Ok(true));
-        assert_eq!(verifier.verify(&users, ("ada", right), 3_600_000, HOUR).await, Err(Busy));
-        assert_eq!(verifier.verify(&users, ("ada", "wrong"), 0, HOUR).await, Err(Busy));
-        assert_eq!(verifier.verify(&users, ("eve", right), 0, HOUR).await, Err(Busy), "a stranger waits like a friend");
+        assert_eq!(verifier.verify(&users, ("ada", right), at(3_599_999), HOUR).await, Ok(true));
+        assert_eq!(verifier.verify(&users, ("ada", right), at(3_600_000), HOUR).await, Err(Unheard::Busy));
+        assert_eq!(verifier.verify(&users, ("ada", "wrong"), at(0), HOUR).await, Err(Unheard::Busy));
+        assert_eq!(
+            verifier.verify(&users, ("eve", right), at(0), HOUR).await,
+            Err(Unheard::Busy),
+            "a stranger waits like a friend"
+        );
         let again = Users::parse(&format!("ada:{}\n", bcrypt::hash("right", 4).unwrap())).unwrap();
-        assert_eq!(verifier.verify(&again, ("ada", right), 0, HOUR).await, Err(Busy));
+        assert_eq!(verifier.verify(&again, ("ada", right), at(0), HOUR).await, Err(Unheard::Busy));
         drop(all);
-        assert_eq!(verifier.verify(&users, ("ada", "wrong"), 0, HOUR).await, Ok(false));
+        assert_eq!(verifier.verify(&users, ("ada", "wrong"), at(0), HOUR).await, Ok(false));
     }
 }

@@ -104,8 +104,20 @@ fn is_url(text: &str) -> bool {
     is_http && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
 }
 
+/// Returns a URL with nothing behind its host that says anything.
+fn bare(url: &str) -> String {
+    let Ok(uri) = url.parse::<Uri>() else { return "***".to_owned() };
+    let host =
+        format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |host| host.as_str()));
+    if uri.path_and_query().is_none_or(|path| path.as_str() == "/") { host } else { format!("{host}/***") }
+}
+
 impl EventEntry {
-    /// Returns the entry as a table in one line.
+    pub(super) fn url(&self) -> &str {
+        &self.endpoint.url
+    }
+
+    /// Returns the entry as a table in one line. Of the URL only scheme and host show: what stands behind them may be as good as a password.
     pub(super) fn shown(&self) -> String {
         let EventEndpoint { name, url, kinds, repositories, timeout, keep, events_max, secret: _ } = &self.endpoint;
         let words: Vec<String> = kinds.iter().map(|kind| kind.word().to_owned()).collect();
@@ -115,7 +127,7 @@ impl EventEntry {
         format!(
             "{{ name = {}, url = {}, events = {}, repositories = {}{}, timeout = {}, keep = {}, queue = {events_max} }}",
             quoted(name),
-            quoted(url),
+            quoted(&bare(url)),
             list(&words),
             list(&patterns),
             secret.unwrap_or_default(),

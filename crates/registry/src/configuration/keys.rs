@@ -33,6 +33,9 @@ pub(super) static ROOT: &[Key] = &[
     key("immutable", Shape::List(super::immutable::KEYS), "Which tags are made once and neither moved nor removed."),
     key("quotas", Shape::List(super::quotas::KEYS), "How much repositories may have."),
     key("events", Shape::List(super::events::KEYS), "Where events go: what changed, as CloudEvents over HTTP."),
+    key("proxies", Shape::Table(super::proxies::KEYS), "Which proxies are believed where they say for whom they ask."),
+    key("rate-limits", Shape::List(super::rates::KEYS), "How often somebody may ask."),
+    key("audit", Shape::Table(super::audit::KEYS), "Where it is told who did what."),
     key("limits", Shape::Table(LIMITS), "How much, how many and how long."),
     key("manifests", Shape::Table(MANIFESTS), "Which manifests are taken."),
     key("scrub", Shape::Table(SCRUB), "How bad bytes are looked for."),
@@ -186,6 +189,11 @@ const COLLECT: &[Key] = &[
 const LIMITS: &[Key] = &[
     key("blob-bytes", Shape::Count, "Largest blob that is taken, in bytes; `1099511627776`."),
     key("uploads", Shape::Count, "Most uploads under way at once; `1000`. Beyond them clients are told to wait."),
+    key(
+        "uploads-each",
+        Shape::Count,
+        "Most of them that one user has, or one address where nobody is known; `250`. Never more than `uploads`.",
+    ),
     key("upload-lifetime", Shape::Duration, "How long an upload may lie untouched before it is thrown away; `1h`."),
     key(
         "idle-timeout",

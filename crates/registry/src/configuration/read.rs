@@ -8,7 +8,7 @@ use resolve::document::{Document, DocumentError, Table};
 
 use super::keys::{KEEP, ROOT};
 use super::origin::{Origin, Source};
-use super::{Collect, Configuration, FILE_MAX_BYTES, events, immutable, quotas};
+use super::{Collect, Configuration, FILE_MAX_BYTES, events, immutable, quotas, rates};
 use crate::options::RegistryOptions;
 
 type Result<T> = std::result::Result<T, DocumentError>;
@@ -58,6 +58,15 @@ impl Configuration {
         }
         if root.has("events") {
             self.events = events::read(&root.list("events", events::KEYS)?, source)?;
+        }
+        if let Some(table) = table(&root, "proxies")? {
+            self.proxies.apply(&table, source)?;
+        }
+        if root.has("rate-limits") {
+            self.options.rate_limits = rates::read(&root.list("rate-limits", rates::KEYS)?)?;
+        }
+        if let Some(table) = table(&root, "audit")? {
+            self.audit.apply(&table, source)?;
         }
         if let Some(table) = table(&root, "limits")? {
             limits(&table, &mut self.options)?;
@@ -122,6 +131,7 @@ fn limits(table: &Table<'_>, options: &mut RegistryOptions) -> Result<()> {
     }
     for (name, most, limit) in [
         ("uploads", UPLOADS_MAX, &mut options.uploads_max),
+        ("uploads-each", UPLOADS_MAX, &mut options.uploads_max_each),
         ("tags-page", PAGE_MAX, &mut options.tags_page),
         ("referrers-page", PAGE_MAX, &mut options.referrers_page),
     ] {
@@ -134,6 +144,13 @@ fn limits(table: &Table<'_>, options: &mut RegistryOptions) -> Result<()> {
     duration(table, "idle-timeout", &mut options.idle_timeout)?;
     duration(table, "shutdown-delay", &mut options.shutdown_delay)?;
     duration(table, "shutdown-grace", &mut options.shutdown_grace)
+}
+
+/// Returns the error that others come through a proxy, and nothing says what they may do.
+pub(super) fn not_private_behind(place: Range<usize>) -> DocumentError {
+    DocumentError::new("others come through what is in front of the registry, and nothing says what they may do", place)
+        .label("something in front of it")
+        .help("auth.anonymous = \"everything\"   # everybody may read, write and delete; or users and rules")
 }
 
 /// Returns the error that others can reach the address, and nothing says what they may do.

@@ -10,7 +10,7 @@ use super::keys::KEEP;
 use super::oidc::OidcEntry;
 use super::origin::Said;
 use super::rules::{KeyEntry, RuleEntry, list};
-use super::{Configuration, EventEntry, immutable, quotas};
+use super::{Configuration, EventEntry, immutable, quotas, rates};
 
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +73,14 @@ impl Configuration {
             ("immutable", immutable::shown(&options.immutable)),
             ("quotas", quotas::shown(&options.quotas)),
             ("events", tables(self.events.iter().map(EventEntry::shown))),
+            ("proxies.trusted", self.proxies.shown_trusted()),
+            ("proxies.header", self.proxies.shown_header()),
+            ("rate-limits", rates::shown(&options.rate_limits)),
+            ("audit.file", self.audit.shown_file()),
+            ("audit.on-failure", self.audit.shown_on_failure()),
             ("limits.blob-bytes", Some(options.blob_max_bytes.to_string())),
             ("limits.uploads", Some(options.uploads_max.to_string())),
+            ("limits.uploads-each", Some(options.uploads_max_each.to_string())),
             ("limits.upload-lifetime", time(options.upload_lifetime)),
             ("limits.idle-timeout", time(options.idle_timeout)),
             ("limits.shutdown-delay", Some(options.shutdown_delay).filter(|delay| !delay.is_zero()).and_then(time)),
@@ -112,6 +118,10 @@ impl Configuration {
         changed.extend(new_settings.iter().filter(|setting| differs(setting, &old)).map(|setting| setting.key));
         if !self.has_same_database(new) {
             changed.push("database.url");
+        }
+        // What shows of their URLs may be the same.
+        if !self.events.iter().map(EventEntry::url).eq(new.events.iter().map(EventEntry::url)) {
+            changed.push("events");
         }
         // TLS itself neither begins nor ends while connections are accepted.
         if self.tls.certificate.is_some() != new.tls.certificate.is_some() {

@@ -26,6 +26,7 @@ pub struct TlsFiles {
     pub(super) key: Option<Said<PathBuf>>,
     pub(super) minimum: TlsVersion,
     pub(super) proxy: bool,
+    pub(super) proxy_said: Option<Origin>,
     pub(super) client_ca: Option<Said<PathBuf>>,
     pub(super) client_crl: Option<Said<PathBuf>>,
     pub(super) client_optional: bool,
@@ -50,6 +51,8 @@ impl TlsFiles {
         }
         if table.has("proxy") {
             self.proxy = table.flag("proxy");
+            let place = table.key("proxy").unwrap_or_else(|| table.place.clone());
+            self.proxy_said = Some(source.origin(place));
         }
         Ok(())
     }
@@ -101,6 +104,11 @@ impl TlsFiles {
             let file = lists.unwrap_or(authorities);
             file.origin.error(format!("{}: {error}", shown(&file.value)))
         })
+    }
+
+    /// Returns where it is said that something is in front of the registry, if it is.
+    pub(super) fn proxy_origin(&self) -> Option<&Origin> {
+        self.proxy_said.as_ref().filter(|_| self.proxy)
     }
 
     pub(super) const fn minimum(&self) -> &'static str {

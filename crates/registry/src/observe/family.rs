@@ -58,6 +58,8 @@ families! {
     UPLOADS = Gauge "supercargo_uploads" [] "Uploads under way, of all nodes.";
     DECISIONS = Counter "supercargo_access_decisions_total" ["decision"]
         "Decisions about access: allowed, denied, or credentials that are wrong (unverified).";
+    RATE_LIMITED = Counter "supercargo_rate_limited_total" ["of", "per"] "Requests that were refused because they came too often.";
+    AUDIT_LOST = Counter "supercargo_audit_lost_lines_total" [] "Lines of the audit log that were not written, or not in time.";
     FAILURES = Counter "supercargo_failures_total" ["during"] "Failures that the operator was told of, by what was going on.";
     DATABASE_UP = Gauge "supercargo_database_up" [] "1 when the database answered while this text was made. Without an answer what is read there is left out.";
     DATABASE_DURATION = Histogram "supercargo_database_operation_duration_seconds" ["database", "kind"]

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::count::Counter;
 use super::request::{Counts, DECISIONS, METHODS, RouteKind, STATUSES};
 use super::{Exposition, Failures, Probe, family, process};
+use crate::limits::Refusals;
 use crate::storage::Storage;
 
 /// How long the database is given to say what waits in it.
@@ -19,6 +20,7 @@ const WAITING_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct Observer {
     pub(crate) counts: Arc<Counts>,
     pub(crate) failures: Failures,
+    pub(crate) refusals: Arc<Refusals>,
     pub(crate) probe: Probe,
     /// Rounds of the collector: those that came to their end, and those that failed.
     pub(crate) rounds: [Counter; 2],
@@ -33,6 +35,7 @@ impl Observer {
     pub(crate) fn new(began_at: i64) -> Self {
         Self {
             counts: Arc::default(),
+            refusals: Arc::default(),
             failures: Failures::default(),
             probe: Probe::default(),
             rounds: Default::default(),
@@ -48,7 +51,7 @@ impl Observer {
     }
 
     /// Returns every metric. Without an answer of the database what is read there is left out.
-    pub(crate) async fn metrics(&self, storage: &Storage) -> String {
+    pub(crate) async fn metrics(&self, storage: &Storage, audit_lost: u64) -> String {
         let (waiting, uploads) = {
             let _turn = self.turn.lock().await;
             let asked = async { tokio::join!(storage.waiting(), storage.count_sessions()) };
@@ -67,6 +70,8 @@ impl Observer {
         for (word, count) in DECISIONS.iter().zip(&self.counts.decisions) {
             exposition.labelled(&family::DECISIONS, &[word], count.get());
         }
+        self.refusals.write(&mut exposition);
+        exposition.number(&family::AUDIT_LOST, audit_lost);
         self.failures.write(&mut exposition);
         exposition.number(&family::DATABASE_UP, waiting.is_some());
         for (word, count) in ["success", "failure"].iter().zip(&self.rounds) {

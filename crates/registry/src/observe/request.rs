@@ -1,6 +1,7 @@
 //! One request, from its head to the last byte of its answer.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -116,6 +117,8 @@ pub struct RequestEvent<'e> {
     pub method: &'static str,
     /// What it was about.
     pub route: RouteKind,
+    /// The address of the client, as far as it is known: that of its connection, or what a proxy that is trusted says.
+    pub client: Option<IpAddr>,
     /// Who asked, if it came so far.
     pub identity: Option<&'e str>,
     /// In which repository.
@@ -179,6 +182,7 @@ struct Told {
     hook: RequestHook,
     clock: Clock,
     context: TraceContext,
+    client: Option<IpAddr>,
     identity: Option<String>,
     repository: Option<RepositoryName>,
     reference: Option<String>,
@@ -193,6 +197,7 @@ impl Watch {
         clock: &Clock,
         method: &Method,
         headers: &HeaderMap,
+        client: Option<IpAddr>,
     ) -> Self {
         counts.in_flight.add(1);
         let known = METHODS.iter().position(|known| *known == method.as_str());
@@ -202,6 +207,7 @@ impl Watch {
                 hook: hook.clone(),
                 clock: clock.clone(),
                 context: TraceContext::of(header),
+                client,
                 identity: None,
                 repository: None,
                 reference: None,
@@ -271,6 +277,7 @@ impl Watch {
         if let Some(told) = &self.told {
             (told.hook.0.tell)(&RequestEvent {
                 context: told.context,
+                client: told.client,
                 method: METHODS[self.method],
                 route: self.route,
                 identity: told.identity.as_deref(),
@@ -295,7 +302,7 @@ impl Drop for Watch {
 }
 
 /// Returns what a path names in a repository. The name of an upload is as good as a key to it, so it is not told.
-fn reference(resource: &Resource) -> Option<String> {
+pub(crate) fn reference(resource: &Resource) -> Option<String> {
     match resource {
         Resource::Blob(digest) | Resource::Referrers(digest) | Resource::Hold(digest) => Some(digest.to_string()),
         Resource::Manifest(name) => Some(name.to_string()),

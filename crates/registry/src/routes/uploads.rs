@@ -38,12 +38,13 @@ pub(crate) async fn begin(context: &Context<'_>, body: &mut Incoming) -> Result<
             name.parse().map_err(|error: DigestError| ApiError::bad_request(Code::DigestInvalid, error.to_string()))?
         }
     };
-    let id = context.shared.uploads.begin(context.name.clone(), algorithm).await?;
+    let id = context.shared.uploads.begin(context.name.clone(), algorithm, context.owner()).await?;
     under_way(context, StatusCode::ACCEPTED, id, 0)
 }
 
 /// Takes a blob in one request. No other request can take it further.
 async fn whole(context: &Context<'_>, digest: &Digest, body: &mut Incoming) -> Result<Response, ApiError> {
+    let _share = context.shared.uploads.share(context.owner())?;
     let turn = context.shared.uploads.begin_whole(context.name.clone(), digest.algorithm())?;
     let received = async {
         let end = receive(turn.upload(), body, 0, None).await?;

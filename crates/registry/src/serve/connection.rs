@@ -17,37 +17,53 @@ use tokio::net::TcpStream;
 use super::certificate::Handshake;
 use super::patience::Patience;
 use crate::outgoing::{Outlet, Transport};
+use crate::peer::Peer;
 use crate::registry::Registry;
 
 /// Largest header of a request, in bytes.
 const HEADER_MAX_BYTES: usize = 64 * 1024;
 
+/// What is known of the other end of a connection.
+pub(super) struct OtherEnd {
+    pub(super) peer: Peer,
+    /// What came of the handshake, under TLS.
+    pub(super) handshake: Option<Handshake>,
+}
+
+impl OtherEnd {
+    /// Says with a request where it comes from.
+    fn mark(&self, request: &mut Request<Incoming>) {
+        let extensions = request.extensions_mut();
+        extensions.insert(self.peer);
+        if let Some(certificate) = self.handshake.as_ref().and_then(Handshake::certificate) {
+            extensions.insert(certificate);
+        }
+    }
+}
+
 /// Answers requests without TLS until the connection ends, or the watcher says that it should.
-pub(super) async fn serve(stream: TcpStream, registry: Registry, watcher: Watcher) {
+pub(super) async fn serve(stream: TcpStream, peer: Peer, registry: Registry, watcher: Watcher) {
     // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
     let _ = stream.set_nodelay(true);
     let (transport, outlet) = Transport::new(stream);
-    answer(transport, Some(outlet), None, registry, watcher).await;
+    answer(transport, Some(outlet), OtherEnd { peer, handshake: None }, registry, watcher).await;
 }
 
-/// Answers requests until the connection ends, or the watcher says that it should. The outlet and the handshake, where there are such, are those of the
-/// transport.
+/// Answers requests until the connection ends, or the watcher says that it should. The outlet, if there is one, is that of the transport.
 pub(super) async fn answer(
     transport: impl Read + Write + Unpin + Send + 'static,
     outlet: Option<Outlet>,
-    handshake: Option<Handshake>,
+    end: OtherEnd,
     registry: Registry,
     watcher: Watcher,
 ) {
     let idle_timeout = registry.options().idle_timeout;
     let service = service_fn(move |mut request: Request<Incoming>| {
         let registry = registry.clone();
+        end.mark(&mut request);
         if let Some(outlet) = &outlet {
             // Files go out by the kernel on this connection, and on no other.
             request.extensions_mut().insert(outlet.clone());
-        }
-        if let Some(certificate) = handshake.as_ref().and_then(Handshake::certificate) {
-            request.extensions_mut().insert(certificate);
         }
         async move {
             let is_clear = names_one_host(&request);

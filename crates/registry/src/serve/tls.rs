@@ -13,7 +13,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{ClientTrust, Handshake};
-use super::connection;
+use super::connection::{self, OtherEnd};
+use crate::peer::Peer;
 use crate::registry::Registry;
 
 /// How long a client may take for the handshake.
@@ -148,7 +149,7 @@ impl Tls {
 }
 
 /// Serves a connection once both sides have agreed on TLS.
-pub(super) async fn serve(stream: TcpStream, tls: Tls, registry: Registry, watcher: Watcher) {
+pub(super) async fn serve(stream: TcpStream, peer: Peer, tls: Tls, registry: Registry, watcher: Watcher) {
     // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
     let _ = stream.set_nodelay(true);
     let identity = tls.identity();
@@ -158,5 +159,6 @@ pub(super) async fn serve(stream: TcpStream, tls: Tls, registry: Registry, watch
     let Ok(Ok(stream)) = agreed else { return };
     let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let handshake = Handshake::new(tls, &identity, shown);
-    connection::answer(TokioIo::new(stream), None, Some(handshake), registry, watcher).await;
+    let end = OtherEnd { peer, handshake: Some(handshake) };
+    connection::answer(TokioIo::new(stream), None, end, registry, watcher).await;
 }

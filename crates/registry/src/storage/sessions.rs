@@ -78,8 +78,9 @@ impl Storage {
         id: UploadId,
         repository: RepositoryName,
         algorithm: Algorithm,
+        owner: Option<String>,
     ) -> Result<(), StorageError> {
-        self.sessions().write(Begin { id, repository, algorithm }).await
+        self.sessions().write(Begin { id, repository, algorithm, owner }).await
     }
 
     /// Claims an upload: nobody else can write to it until the claim is given back.
@@ -156,7 +157,12 @@ impl Storage {
 
     /// Returns how many uploads are under way.
     pub(crate) async fn count_sessions(&self) -> Result<u64, StorageError> {
-        self.sessions().read(Count).await
+        self.sessions().read(Count { owner: None }).await.map(|(all, _)| all)
+    }
+
+    /// Returns how many uploads are under way, and how many of them somebody has.
+    pub(crate) async fn count_sessions_of(&self, owner: Option<&str>) -> Result<(u64, u64), StorageError> {
+        self.sessions().read(Count { owner: owner.map(str::to_owned) }).await
     }
 
     /// Returns uploads that lay untouched for longer than `lifetime`.
@@ -169,6 +175,7 @@ struct Begin {
     id: UploadId,
     repository: RepositoryName,
     algorithm: Algorithm,
+    owner: Option<String>,
 }
 
 #[async_trait]
@@ -179,12 +186,18 @@ impl Operation for Begin {
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
         let at = connection.now().await?;
-        let sql = "INSERT INTO upload (id, repository, algorithm, received, state, turn, touched_at) \
-                   VALUES ($1, $2, $3, 0, $4, 0, $5)";
+        let sql = "INSERT INTO upload (id, repository, algorithm, received, state, turn, touched_at, owner) \
+                   VALUES ($1, $2, $3, 0, $4, 0, $5, $6)";
         let id = self.id.to_string();
         let none: &[u8] = &[];
-        let values =
-            [id.as_str().into(), self.repository.as_str().into(), self.algorithm.name().into(), none.into(), at.into()];
+        let values = [
+            id.as_str().into(),
+            self.repository.as_str().into(),
+            self.algorithm.name().into(),
+            none.into(),
+            at.into(),
+            Value::Text(self.owner.as_deref()),
+        ];
         connection.execute(sql, &values).await?;
         Ok(())
     }
@@ -378,17 +391,21 @@ impl Operation for End {
     }
 }
 
-struct Count;
+struct Count {
+    owner: Option<String>,
+}
 
 #[async_trait]
 impl Operation for Count {
-    type Outcome = u64;
+    type Outcome = (u64, u64);
 
     const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let row = connection.row("SELECT COUNT(*) FROM upload", &[]).await?;
-        row.map_or(Ok(0), |row| row.size(0))
+        // One pass for both: there are never many.
+        let sql = "SELECT COUNT(*), COUNT(CASE WHEN owner = $1 THEN 1 END) FROM upload";
+        let row = connection.row(sql, &[Value::Text(self.owner.as_deref())]).await?;
+        row.map_or(Ok((0, 0)), |row| Ok((row.size(0)?, row.size(1)?)))
     }
 }
 

@@ -103,9 +103,26 @@ lease = "2h"
 untagged = "keep"
 period = "90s"
 
+[proxies]
+trusted = ["10.0.0.0/8", "2001:db8::7"]
+header = "Forwarded"
+
+[[rate-limits]]
+of = "pushes"
+per = "identity"
+repositories = ["team/*"]
+requests = 9
+period = "1h"
+burst = 3
+
+[audit]
+file = "audit"
+on-failure = "continue"
+
 [limits]
 blob-bytes = 5
 uploads = 6
+uploads-each = 5
 upload-lifetime = "3m"
 idle-timeout = "4s"
 shutdown-delay = "6s"
@@ -459,5 +476,48 @@ proptest! {
         for variable in variables() {
             let _ = Configuration::read(None, &BTreeMap::from([(variable.name, value.clone())]));
         }
+    }
+}
+
+#[test]
+fn what_stands_behind_the_host_of_an_events_url_does_not_show_and_a_change_of_it_does() {
+    let events = |path: &str| {
+        let text = format!("events = [{{ name = \"chat\", url = \"https://hooks.example{path}\" }}]");
+        read(&text, &[]).unwrap()
+    };
+    let (old, new) = (events("/hook/s3cret?token=t0ken"), events("/hook/other"));
+    let shown = file(&old.settings());
+    assert!(shown.contains("\"https://hooks.example/***\""), "{shown}");
+    assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
+    assert_eq!(old.fixed_changes(&new), ["events"]);
+    assert!(file(&events("").settings()).contains("\"https://hooks.example\""));
+}
+
+#[test]
+fn who_is_let_in_behind_a_proxy_has_to_be_said_also_on_loopback() {
+    for proxy in ["tls.proxy = true", "[proxies]\ntrusted = [\"10.0.0.1\"]"] {
+        let Err(ConfigurationError::File(problem)) = read(proxy, &[]) else { panic!("{proxy}") };
+        assert!(problem.message.ends_with("nothing says what they may do"), "{problem}");
+        assert!(read(&format!("auth.anonymous = \"everything\"\n{proxy}"), &[]).is_ok(), "{proxy}");
+    }
+    assert!(read("tls.proxy = false", &[]).is_ok() && read("proxies.trusted = []", &[]).is_ok());
+    let variables = [("SUPERCARGO_SERVE_TLS_PROXY", "true")];
+    assert!(matches!(read("", &variables), Err(ConfigurationError::Variable { .. })));
+}
+
+#[test]
+fn limits_and_networks_that_say_nothing_are_errors() {
+    for (text, message) in [
+        ("proxies.trusted = [\"10.0.0.1/8\"]", "`10.0.0.1/8`: the address of the network has bits behind its prefix"),
+        ("proxies.trusted = [\"proxy\"]", "`proxy`: this is neither an address nor a network as 10.0.0.0/8"),
+        ("rate-limits = [{ of = \"pulls\", requests = 0 }]", "`requests` must be more than nothing"),
+        ("rate-limits = [{ of = \"pulls\", requests = 1, burst = 0 }]", "`burst` must be more than nothing"),
+        (
+            "rate-limits = [{ of = \"failed-logins\", requests = 1, repositories = [\"a\"] }]",
+            "nobody comes in to some repositories alone: failed logins are of all",
+        ),
+    ] {
+        let Err(ConfigurationError::File(problem)) = read(text, &[]) else { panic!("{text}") };
+        assert_eq!(problem.message, message);
     }
 }

@@ -143,6 +143,12 @@ impl Call {
         self
     }
 
+    /// Gives the request what a connection would.
+    pub(crate) fn extension(mut self, extension: impl Clone + Send + Sync + 'static) -> Self {
+        self.request.extensions_mut().insert(extension);
+        self
+    }
+
     /// Sends these pieces and then breaks the connection.
     pub(crate) fn broken_body(self, pieces: &[&[u8]]) -> Self {
         let pieces: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
