@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use ops::registry::access::Secret;
-use ops::registry::configuration::AwsVariables;
+use ops::registry::configuration::{AwsVariables, PREFIX, STANDARD};
 
 /// A variable that supercargo reads.
 pub(crate) struct Variable {
@@ -63,7 +63,7 @@ pub(crate) struct Environment {
     pub(crate) progress: Option<OsString>,
     /// `SUPERCARGO_NOW`.
     pub(crate) now: Option<OsString>,
-    /// All that begin with `SUPERCARGO_SERVE_`, by their names.
+    /// All that begin with `SUPERCARGO_SERVE_`, and those of OpenTelemetry that are known, by their names.
     pub(crate) serve: BTreeMap<String, OsString>,
     /// `AWS_ACCESS_KEY_ID` and those that go with it.
     pub(crate) aws: AwsVariables,
@@ -100,7 +100,7 @@ impl Environment {
             auth_file: path(AUTH_FILE),
             progress: variable(PROGRESS),
             now: variable(NOW),
-            serve: variables(ops::registry::configuration::PREFIX),
+            serve: serve_variables(),
             aws: aws(),
             registry_auth_file: path(REGISTRY_AUTH_FILE),
             docker_config: path(DOCKER_CONFIG),
@@ -145,6 +145,12 @@ fn aws() -> AwsVariables {
         region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")),
         endpoint: text("AWS_ENDPOINT_URL"),
     }
+}
+
+/// Returns what variables tell a server.
+fn serve_variables() -> BTreeMap<String, OsString> {
+    let standard = STANDARD.into_iter().filter_map(|name| Some((name.to_owned(), variable(name)?)));
+    variables(PREFIX).into_iter().chain(standard).collect()
 }
 
 /// Returns the variables whose names begin with `prefix`.

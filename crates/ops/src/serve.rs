@@ -15,6 +15,7 @@ mod prepare;
 mod recovery;
 mod requests;
 mod server;
+mod traces;
 
 pub use import::{import, rehearse};
 pub use key::{KeyRequest, MadeKey, make_key};

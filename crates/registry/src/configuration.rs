@@ -12,11 +12,13 @@ mod audit;
 mod auth;
 mod events;
 mod files;
+mod http2;
 mod immutable;
 mod keys;
 mod log;
 mod metrics;
 mod oidc;
+mod opentelemetry;
 mod origin;
 mod places;
 mod proxies;
@@ -26,6 +28,7 @@ mod read;
 mod rules;
 mod shown;
 mod tls;
+mod traces;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -45,6 +48,7 @@ use keys::ROOT;
 pub use log::{LogFormat, LogLevel, LogSettings, LoggedDecisions, LoggedRequests};
 pub use metrics::Metrics;
 pub use oidc::OidcEntry;
+pub use opentelemetry::STANDARD;
 use origin::Source;
 pub use origin::{Origin, Said};
 pub use places::{AwsVariables, BlobPlace, DatabasePlace, masked};
@@ -52,6 +56,7 @@ pub use proxies::ProxySettings;
 pub use rules::{KeyEntry, RuleEntry};
 pub use shown::Setting;
 pub use tls::TlsFiles;
+pub use traces::Traced;
 pub use variables::{PREFIX, Variable, variables};
 
 /// Most bytes of the file.
@@ -87,6 +92,8 @@ pub struct Configuration {
     pub log: LogSettings,
     /// Where probes and metrics are answered.
     pub metrics: Metrics,
+    /// Where spans go.
+    pub traces: Traced,
     /// When content goes that nothing needs any more.
     pub collect: Collect,
     /// All else. What is said of the collector is not in it: see [`Configuration::options`].
@@ -135,6 +142,7 @@ impl Default for Configuration {
             events: Vec::new(),
             log: LogSettings::default(),
             metrics: Metrics::default(),
+            traces: Traced::default(),
             collect: Collect {
                 enabled: true,
                 period: options.collect_period.unwrap_or(Duration::from_mins(1)),
@@ -147,23 +155,34 @@ impl Default for Configuration {
 
 impl Configuration {
     /// Reads a configuration: the text of a file with the directory it is in, and variables by their names, all of which begin
-    /// with [`PREFIX`].
+    /// with [`PREFIX`], win over the file, and are errors where they belong to no key; or are among [`STANDARD`], over which the file wins.
     ///
     /// # Errors
     /// [`ConfigurationError`] with the place in the text, or the name of the variable.
     pub fn read(file: Option<(&str, &Path)>, variables: &BTreeMap<String, String>) -> Result<Self, ConfigurationError> {
         let mut configuration = Self::default();
         let mut listen = None;
+        let wrong = |name: &str| {
+            let name = name.to_owned();
+            move |problem| ConfigurationError::Variable { name, problem }
+        };
+        let (standard, own): (Vec<_>, Vec<_>) =
+            variables.iter().partition(|(name, _)| STANDARD.contains(&name.as_str()));
+        for (name, value) in standard {
+            let source = Source { directory: Path::new(""), variable: Some(name) };
+            if let Some(lines) = opentelemetry::lines(name, value, variables).map_err(wrong(name))? {
+                configuration.apply(&lines, &source).map_err(wrong(name))?;
+            }
+        }
         if let Some((text, directory)) = file {
             let source = Source { directory, variable: None };
             listen = configuration.apply(text, &source).map_err(ConfigurationError::File)?;
         }
         let known = variables::variables();
-        for (name, value) in variables {
-            let wrong = |problem| ConfigurationError::Variable { name: name.clone(), problem };
-            let line = variables::named(name, &known).map_err(wrong)?.line(value);
+        for (name, value) in own {
+            let line = variables::named(name, &known).map_err(wrong(name))?.line(value);
             let source = Source { directory: Path::new(""), variable: Some(name) };
-            listen = configuration.apply(&line, &source).map_err(wrong)?.or(listen);
+            listen = configuration.apply(&line, &source).map_err(wrong(name))?.or(listen);
         }
         configuration.check(listen.as_ref())?;
         Ok(configuration)

@@ -19,6 +19,7 @@
 //! | [`Events`] | what changed, told to others |
 //! | [`RateLimits`] | how often somebody may ask |
 //! | [`AuditOptions`] | who did what, a line each |
+//! | [`Traces`] | what time was spent on, told to a collector |
 //! | [`configuration`] | the same from a file and from variables |
 
 pub mod access;
@@ -48,6 +49,7 @@ pub mod route;
 mod routes;
 mod serve;
 mod storage;
+mod traces;
 mod upload;
 
 pub use audit_log::{AuditFile, AuditOptions, AuditSink, OnAuditFailure};
@@ -64,10 +66,11 @@ pub use peer::{ForwardHeader, Network, NetworkError, Peer, Proxies};
 pub use quota::{Counted, Quota, QuotaScope, Quotas};
 pub use registry::Registry;
 pub use serve::{
-    CertificateName, ClientTrust, ClientTrustError, RunningOperations, RunningRegistry, Tls, TlsError, TlsIdentity,
-    TlsVersion,
+    CertificateName, ClientTrust, ClientTrustError, Http2, RunningOperations, RunningRegistry, Tls, TlsError,
+    TlsIdentity, TlsVersion,
 };
 pub use storage::{
     Audit, Bad, BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Clock, Collected, Fault, Findings,
     Flaw, Found, Keeping, Kept, Listed, Lost, PostgresUrl, Reindex, Reindexed, Scrub, Scrubbed, Storage, StorageError,
 };
+pub use traces::{SampleRatio, SpanAnswer, SpanFailure, SpanRequest, SpanSender, SpansLost, TraceSettings, Traces};

@@ -13,7 +13,9 @@ use crate::limits::RateLimits;
 use crate::observe::RequestHook;
 use crate::peer::Proxies;
 use crate::quota::Quotas;
+use crate::serve::Http2;
 use crate::storage::Scrub;
+use crate::traces::Traces;
 
 /// How often everything is read.
 const SCRUB_PERIOD: Duration = Duration::from_hours(7 * 24);
@@ -64,6 +66,8 @@ pub struct RegistryOptions {
     /// Most connections at once; further ones wait in the kernel's queue. Where the process may not open two files for each, there are
     /// fewer.
     pub connections_max: usize,
+    /// Whether and how HTTP/2 is spoken beside HTTP/1.1.
+    pub http2: Http2,
     /// Most tags in one answer.
     pub tags_page: usize,
     /// Most referrers in one answer.
@@ -84,6 +88,8 @@ pub struct RegistryOptions {
     pub probes: bool,
     /// Answer `/metrics` beside `/v2/`, to everybody.
     pub metrics: bool,
+    /// What requests and upkeep spend their time on, told to a collector while the registry is served on a socket.
+    pub traces: Option<Traces>,
     /// Is told of every request.
     pub on_request: Option<RequestHook>,
     /// Is told of every decision about who may do what.
@@ -116,6 +122,7 @@ impl Default for RegistryOptions {
             upload_lifetime: Duration::from_hours(1),
             idle_timeout: Duration::from_mins(1),
             connections_max: 4096,
+            http2: Http2::default(),
             tags_page: 10_000,
             referrers_page: 1000,
             collect_period: Some(Duration::from_mins(1)),
@@ -125,6 +132,7 @@ impl Default for RegistryOptions {
             shutdown_delay: Duration::ZERO,
             probes: true,
             metrics: false,
+            traces: None,
             on_request: None,
             on_decision: None,
             on_failure: None,

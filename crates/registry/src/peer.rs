@@ -3,7 +3,7 @@
 mod forwarded;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use axum::http::HeaderMap;
@@ -17,7 +17,11 @@ const SUBNET_BITS: u8 = 64;
 
 /// The other end of a connection, as an extension of each of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(IpAddr);
+pub struct Peer {
+    address: IpAddr,
+    /// Whether TLS is spoken with it.
+    is_secure: bool,
+}
 
 /// A block of addresses: `10.0.0.0/8`, `2001:db8::/32`, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +78,22 @@ pub(crate) struct Subnet(IpAddr);
 impl Peer {
     /// Returns the peer of this address. An address of version 4 that is written as one of version 6 is one of version 4.
     pub fn new(address: IpAddr) -> Self {
-        Self(address.to_canonical())
+        Self { address: address.to_canonical(), is_secure: false }
+    }
+
+    /// Returns the other end of a connection that was accepted from an address.
+    pub(crate) fn at(address: SocketAddr, is_secure: bool) -> Self {
+        Self { is_secure, ..Self::new(address.ip()) }
     }
 
     /// Returns its address.
     pub const fn address(self) -> IpAddr {
-        self.0
+        self.address
+    }
+
+    /// Tells whether TLS is spoken with it.
+    pub(crate) const fn is_secure(self) -> bool {
+        self.is_secure
     }
 }
 
@@ -122,7 +136,7 @@ impl Proxies {
     /// Returns for whom a connection asks. What the headers say counts as far as it comes from proxies that are trusted: from the right, up to
     /// the first address that is none of theirs. Where one of them names no address, its own is the client's.
     pub(crate) fn client(&self, peer: Option<Peer>, headers: &HeaderMap) -> Client {
-        let Some(Peer(mut address)) = peer else { return Client::default() };
+        let Some(Peer { mut address, .. }) = peer else { return Client::default() };
         let mut is_https = None;
         if self.trusts(address) {
             for Hop { of, scheme } in hops(self.header, headers).take(HOPS_MAX) {

@@ -108,10 +108,15 @@ impl Registry {
         let Shared { options, storage, observer, bodies, .. } = &*self.0;
         let hook = options.on_request.as_ref();
         let client = options.proxies.client(parts.extensions.get::<Peer>().copied(), &parts.headers);
-        let clock = storage.clock();
-        let mut watch = Watch::begin(&observer.counts, hook, clock, &parts.method, &parts.headers, client.address);
+        let traces = options.traces.as_ref();
+        let mut watch = Watch::begin(&observer.counts, hook, traces, storage.clock(), &parts, &client);
         let mut body = Incoming::new(body, &parts.headers, options.idle_timeout, bodies.share(), &observer.counts);
-        let response = self.answer(&parts, client, &mut body, &mut watch).await.unwrap_or_else(|error| {
+        let answered = match watch.active() {
+            None => self.answer(&parts, client, &mut body, &mut watch).await,
+            // Boxed, so that requests that are not recorded are no larger for it.
+            Some(active) => Box::pin(active.scope(self.answer(&parts, client, &mut body, &mut watch))).await,
+        };
+        let response = answered.unwrap_or_else(|error| {
             self.report(&error, During::Request);
             error.into_response()
         });
@@ -150,7 +155,8 @@ impl Registry {
             operations::Operation::Live => operations::live(),
             operations::Operation::Ready => operations::ready(self.readiness().await),
             operations::Operation::Metrics => {
-                operations::metrics(self.0.observer.metrics(&self.0.storage, self.0.audit.lost()).await)
+                let Shared { storage, audit, options, observer, .. } = &*self.0;
+                operations::metrics(observer.metrics(storage, audit.lost(), options.traces.as_ref()).await)
             }
         };
         if method == Method::HEAD {
@@ -204,7 +210,7 @@ impl Registry {
 
     /// Takes away what nothing needs any more and what is due to go.
     pub async fn collect(&self) {
-        let collected = self.0.storage.collect().await;
+        let collected = self.followed("collect", Box::pin(self.0.storage.collect())).await;
         self.0.observer.collected(collected.is_ok());
         if let Err(error) = collected {
             self.report(&error.into(), During::Collect);
@@ -213,7 +219,7 @@ impl Registry {
 
     /// Writes what changed beside the database. Returns false when that failed, of which the operator is told.
     pub async fn keep_journal(&self) -> bool {
-        let kept = self.0.storage.keep_journal().await;
+        let kept = self.followed("keep journal", Box::pin(self.0.storage.keep_journal())).await;
         kept.map_err(|error| self.report(&error.into(), During::Journal)).is_ok()
     }
 
@@ -230,8 +236,20 @@ impl Registry {
                 hook.call(bad);
             }
         };
-        if let Err(error) = self.0.storage.scrub(scrub, on_bad).await {
+        if let Err(error) = self.followed("scrub", Box::pin(self.0.storage.scrub(scrub, on_bad))).await {
             self.report(&error.into(), During::Scrub);
+        }
+    }
+
+    /// Returns what comes of a round of upkeep, which is recorded if traces are taken.
+    async fn followed<T>(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
+        match &self.0.options.traces {
+            Some(traces) => traces.follow(self.0.storage.clock(), name, work).await,
+            None => work.await,
         }
     }
 

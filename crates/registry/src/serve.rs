@@ -2,6 +2,7 @@
 
 mod certificate;
 mod connection;
+mod http2;
 mod operations;
 mod patience;
 mod tls;
@@ -13,13 +14,15 @@ use std::time::Duration;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustix::process::Resource;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use crate::peer::Peer;
 use crate::registry::Registry;
+use crate::traces::Exporting;
 pub use certificate::{CertificateName, ClientTrust, ClientTrustError};
+pub use http2::Http2;
 pub use operations::RunningOperations;
 pub use tls::{Tls, TlsError, TlsIdentity, TlsVersion};
 
@@ -41,7 +44,7 @@ const SCRUB_INTERVAL: Duration = Duration::from_mins(1);
 /// How often at most, where the period is shorter than that.
 const SCRUB_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
-/// A registry that is being served over HTTP/1.1, plain or under TLS. Dropping it breaks off every connection.
+/// A registry that is being served over HTTP/1.1 and HTTP/2, plain or under TLS. Dropping it breaks off every connection.
 #[derive(Debug)]
 pub struct RunningRegistry {
     address: SocketAddr,
@@ -97,8 +100,12 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, sto
     // Dropped with this future, and the connections with it.
     let mut connections = JoinSet::new();
     let upkeep = upkeep(&registry);
+    let hook = registry.options().on_failure.clone();
+    let exporting = registry.options().traces.as_ref().map(|traces| Exporting::begin(traces, hook));
     let most =
         connections_max(registry.options().connections_max, rustix::process::getrlimit(Resource::Nofile).current);
+    let (end, ends) = watch::channel(false);
+    let shared = http2::Shared::new(most, ends);
     let ending = async {
         // Dropping the handle aborts this task, so that the sender is gone means the same.
         let _ = stopped.await;
@@ -113,11 +120,11 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, sto
             () = &mut ending => break,
             accepted = listener.accept(), if connections.len() < most => match accepted {
                 Ok((stream, address)) => {
-                    let peer = Peer::new(address.ip());
-                    let (registry, watcher) = (registry.clone(), graceful.watcher());
+                    let (registry, watcher, shared) = (registry.clone(), graceful.watcher(), shared.clone());
+                    let peer = Peer::at(address, tls.is_some());
                     match tls.clone() {
-                        None => connections.spawn(connection::serve(stream, peer, registry, watcher)),
-                        Some(tls) => connections.spawn(tls::serve(stream, peer, tls, registry, watcher)),
+                        None => connections.spawn(connection::serve(stream, peer, registry, watcher, shared)),
+                        Some(tls) => connections.spawn(tls::serve(stream, peer, tls, registry, watcher, shared)),
                     };
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -126,6 +133,8 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, sto
         }
     }
     drop((listener, upkeep));
+    // Nobody may listen.
+    let _ = end.send(true);
     let ended = async {
         graceful.shutdown().await;
         while connections.join_next().await.is_some() {}
@@ -136,6 +145,9 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, sto
     if registry.options().journal {
         // What is left in the outbox is written by the next start.
         let _ = tokio::time::timeout(registry.options().shutdown_grace, registry.keep_journal()).await;
+    }
+    if let Some(exporting) = exporting {
+        exporting.finish(registry.options().shutdown_grace).await;
     }
 }
 

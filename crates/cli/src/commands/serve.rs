@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use ops::OpsError;
 use ops::registry::Configuration;
 use ops::registry::access::SigningKey;
-use ops::registry::configuration::{LogLevel, Setting, variables};
+use ops::registry::configuration::{LogLevel, STANDARD, Setting, variables};
 use ops::serve::{Event, Log, ServeRequest, Server, prepare};
 use serde::Serialize;
 
@@ -90,6 +90,10 @@ fn after_help() -> String {
     let mut text = "Variables, which win over the file:\n".to_owned();
     for variable in variables() {
         text.extend([format!("  {:<40} {}\n", variable.name, variable.key)]);
+    }
+    text.push_str("\nVariables of OpenTelemetry, over which the file wins:\n");
+    for name in STANDARD {
+        text.extend(["  ", name, "\n"]);
     }
     text.push_str("\nExamples:\n  supercargo serve\n  supercargo serve --config serve.toml --check\n");
     text.push_str("  SUPERCARGO_SERVE_LISTEN=127.0.0.1:5001 SUPERCARGO_SERVE_ROOT=registry supercargo serve");

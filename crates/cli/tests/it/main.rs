@@ -51,6 +51,7 @@ mod serve_operations;
 mod serve_places;
 mod serve_reload;
 mod serve_tls;
+mod serve_traces;
 mod served;
 mod server;
 mod sheet;

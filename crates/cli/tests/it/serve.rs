@@ -141,6 +141,9 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_TLS_CLIENT_CRL          tls.client-crl
       SUPERCARGO_SERVE_TLS_CLIENT_NAME         tls.client-name
       SUPERCARGO_SERVE_TLS_PROXY               tls.proxy
+      SUPERCARGO_SERVE_HTTP2_TLS               http2.tls
+      SUPERCARGO_SERVE_HTTP2_CLEARTEXT         http2.cleartext
+      SUPERCARGO_SERVE_HTTP2_STREAMS           http2.streams
       SUPERCARGO_SERVE_AUTH_ANONYMOUS          auth.anonymous
       SUPERCARGO_SERVE_AUTH_HTPASSWD           auth.htpasswd
       SUPERCARGO_SERVE_AUTH_GROUPS             auth.groups
@@ -187,6 +190,23 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_LOG_SLOW                log.slow
       SUPERCARGO_SERVE_METRICS_LISTEN          metrics.listen
       SUPERCARGO_SERVE_METRICS_PUBLIC          metrics.public
+      SUPERCARGO_SERVE_TRACES_ENDPOINT         traces.endpoint
+      SUPERCARGO_SERVE_TRACES_ENABLED          traces.enabled
+      SUPERCARGO_SERVE_TRACES_SERVICE          traces.service
+      SUPERCARGO_SERVE_TRACES_SAMPLE           traces.sample
+      SUPERCARGO_SERVE_TRACES_FOLLOW           traces.follow
+      SUPERCARGO_SERVE_TRACES_RESOURCE         traces.resource
+      SUPERCARGO_SERVE_TRACES_HEADERS_FILE     traces.headers-file
+      SUPERCARGO_SERVE_TRACES_TIMEOUT          traces.timeout
+      SUPERCARGO_SERVE_TRACES_QUEUE            traces.queue
+
+    Variables of OpenTelemetry, over which the file wins:
+      OTEL_EXPORTER_OTLP_ENDPOINT
+      OTEL_SERVICE_NAME
+      OTEL_RESOURCE_ATTRIBUTES
+      OTEL_TRACES_SAMPLER
+      OTEL_TRACES_SAMPLER_ARG
+      OTEL_SDK_DISABLED
 
     Examples:
       supercargo serve

@@ -1,4 +1,4 @@
-//! Sending events over HTTP.
+//! Sending events over HTTP, and what sends anything to a service that the operator names.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use reqwest::header::RETRY_AFTER;
 /// How long a connection may lie idle before it is closed.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Sends events over HTTP, under TLS where the URL says so. Redirects are not followed, and proxies that the environment names are not used.
+/// Sends requests over HTTP, under TLS where the URL says so. Redirects are not followed, and proxies that the environment names are not used.
 #[derive(Clone, Debug)]
-pub(super) struct HttpSender(reqwest::Client);
+pub(super) struct HttpSender(pub(super) reqwest::Client);
 
 impl HttpSender {
     pub(super) fn new() -> Result<Self, reqwest::Error> {
@@ -38,14 +38,19 @@ impl EventSender for HttpSender {
             outgoing = outgoing.header(name, value);
         }
         // Whoever reads the log is not to see the URL, which may be a secret itself.
-        let response = outgoing.send().await.map_err(|error| failure(&error.without_url()))?;
-        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let response = outgoing.send().await.map_err(|error| EventFailure(reason(&error.without_url())))?;
         // The body is left unread: nothing in it counts.
-        Ok(EventAnswer { status: response.status().as_u16(), retry_after: seconds.map(Duration::from_secs) })
+        Ok(EventAnswer { status: response.status().as_u16(), retry_after: retry_after(&response) })
     }
 }
 
-fn failure(error: &reqwest::Error) -> EventFailure {
+/// Returns what `Retry-After` says in seconds.
+pub(super) fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Returns why there was no answer, with its causes.
+pub(super) fn reason(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| (*error).source());
-    EventFailure(causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}")))
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

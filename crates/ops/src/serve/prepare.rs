@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use registry::access::SigningKey;
 use registry::configuration::{AwsVariables, FILE_MAX_BYTES, masked};
-use registry::{Access, Bucket, Configuration, ConfigurationError, EventEndpoint, PostgresUrl, TlsIdentity};
+use registry::{
+    Access, Bucket, Configuration, ConfigurationError, EventEndpoint, PostgresUrl, TlsIdentity, TraceSettings,
+};
 
 use crate::error::{OpsError, Told};
 use crate::project::read_text;
@@ -16,7 +18,8 @@ use crate::project::read_text;
 pub struct ServeRequest {
     /// The file, if there is one.
     pub file: Option<PathBuf>,
-    /// Variables by their names, those alone that begin with [`registry::configuration::PREFIX`].
+    /// Variables by their names, those alone that begin with [`registry::configuration::PREFIX`] or are among
+    /// [`registry::configuration::STANDARD`].
     pub variables: BTreeMap<String, String>,
     /// Where everything is kept when nothing says otherwise.
     pub root: Option<PathBuf>,
@@ -36,6 +39,7 @@ pub struct Prepared {
     pub(super) identity: Option<TlsIdentity>,
     pub(super) postgres: Option<PostgresUrl>,
     pub(super) bucket: Option<Bucket>,
+    pub(super) traces: Option<TraceSettings>,
 }
 
 /// A configuration, and the text that it was read from, for whoever finds something wrong with it.
@@ -66,6 +70,7 @@ pub fn prepare(request: &ServeRequest, process_key: &SigningKey) -> Result<Prepa
     let identity = configuration.tls_identity(&read_file).map_err(wrong)?;
     let postgres = configuration.postgres(&read_file).map_err(wrong)?;
     let bucket = configuration.bucket(&request.aws, &read_file).map_err(wrong)?;
+    let traces = configuration.trace_settings(&read_file).map_err(wrong)?;
     let mut warnings: Vec<String> = odd.iter().map(|error| source.line(error)).collect();
     if configuration.is_overheard() {
         warnings.push(format!(
@@ -74,7 +79,16 @@ pub fn prepare(request: &ServeRequest, process_key: &SigningKey) -> Result<Prepa
             configuration.listen
         ));
     }
-    Ok(Prepared { warnings, access, endpoints, identity, postgres, bucket, configuration: source.configuration })
+    Ok(Prepared {
+        warnings,
+        access,
+        endpoints,
+        identity,
+        postgres,
+        bucket,
+        traces,
+        configuration: source.configuration,
+    })
 }
 
 fn source(request: &ServeRequest) -> Result<Source<'_>, OpsError> {

@@ -30,7 +30,7 @@ fn is_told(request: &RequestEvent<'_>, settings: LogSettings) -> bool {
 
 /// Returns a request as an event. Names in it have passed the grammars of their kinds; the rest are words of this program.
 fn event(request: &RequestEvent<'_>) -> Event {
-    let RequestEvent { context, client, method, route, identity, repository, .. } = *request;
+    let RequestEvent { context, client, is_traced, method, route, identity, repository, .. } = *request;
     let RequestEvent { reference, status, sent, received, took, .. } = *request;
     let who = identity.unwrap_or("nobody");
     let from = client.map(|address| format!(" from {address}")).unwrap_or_default();
@@ -57,6 +57,10 @@ fn event(request: &RequestEvent<'_>) -> Event {
         .with("milliseconds", milliseconds);
     if let Some(address) = client {
         event = event.with("client", address.to_string());
+    }
+    if is_traced {
+        // As systems that show logs beside traces look for them.
+        event = event.with("trace_id", context.to_string()).with("span_id", format!("{:016x}", context.span));
     }
     if let Some(status) = status {
         event = event.with("status", status);

@@ -16,7 +16,7 @@ use super::documents::HttpsFetch;
 use super::events::HttpSender;
 use super::log::{Event, Log};
 use super::prepare::{Prepared, ServeRequest, prepare};
-use super::requests;
+use super::{requests, traces};
 use crate::error::OpsError;
 
 /// Open files that are enough for as many connections as there may be.
@@ -98,15 +98,17 @@ impl Server {
         log.set(prepared.configuration.log);
         allow_files();
         let storage = open_storage(&prepared).await?;
-        let Prepared { configuration, access, endpoints, identity, warnings, .. } = prepared;
+        let Prepared { configuration, access, endpoints, identity, warnings, traces: settings, .. } = prepared;
         let events = events(endpoints)?;
         let audit = audit_log::open(&configuration)?;
+        let traces = traces::traces(settings)?;
         let (failures, decisions) = (log.clone(), log.clone());
         let options = RegistryOptions {
             access,
             audit,
             events,
             documents: Some(Arc::new(HttpsFetch)),
+            traces,
             on_failure: Some(FailureHook::new(move |failure| failures.failure(failure))),
             on_request: Some(requests::hook(&log)),
             on_decision: Some(DecisionHook::new(move |event| decisions.decision(event))),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use oci::{Digest, RepositoryName};
 use resolve::glob::Glob;
 
-use super::authorization::Authorization;
 use super::Asker;
+use super::authorization::Authorization;
 use super::certificate::ClientCertificate;
 use super::htpasswd::{Groups, Users};
 use super::identity::Identity;

@@ -98,7 +98,8 @@ fn entry(table: &Table<'_>, source: &Source<'_>) -> Result<EventEntry, DocumentE
     Ok(EventEntry { endpoint, secret_file })
 }
 
-fn is_url(text: &str) -> bool {
+/// Tells whether a text is a URL of `http` or `https` without a user in it.
+pub(super) fn is_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     is_http && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))

@@ -27,6 +27,7 @@ pub(super) static ROOT: &[Key] = &[
     key("database", Shape::Table(DATABASE), "Where the metadata is kept, in place of SQLite in `root`."),
     key("blobs", Shape::Table(BLOBS), "Where blobs are kept, in place of files in `root`."),
     key("tls", Shape::Table(TLS), "TLS, which is spoken where there is a certificate."),
+    key("http2", Shape::Table(super::http2::KEYS), "HTTP/2, beside HTTP/1.1."),
     key("auth", Shape::Table(AUTH), "Who is known, and what everybody may do."),
     key("rules", Shape::List(RULES), "Who may do what in which repositories. What no rule allows is denied."),
     key("collect", Shape::Table(COLLECT), "When content goes that nothing needs any more."),
@@ -41,6 +42,7 @@ pub(super) static ROOT: &[Key] = &[
     key("scrub", Shape::Table(SCRUB), "How bad bytes are looked for."),
     key("log", Shape::Table(LOG), "What is told on the standard error."),
     key("metrics", Shape::Table(super::metrics::KEYS), "Where probes and metrics are answered."),
+    key("traces", Shape::Table(super::traces::KEYS), "Where traces go: what time was spent on, by OpenTelemetry."),
 ];
 
 pub(super) const DATABASE: &[Key] = &[

@@ -8,7 +8,7 @@ use resolve::document::{Document, DocumentError, Table};
 
 use super::keys::{KEEP, ROOT};
 use super::origin::{Origin, Source};
-use super::{Collect, Configuration, FILE_MAX_BYTES, events, immutable, quotas, rates};
+use super::{Collect, Configuration, FILE_MAX_BYTES, events, http2, immutable, quotas, rates};
 use crate::options::RegistryOptions;
 
 type Result<T> = std::result::Result<T, DocumentError>;
@@ -46,6 +46,9 @@ impl Configuration {
         if let Some(table) = table(&root, "tls")? {
             self.tls.apply(&table, source)?;
         }
+        if let Some(table) = table(&root, "http2")? {
+            http2::apply(&table, &mut self.options.http2)?;
+        }
         self.auth.apply(&root, source)?;
         if let Some(table) = table(&root, "collect")? {
             self.collect.apply(&table)?;
@@ -82,6 +85,9 @@ impl Configuration {
         }
         if let Some(table) = table(&root, "metrics")? {
             self.metrics.apply(&table)?;
+        }
+        if let Some(table) = table(&root, "traces")? {
+            self.traces.apply(&table, source)?;
         }
         let Some(listen) = root.text("listen") else { return Ok(None) };
         self.listen = listen.text.parse().map_err(|_| {

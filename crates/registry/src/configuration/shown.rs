@@ -31,6 +31,8 @@ impl Configuration {
         let (blobs, tls, auth, log) = (&self.blobs, &self.tls, &self.auth, &self.log);
         let in_bucket = |value: String| blobs.url.is_some().then_some(value);
         let under_tls = |value: String| self.tls.certificate.is_some().then_some(value);
+        let traces = &self.traces;
+        let if_sent = |value: String| traces.endpoint.is_some().then_some(value);
         let tokens = auth.tokens.as_ref();
         let settings = [
             ("listen", Some(quoted(&self.listen.to_string()))),
@@ -52,6 +54,9 @@ impl Configuration {
             ("tls.client-crl", file(&tls.client_crl)),
             ("tls.client-name", tls.client_ca.as_ref().map(|_| quoted(tls.client_name()))),
             ("tls.proxy", Some(tls.proxy.to_string())),
+            ("http2.tls", Some(options.http2.tls.to_string())),
+            ("http2.cleartext", Some(options.http2.cleartext.to_string())),
+            ("http2.streams", Some(options.http2.streams_max.to_string())),
             ("auth.anonymous", auth.anonymous.map(|anonymous| quoted(anonymous.word()))),
             ("auth.htpasswd", file(&auth.htpasswd)),
             ("auth.groups", auth.groups.as_deref().map(groups)),
@@ -101,6 +106,15 @@ impl Configuration {
             ("log.slow", time(log.slow)),
             ("metrics.listen", self.metrics.listen.map(|address| quoted(&address.to_string()))),
             ("metrics.public", Some(self.metrics.public.to_string())),
+            ("traces.endpoint", text(&traces.endpoint)),
+            ("traces.enabled", if_sent(traces.enabled.to_string())),
+            ("traces.service", text(&traces.service)),
+            ("traces.sample", if_sent(quoted(&traces.ratio.part().to_string()))),
+            ("traces.follow", if_sent(traces.follow.to_string())),
+            ("traces.resource", Some(list(&traces.attributes())).filter(|_| !traces.resource.is_empty())),
+            ("traces.headers-file", file(&traces.headers_file)),
+            ("traces.timeout", time(traces.timeout).and_then(if_sent)),
+            ("traces.queue", if_sent(traces.queue.to_string())),
         ];
         settings.into_iter().filter_map(|(key, value)| Some(Setting { key, value: value? })).collect()
     }
@@ -143,7 +157,8 @@ impl Configuration {
 
 /// Tells whether a key is read again while the server runs.
 fn is_reloaded(key: &str) -> bool {
-    key == "rules" || ["auth.", "tls.", "log."].iter().any(|table| key.starts_with(table))
+    // What a client is offered is said together with the certificate.
+    key == "rules" || key == "http2.tls" || ["auth.", "tls.", "log."].iter().any(|table| key.starts_with(table))
 }
 
 fn groups(groups: &[(String, Vec<String>)]) -> String {

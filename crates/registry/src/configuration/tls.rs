@@ -129,7 +129,9 @@ impl Configuration {
         let chain = files::bytes(certificate, PEM_MAX_BYTES, read)?;
         let secret = files::bytes(key, PEM_MAX_BYTES, read)?;
         let clients = self.tls.clients(read)?;
-        TlsIdentity::with_clients(&chain, &secret, self.tls.minimum, clients).map(Some).map_err(|error| {
+        let identity = TlsIdentity::with_clients(&chain, &secret, self.tls.minimum, clients);
+        let is_http2 = self.options.http2.tls;
+        identity.map(|identity| Some(if is_http2 { identity } else { identity.without_http2() })).map_err(|error| {
             let file = if matches!(error, TlsError::Key | TlsError::Mismatch) { key } else { certificate };
             file.origin.error(format!("{}: {error}", shown(&file.value)))
         })

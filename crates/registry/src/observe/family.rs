@@ -61,6 +61,8 @@ families! {
     RATE_LIMITED = Counter "supercargo_rate_limited_total" ["of", "per"] "Requests that were refused because they came too often.";
     AUDIT_LOST = Counter "supercargo_audit_lost_lines_total" [] "Lines of the audit log that were not written, or not in time.";
     FAILURES = Counter "supercargo_failures_total" ["during"] "Failures that the operator was told of, by what was going on.";
+    TRACE_SPANS = Counter "supercargo_trace_spans_total" ["result"]
+        "Spans that the collector of traces took (sent) or did not take (lost), and those for which the queue had no room (dropped).";
     DATABASE_UP = Gauge "supercargo_database_up" [] "1 when the database answered while this text was made. Without an answer what is read there is left out.";
     DATABASE_DURATION = Histogram "supercargo_database_operation_duration_seconds" ["database", "kind"]
         "What was asked of a database and what was changed in it, with the time of waiting.";

@@ -11,6 +11,7 @@ use super::request::{Counts, DECISIONS, METHODS, RouteKind, STATUSES};
 use super::{Exposition, Failures, Probe, family, process};
 use crate::limits::Refusals;
 use crate::storage::Storage;
+use crate::traces::Traces;
 
 /// How long the database is given to say what waits in it.
 const WAITING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -51,7 +52,7 @@ impl Observer {
     }
 
     /// Returns every metric. Without an answer of the database what is read there is left out.
-    pub(crate) async fn metrics(&self, storage: &Storage, audit_lost: u64) -> String {
+    pub(crate) async fn metrics(&self, storage: &Storage, audit_lost: u64, traces: Option<&Traces>) -> String {
         let (waiting, uploads) = {
             let _turn = self.turn.lock().await;
             let asked = async { tokio::join!(storage.waiting(), storage.count_sessions()) };
@@ -73,6 +74,7 @@ impl Observer {
         self.refusals.write(&mut exposition);
         exposition.number(&family::AUDIT_LOST, audit_lost);
         self.failures.write(&mut exposition);
+        Traces::write(traces, &mut exposition);
         exposition.number(&family::DATABASE_UP, waiting.is_some());
         for (word, count) in ["success", "failure"].iter().zip(&self.rounds) {
             exposition.labelled(&family::COLLECTOR_ROUNDS, &[word], count.get());

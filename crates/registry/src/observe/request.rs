@@ -8,16 +8,18 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
-use axum::http::{HeaderMap, Method};
+use axum::http::request::Parts;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use oci::RepositoryName;
 
 use super::count::{Counter, Gauge, Histogram};
-use super::trace::{TRACEPARENT, TraceContext};
+use super::trace::TraceContext;
+use crate::peer::Client;
 use crate::route::Resource;
 use crate::storage::Clock;
+use crate::traces::{Active, Ended, ServerSpan, Traces};
 
 /// Methods as labels; the last stands for all others.
 pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "other"];
@@ -113,6 +115,8 @@ impl Counts {
 pub struct RequestEvent<'e> {
     /// Which request it was.
     pub context: TraceContext,
+    /// Whether it is recorded as a span of that name.
+    pub is_traced: bool,
     /// The method; `other` for one that is not known.
     pub method: &'static str,
     /// What it was about.
@@ -177,9 +181,10 @@ pub(crate) struct Watch {
     told: Option<Box<Told>>,
 }
 
-/// What only a hook wants to know.
+/// What only a hook and a trace want to know.
 struct Told {
-    hook: RequestHook,
+    hook: Option<RequestHook>,
+    span: Option<ServerSpan>,
     clock: Clock,
     context: TraceContext,
     client: Option<IpAddr>,
@@ -194,26 +199,16 @@ impl Watch {
     pub(crate) fn begin(
         counts: &Arc<Counts>,
         hook: Option<&RequestHook>,
+        traces: Option<&Traces>,
         clock: &Clock,
-        method: &Method,
-        headers: &HeaderMap,
-        client: Option<IpAddr>,
+        parts: &Parts,
+        client: &Client,
     ) -> Self {
         counts.in_flight.add(1);
-        let known = METHODS.iter().position(|known| *known == method.as_str());
-        let told = hook.filter(|hook| (hook.0.is_wanted)()).map(|hook| {
-            let header = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
-            Box::new(Told {
-                hook: hook.clone(),
-                clock: clock.clone(),
-                context: TraceContext::of(header),
-                client,
-                identity: None,
-                repository: None,
-                reference: None,
-                received: 0,
-            })
-        });
+        let known = METHODS.iter().position(|known| *known == parts.method.as_str());
+        let hook = hook.filter(|hook| (hook.0.is_wanted)());
+        let is_told = hook.is_some() || traces.is_some();
+        let told = is_told.then(|| Told::begin(hook, traces, clock, parts, client)).flatten();
         Self {
             counts: Arc::clone(counts),
             began: Instant::now(),
@@ -222,8 +217,13 @@ impl Watch {
             status: None,
             sent: 0,
             has_ended: false,
-            told,
+            told: told.map(Box::new),
         }
+    }
+
+    /// Returns the span within which the request is answered, if it is recorded.
+    pub(crate) fn active(&self) -> Option<Active> {
+        self.told.as_ref()?.span.as_ref().map(ServerSpan::active)
     }
 
     /// Says what the path names.
@@ -274,10 +274,27 @@ impl Watch {
         if !is_whole && self.status.is_some() {
             counts.broken.one();
         }
-        if let Some(told) = &self.told {
-            (told.hook.0.tell)(&RequestEvent {
+        if let Some(told) = &mut self.told {
+            if let Some(span) = &mut told.span {
+                span.end(
+                    &told.context,
+                    &Ended {
+                        method: METHODS.get(self.method).copied().filter(|_| self.method + 1 < METHODS.len()),
+                        route: self.route,
+                        repository: told.repository.as_ref(),
+                        reference: told.reference.as_deref(),
+                        status: self.status,
+                        is_whole,
+                        received: told.received,
+                        sent: self.sent,
+                    },
+                );
+            }
+            let Some(hook) = &told.hook else { return };
+            (hook.0.tell)(&RequestEvent {
                 context: told.context,
                 client: told.client,
+                is_traced: told.span.is_some(),
                 method: METHODS[self.method],
                 route: self.route,
                 identity: told.identity.as_deref(),
@@ -291,6 +308,31 @@ impl Watch {
                 ended_at: told.clock.now(),
             });
         }
+    }
+}
+
+impl Told {
+    /// Returns what is to be told of a request, if anybody wants to know it.
+    fn begin(
+        hook: Option<&RequestHook>,
+        traces: Option<&Traces>,
+        clock: &Clock,
+        parts: &Parts,
+        client: &Client,
+    ) -> Option<Self> {
+        let context = TraceContext::of_request(&parts.headers);
+        let span = traces.and_then(|traces| ServerSpan::begin(traces, &context, (parts, client), clock));
+        (hook.is_some() || span.is_some()).then(|| Self {
+            hook: hook.cloned(),
+            span,
+            clock: clock.clone(),
+            context,
+            client: client.address,
+            identity: None,
+            repository: None,
+            reference: None,
+            received: 0,
+        })
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use axum::http::HeaderMap;
+
 /// The name of the header.
-pub(crate) const TRACEPARENT: &str = "traceparent";
+const TRACEPARENT: &str = "traceparent";
 
 /// Where a request stands in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,13 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
+    /// Returns the context of a request with these headers. Two that disagree say as little as one that is not valid.
+    pub(crate) fn of_request(headers: &HeaderMap) -> Self {
+        let mut values = headers.get_all(TRACEPARENT).iter();
+        let header = values.next().filter(|_| values.next().is_none());
+        Self::of(header.and_then(|value| value.to_str().ok()))
+    }
+
     /// Returns the context of a request that has this header, or none. What is not a valid header counts as none.
     pub(crate) fn of(header: Option<&str>) -> Self {
         let span = unused();

@@ -14,7 +14,8 @@ use crate::range::ContentRange;
 use crate::route::UploadId;
 use crate::routes::mount::mount;
 use crate::routes::{created, empty};
-use crate::upload::{UploadError, receive};
+use crate::traces::{self, Described};
+use crate::upload::{Upload, UploadError, receive};
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
@@ -47,7 +48,7 @@ async fn whole(context: &Context<'_>, digest: &Digest, body: &mut Incoming) -> R
     let _share = context.shared.uploads.share(context.owner())?;
     let turn = context.shared.uploads.begin_whole(context.name.clone(), digest.algorithm())?;
     let received = async {
-        let end = receive(turn.upload(), body, 0, None).await?;
+        let end = received(turn.upload(), body, 0, None).await?;
         Arc::clone(turn.upload()).finish(end, *digest).await
     };
     let received = received.await;
@@ -62,7 +63,7 @@ pub(crate) async fn append(context: &Context<'_>, id: UploadId, body: &mut Incom
     let received = async {
         let chunk = chunk_position(context)?;
         let position = position(turn.received().await, chunk)?;
-        receive(turn.upload(), body, position, chunk.map(|chunk| chunk.length)).await
+        received(turn.upload(), body, position, chunk.map(|chunk| chunk.length)).await
     };
     let received = received.await;
     // Also of a request that broke off, for what came of it is kept.
@@ -81,7 +82,7 @@ pub(crate) async fn complete(context: &Context<'_>, id: UploadId, body: &mut Inc
         let chunk = chunk_position(context)?;
         let position = position(turn.received().await, chunk)?;
         turn.expect(digest.algorithm()).await;
-        let end = receive(turn.upload(), body, position, chunk.map(|chunk| chunk.length)).await?;
+        let end = received(turn.upload(), body, position, chunk.map(|chunk| chunk.length)).await?;
         Arc::clone(turn.upload()).finish(end, digest).await?;
         Ok(digest)
     };
@@ -102,6 +103,16 @@ pub(crate) async fn cancel(context: &Context<'_>, id: UploadId) -> Result<Respon
     let cancelled = context.shared.uploads.cancel(&context.name, id).await;
     cancelled.map_err(|error| failure(context, id, error))?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// Receives a body, which counts as a span of its own.
+async fn received(
+    upload: &Arc<Upload>,
+    body: &mut Incoming,
+    position: u64,
+    length: Option<u64>,
+) -> Result<u64, UploadError> {
+    traces::within(|| Described::internal("receive body"), receive(upload, body, position, length)).await
 }
 
 fn chunk_position(context: &Context<'_>) -> Result<Option<ContentRange>, ApiError> {

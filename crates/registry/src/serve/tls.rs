@@ -14,13 +14,15 @@ use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{ClientTrust, Handshake};
 use super::connection::{self, OtherEnd};
+use super::http2::{self, Shared};
 use crate::peer::Peer;
 use crate::registry::Registry;
 
 /// How long a client may take for the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The only protocol that is spoken: large blobs gain nothing from streams that share one connection's window.
+/// The protocols that are spoken, by the names that TLS has for them.
 const HTTP_1_1: &[u8] = b"http/1.1";
+const HTTP_2: &[u8] = b"h2";
 /// Most certificates of a chain.
 const CHAIN_MAX: usize = 16;
 
@@ -105,7 +107,7 @@ impl TlsIdentity {
             rustls::Error::InconsistentKeys(_) => TlsError::Mismatch,
             error => TlsError::Unusable(error),
         })?;
-        config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+        config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1_1.to_vec()];
         Ok(Self { config: Arc::new(config), clients })
     }
 }
@@ -114,6 +116,13 @@ impl TlsIdentity {
     /// Tells whether this is the same one, not only one that says the same.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.config, &other.config)
+    }
+
+    /// Returns the same, with which HTTP/1.1 alone is spoken.
+    #[must_use]
+    pub fn without_http2(mut self) -> Self {
+        Arc::make_mut(&mut self.config).alpn_protocols = vec![HTTP_1_1.to_vec()];
+        self
     }
 }
 
@@ -148,8 +157,15 @@ impl Tls {
     }
 }
 
-/// Serves a connection once both sides have agreed on TLS.
-pub(super) async fn serve(stream: TcpStream, peer: Peer, tls: Tls, registry: Registry, watcher: Watcher) {
+/// Serves a connection once both sides have agreed on TLS, and on a version of HTTP. Without a word about that it is 1.1.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: Peer,
+    tls: Tls,
+    registry: Registry,
+    watcher: Watcher,
+    shared: Shared,
+) {
     // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
     let _ = stream.set_nodelay(true);
     let identity = tls.identity();
@@ -157,8 +173,13 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, tls: Tls, registry: Reg
     let agreed = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
     // One that fails, or never ends, is the client's affair.
     let Ok(Ok(stream)) = agreed else { return };
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
     let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let handshake = Handshake::new(tls, &identity, shown);
-    let end = OtherEnd { peer, handshake: Some(handshake) };
-    connection::answer(TokioIo::new(stream), None, end, registry, watcher).await;
+    let end = OtherEnd { peer, handshake: Some(Handshake::new(tls, &identity, shown)) };
+    let transport = TokioIo::new(stream);
+    if is_http2 {
+        http2::answer(transport, end, registry, shared).await;
+    } else {
+        connection::answer(transport, None, end, registry, watcher).await;
+    }
 }

@@ -14,6 +14,7 @@ mod postgres;
 mod sqlite;
 mod versions;
 
+use std::any::type_name;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,6 +33,7 @@ use sqlite::Sqlite;
 pub(crate) use versions::{Touched, Version, Versions};
 
 use super::Clock;
+use crate::traces::{self, Described};
 
 /// Something that is asked of the database, or changed in it, as a whole.
 #[async_trait]
@@ -128,12 +130,14 @@ impl Database {
     /// Asks for something. What was acknowledged before the call is seen.
     pub(crate) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
         let began = Instant::now();
+        let span = traces::begin(|| self.described("read", type_name::<O>()));
         let outcome = match self.engine().await {
             Ok(Engine::Sqlite(engine)) => engine.read(operation).await,
             Ok(Engine::Postgres(engine)) => engine.read(operation).await,
             Err(error) => Err(error),
         };
         self.counts.read(began, outcome.is_ok());
+        span.end(outcome.is_err());
         outcome
     }
 
@@ -144,12 +148,14 @@ impl Database {
             return Err(StorageError::Ended);
         }
         let began = Instant::now();
+        let span = traces::begin(|| self.described("write", type_name::<O>()));
         let outcome = match self.engine().await {
             Ok(Engine::Sqlite(engine)) => engine.write(operation).await,
             Ok(Engine::Postgres(engine)) => engine.write(operation).await,
             Err(error) => Err(error),
         };
         self.counts.write(began, outcome.is_ok());
+        span.end(outcome.is_err());
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
         outcome
     }
@@ -187,6 +193,17 @@ impl Database {
     /// Returns what is counted.
     pub(crate) const fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// Returns the description of an operation by its type, as the semantic conventions for databases have it.
+    fn described(&self, kind: &'static str, operation: &'static str) -> Described {
+        let operation = operation.rsplit("::").next().unwrap_or(operation);
+        let (system, kind_of_span) = match self.place {
+            Place::Sqlite { .. } | Place::SqliteToRead { .. } => ("sqlite", traces::Kind::Internal),
+            Place::Postgres(_) | Place::PostgresToRead(_) => ("postgresql", traces::Kind::Client),
+        };
+        let attributes = vec![("db.system.name", system.into()), ("db.operation.name", operation.into())];
+        Described { name: format!("{kind} {operation}").into(), kind: kind_of_span, attributes }
     }
 
     async fn engine(&self) -> Result<&Engine, StorageError> {

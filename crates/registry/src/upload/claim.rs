@@ -15,6 +15,7 @@ use crate::error::ApiError;
 use crate::quota::Quotas;
 use crate::route::UploadId;
 use crate::storage::{Headroom, Storage, StorageError, milliseconds};
+use crate::traces;
 
 /// How often a claim is renewed while bytes arrive.
 const RENEWED_EVERY: Duration = Duration::from_mins(1);
@@ -88,7 +89,7 @@ impl Upload {
     /// Begins to write a piece at `position`, which must be where the upload ends. The piece is written whether or not
     /// anybody waits for that.
     pub(super) fn append(self: Arc<Self>, position: u64, piece: Bytes) -> JoinHandle<Result<(), UploadError>> {
-        tokio::spawn(async move {
+        tokio::spawn(traces::carried(async move {
             let mut progress = self.progress.lock().await;
             let progress = progress.as_mut().ok_or(UploadError::Closed)?;
             let received = progress.at(position)? + piece.len() as u64;
@@ -100,14 +101,14 @@ impl Upload {
                 self.renew().await?;
             }
             progress.append(self.storage.blobs().as_ref(), self.id, piece).await
-        })
+        }))
     }
 
     /// Ends the upload, which must end at `position`, and gives what was received, which must be `digest`, to the repository.
     /// Afterwards the upload has gone, unless it was out of order.
     pub(crate) async fn finish(self: Arc<Self>, position: u64, digest: Digest) -> Result<(), UploadError> {
         // A client that goes away must not leave it half done.
-        let finished = tokio::spawn(async move {
+        let finished = tokio::spawn(traces::carried(async move {
             let mut progress = self.progress.lock().await;
             let size = progress.as_ref().ok_or(UploadError::Closed)?.at(position)?;
             let mut progress = progress.take().ok_or(UploadError::Closed)?;
@@ -134,7 +135,7 @@ impl Upload {
                 _ => self.throw_away(progress).await,
             };
             finished
-        });
+        }));
         finished.await.map_err(|error| UploadError::Other(ApiError::internal(error)))?
     }
 

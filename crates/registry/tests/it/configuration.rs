@@ -12,8 +12,13 @@ use serde_json::Value;
 
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Configuration, ConfigurationError> {
     let variables: BTreeMap<String, String> =
-        variables.iter().map(|(name, value)| (format!("SUPERCARGO_SERVE_{name}"), (*value).to_owned())).collect();
+        variables.iter().map(|(name, value)| (variable(name), (*value).to_owned())).collect();
     Configuration::read(Some((text, Path::new("/etc/registry"))), &variables)
+}
+
+/// Returns the name of a variable: that of a key without the beginning, or one of OpenTelemetry.
+fn variable(name: &str) -> String {
+    if name.starts_with("OTEL_") { name.to_owned() } else { format!("SUPERCARGO_SERVE_{name}") }
 }
 
 /// Returns what is said of a file that is wrong, with its place.
@@ -25,6 +30,47 @@ fn wrong(text: &str) -> String {
         }
         other @ ConfigurationError::Variable { .. } => panic!("{other}"),
     }
+}
+
+#[test]
+fn the_variables_of_opentelemetry_count_where_the_file_says_nothing() {
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example:4318/"),
+        ("OTEL_SERVICE_NAME", "shop"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=a%2Cb, service.name=other"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
+        ("OTEL_SDK_DISABLED", "false"),
+    ];
+    let settings = |text: &str, variables: &[(&str, &str)]| {
+        read(text, variables).unwrap().trace_settings(&|_, _| Ok(b"api-key: s3cret\n\nx-a:b\n".to_vec())).unwrap()
+    };
+    let by_variables = settings("", &variables).unwrap();
+    assert_eq!(by_variables.url, "http://collector.example:4318/v1/traces");
+    let resource = [("team", "a,b"), ("service.name", "shop")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(by_variables.resource, resource);
+    assert!(by_variables.follows_caller && (by_variables.ratio.part() - 0.5).abs() < f64::EPSILON);
+    let file =
+        "[traces]\nendpoint = \"https://other.example\"\nsample = \"1\"\nfollow = false\nheaders-file = \"headers\"\n";
+    let by_file = settings(file, &variables).unwrap();
+    assert_eq!(by_file.url, "https://other.example/v1/traces");
+    assert!(!by_file.follows_caller && (by_file.ratio.part() - 1.0).abs() < f64::EPSILON);
+    let headers: Vec<_> = by_file.headers.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
+    assert_eq!(headers, [("api-key", "s3cret"), ("x-a", "b")]);
+    assert!(settings("", &[variables[0], ("OTEL_SDK_DISABLED", "TRUE")]).is_none());
+    assert!(settings("", &[]).is_none());
+    for (name, value) in [
+        ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=%zz"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("TRACES_SAMPLE", "2"),
+        ("HTTP2_STREAMS", "1001"),
+    ] {
+        assert!(wrong_variable(name, value).starts_with(&variable(name)), "{name} {value}");
+    }
+    let wrong = read(file, &[]).unwrap().trace_settings(&|_, _| Ok(b"no header s3cret\n".to_vec())).unwrap_err();
+    assert!(!wrong.to_string().contains("s3cret"), "{wrong}");
 }
 
 /// Returns what is said of a variable that is wrong.
@@ -140,6 +186,22 @@ decisions = "all"
 
 [metrics]
 listen = "127.0.0.1:9000"
+
+[http2]
+tls = false
+cleartext = true
+streams = 9
+
+[traces]
+endpoint = "http://collector.example:4318"
+enabled = false
+service = "shop"
+sample = "0.25"
+follow = false
+resource = ["deployment.environment.name=production"]
+headers-file = "collector.headers"
+timeout = "2s"
+queue = 10
 "#;
 
 /// Returns what the files say that [`EVERY_KEY`] names.

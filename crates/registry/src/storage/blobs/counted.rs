@@ -11,9 +11,10 @@ use store::BlobBody;
 
 use super::{BlobStorage, BlobWriter, Listed, StorageError};
 use crate::observe::{Counter, Exposition, Histogram, family};
+use crate::traces::{self, Described};
 
 /// What is asked of the place.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     Begin,
     Resume,
@@ -47,14 +48,25 @@ impl Counts {
         asked: impl Future<Output = Result<T, StorageError>>,
     ) -> Result<T, StorageError> {
         let began = Instant::now();
+        // Pieces of a body would crowd out all else.
+        let span = (what != Asked::Write).then(|| traces::begin(|| described(what)));
         let outcome = asked.await;
         // There is a place for every kind.
         self.took[what as usize].observe(began.elapsed());
         if outcome.is_err() {
             self.failed[what as usize].one();
         }
+        if let Some(span) = span {
+            span.end(outcome.is_err());
+        }
         outcome
     }
+}
+
+fn described(what: Asked) -> Described {
+    // There is a word for every kind.
+    let word = WORDS[what as usize];
+    Described { name: format!("blob {word}").into(), ..Described::internal("") }
 }
 
 /// A place of blobs that counts. Cloning gives another handle to the same.
