@@ -81,29 +81,11 @@ impl Rules {
     /// Returns what is to become of each tag. `tags` says when its image was made, where that is known; of tags that are no
     /// candidates it does not matter.
     pub fn judge(&self, tags: &BTreeMap<Tag, Option<Timestamp>>, now: Option<Timestamp>) -> BTreeMap<Tag, Verdict> {
-        let mut verdicts = BTreeMap::new();
-        let mut dated = Vec::new();
-        for (tag, made) in tags {
-            match (self.by_name(tag), made) {
-                (Some(verdict), _) => drop(verdicts.insert(tag.clone(), verdict)),
-                (None, Some(made)) => dated.push((*made, tag)),
-                (None, None) if self.need_dates() => drop(verdicts.insert(tag.clone(), Verdict::Undated)),
-                (None, None) => drop(verdicts.insert(tag.clone(), Verdict::Goes)),
-            }
-        }
+        let mut ordered: Vec<(Option<Timestamp>, &Tag)> = tags.iter().map(|(tag, made)| (*made, tag)).collect();
         // Of tags of the same moment the one whose text comes last counts as newer, as 1.10 does beside 1.1.
-        dated.sort_by_key(|&(made, tag)| Reverse((made, tag)));
-        for (place, (made, tag)) in dated.into_iter().enumerate() {
-            let verdict = if self.keep.is_some_and(|keep| place < keep) {
-                Verdict::Newest
-            } else if self.older_than.is_some_and(|age| !age.is_reached(made, now)) {
-                Verdict::Young
-            } else {
-                Verdict::Goes
-            };
-            verdicts.insert(tag.clone(), verdict);
-        }
-        verdicts
+        ordered.sort_by_key(|&(made, tag)| Reverse((made, tag)));
+        let mut judge = Judge::new(self, now);
+        ordered.into_iter().map(|(made, tag)| (tag.clone(), judge.next(tag, made))).collect()
     }
 
     /// Returns the verdict on a tag whose name decides.
@@ -114,6 +96,42 @@ impl Rules {
             () if matches(&self.keep_tags) => Some(Verdict::Kept),
             () if !self.delete.is_empty() && !matches(&self.delete) => Some(Verdict::Unmatched),
             () => None,
+        }
+    }
+}
+
+/// Judges the tags of a repository one after the other, the newest first, so that nobody has to hold them all.
+#[derive(Clone, Debug)]
+pub struct Judge<'r> {
+    rules: &'r Rules,
+    now: Option<Timestamp>,
+    /// How many candidates there were that are dated.
+    before: usize,
+}
+
+impl<'r> Judge<'r> {
+    /// Returns a judge that has seen no tag.
+    pub const fn new(rules: &'r Rules, now: Option<Timestamp>) -> Self {
+        Self { rules, now, before: 0 }
+    }
+
+    /// Returns what is to become of the next tag, which is not newer than those before; of those whose date is not known the place
+    /// does not matter.
+    pub fn next(&mut self, tag: &Tag, made: Option<Timestamp>) -> Verdict {
+        if let Some(verdict) = self.rules.by_name(tag) {
+            return verdict;
+        }
+        let Some(made) = made else {
+            return if self.rules.need_dates() { Verdict::Undated } else { Verdict::Goes };
+        };
+        let place = self.before;
+        self.before += 1;
+        if self.rules.keep.is_some_and(|keep| place < keep) {
+            Verdict::Newest
+        } else if self.rules.older_than.is_some_and(|age| !age.is_reached(made, self.now)) {
+            Verdict::Young
+        } else {
+            Verdict::Goes
         }
     }
 }
