@@ -22,6 +22,7 @@ mod direct;
 mod download;
 mod exchange;
 mod history;
+mod holds;
 mod host;
 mod manifests;
 mod mount;
@@ -41,5 +42,6 @@ mod urls;
 
 pub use client::Client;
 pub use credentials::{Credential, Credentials, Secret};
+pub use holds::{Hold, HoldKind};
 pub use options::{ClientOptions, RetryPolicy, UploadMode};
 pub use repository::Repository;
