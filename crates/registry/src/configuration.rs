@@ -25,6 +25,7 @@ mod proxies;
 mod quotas;
 mod rates;
 mod read;
+mod retention;
 mod rules;
 mod shown;
 mod tls;

@@ -1,8 +1,10 @@
 //! Tags that are made once and neither moved nor removed.
 
+use std::fmt;
 use std::sync::Arc;
 
 use oci::RepositoryName;
+use resolve::document::quoted;
 use resolve::retention::Pattern;
 
 /// Which tags of which repositories are immutable.
@@ -14,6 +16,30 @@ pub struct ImmutableTags {
     pub tags: Vec<Pattern>,
     /// Which of those are not immutable all the same.
     pub except: Vec<Pattern>,
+}
+
+/// As TOML writes it in one line.
+impl fmt::Display for ImmutableTags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts = |patterns: &[Pattern]| {
+            let texts: Vec<String> = patterns.iter().map(|pattern| quoted(pattern.as_str())).collect();
+            format!("[{}]", texts.join(", "))
+        };
+        let Self { repositories, tags, except } = self;
+        write!(f, "{{ repositories = {}, tags = {}", texts(repositories), texts(tags))?;
+        if !except.is_empty() {
+            write!(f, ", except = {}", texts(except))?;
+        }
+        f.write_str(" }")
+    }
+}
+
+/// As TOML writes them in one line.
+impl fmt::Display for Immutability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<String> = self.0.iter().map(ImmutableTags::to_string).collect();
+        write!(f, "[{}]", rules.join(", "))
+    }
 }
 
 impl ImmutableTags {

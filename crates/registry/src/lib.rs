@@ -45,6 +45,7 @@ pub mod query;
 mod quota;
 pub mod range;
 mod registry;
+mod retention;
 pub mod route;
 mod routes;
 mod serve;
@@ -65,12 +66,14 @@ pub use options::{Access, Credentials, FailureHook, RegistryOptions};
 pub use peer::{ForwardHeader, Network, NetworkError, Peer, Proxies};
 pub use quota::{Counted, Quota, QuotaScope, Quotas};
 pub use registry::Registry;
+pub use retention::{Retention, RetentionRule, Untagged};
 pub use serve::{
     CertificateName, ClientTrust, ClientTrustError, Http2, RunningOperations, RunningRegistry, Tls, TlsError,
     TlsIdentity, TlsVersion,
 };
 pub use storage::{
     Audit, Bad, BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Bucket, Clock, Collected, Fault, Findings,
-    Flaw, Found, Keeping, Kept, Listed, Lost, PostgresUrl, Reindex, Reindexed, Scrub, Scrubbed, Storage, StorageError,
+    Flaw, Found, Keeping, Kept, Listed, Lost, PostgresUrl, Reindex, Reindexed, RetentionReason, Scrub, Scrubbed,
+    Storage, StorageError, TagVerdict,
 };
 pub use traces::{SampleRatio, SpanAnswer, SpanFailure, SpanRequest, SpanSender, SpansLost, TraceSettings, Traces};

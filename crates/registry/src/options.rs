@@ -13,6 +13,7 @@ use crate::limits::RateLimits;
 use crate::observe::RequestHook;
 use crate::peer::Proxies;
 use crate::quota::Quotas;
+use crate::retention::Retention;
 use crate::serve::Http2;
 use crate::storage::Scrub;
 use crate::traces::Traces;
@@ -42,6 +43,8 @@ pub struct RegistryOptions {
     pub immutable: Immutability,
     /// How much repositories may have.
     pub quotas: Quotas,
+    /// Which tags go by themselves, as often as the collector runs, and how long untagged manifests stay.
+    pub retention: Retention,
     /// Where events go. They are sent while the registry is served on a socket.
     pub events: Events,
     /// Who may do what.
@@ -111,6 +114,7 @@ impl Default for RegistryOptions {
             history: true,
             immutable: Immutability::default(),
             quotas: Quotas::default(),
+            retention: Retention::default(),
             events: Events::default(),
             access: Access::Open,
             proxies: Proxies::default(),

@@ -65,6 +65,7 @@ impl fmt::Debug for Registry {
 impl Registry {
     /// Returns a registry that keeps everything in `storage`.
     pub fn new(storage: Storage, options: RegistryOptions) -> Self {
+        storage.retain_by(&options.retention);
         let uploads = Uploads::new(&options, storage.clone());
         let observer = Observer::new(storage.clock().now());
         let (counts, hook) = (Arc::clone(&observer.counts), options.on_decision.clone());
@@ -208,11 +209,30 @@ impl Registry {
         }
     }
 
-    /// Takes away what nothing needs any more and what is due to go.
+    /// Takes away the tags that go by the rules, what nothing needs any more, and what is due to go.
     pub async fn collect(&self) {
-        let collected = self.followed("collect", Box::pin(self.0.storage.collect())).await;
-        self.0.observer.collected(collected.is_ok());
-        if let Err(error) = collected {
+        let Shared { storage, options, observer, .. } = &*self.0;
+        let retained = self.followed("retain", Box::pin(storage.retain(&options.immutable))).await;
+        let collected = self.followed("collect", Box::pin(storage.collect())).await.map(drop);
+        observer.collected(retained.is_ok() && collected.is_ok());
+        for error in [retained, collected].into_iter().filter_map(Result::err) {
+            self.report(&error.into(), During::Collect);
+        }
+    }
+
+    /// Tells whether it counts when manifests were pulled.
+    pub(crate) fn counts_pulls(&self) -> bool {
+        self.0.storage.counts_pulls()
+    }
+
+    /// Waits until many pulls wait to be written.
+    pub(crate) async fn many_pulls(&self) {
+        self.0.storage.many_pulls().await;
+    }
+
+    /// Writes down what was pulled since the last call, where that counts.
+    pub async fn write_pulls(&self) {
+        if let Err(error) = self.0.storage.write_pulls().await {
             self.report(&error.into(), During::Collect);
         }
     }

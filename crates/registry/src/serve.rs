@@ -39,6 +39,8 @@ const JOURNAL_GATHER: Duration = Duration::from_millis(200);
 const JOURNAL_INTERVAL: Duration = Duration::from_mins(1);
 /// How long to wait when changes cannot be written.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(5);
+/// How long pulls gather before they are written.
+const PULLS_INTERVAL: Duration = Duration::from_mins(1);
 /// How often it is looked whether everything is to be read again.
 const SCRUB_INTERVAL: Duration = Duration::from_mins(1);
 /// How often at most, where the period is shorter than that.
@@ -142,6 +144,10 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, sto
     // What is left after the grace ends with `connections`.
     let _ = tokio::time::timeout(registry.options().shutdown_grace, ended).await;
     connections.shutdown().await;
+    if registry.counts_pulls() {
+        // Without them something may look as if nobody had asked for it in the last minute.
+        let _ = tokio::time::timeout(registry.options().shutdown_grace, registry.write_pulls()).await;
+    }
     if registry.options().journal {
         // What is left in the outbox is written by the next start.
         let _ = tokio::time::timeout(registry.options().shutdown_grace, registry.keep_journal()).await;
@@ -167,6 +173,9 @@ fn upkeep(registry: &Registry) -> JoinSet<()> {
     if let Some(period) = registry.options().collect_period {
         let collecting = registry.clone();
         tasks.spawn(repeat(period, async move || collecting.collect().await));
+    }
+    if registry.counts_pulls() {
+        tasks.spawn(write_pulls(registry.clone()));
     }
     if registry.options().journal {
         tasks.spawn(keep(registry.clone()));
@@ -195,6 +204,15 @@ async fn keep(registry: Registry) {
         } else {
             tokio::time::sleep(JOURNAL_PAUSE).await;
         }
+    }
+}
+
+/// Writes down what was pulled: now and then, and as soon as that is much.
+async fn write_pulls(registry: Registry) {
+    loop {
+        // An error means that there were few.
+        let _ = tokio::time::timeout(PULLS_INTERVAL, registry.many_pulls()).await;
+        registry.write_pulls().await;
     }
 }
 

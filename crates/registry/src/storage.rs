@@ -20,6 +20,7 @@ mod leftovers;
 mod manifests;
 mod mounts;
 mod observe;
+mod pulls;
 mod quotas;
 mod reading;
 mod referrers;
@@ -27,6 +28,7 @@ mod reindex;
 mod remembered;
 mod repositories;
 mod repository_blobs;
+mod retention;
 mod scrub;
 mod sessions;
 mod tags;
@@ -34,7 +36,7 @@ mod usage;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use oci::{Digest, RepositoryName};
 use store::BlobBody;
@@ -59,6 +61,8 @@ pub(crate) use referrers::Room;
 pub use reindex::{Findings, Lost, Reindex, Reindexed};
 use remembered::Remembered;
 pub(crate) use repository_blobs::StoredBlob;
+use retention::Retaining;
+pub use retention::{RetentionReason, TagVerdict};
 pub use scrub::{Bad, Scrub, Scrubbed};
 pub(crate) use sessions::{Claimed, Session};
 
@@ -76,6 +80,7 @@ const METADATA: Schema = Schema {
         include_str!("storage/schema/metadata-8-events.sql"),
         include_str!("storage/schema/metadata-9-quota.sql"),
         include_str!("storage/schema/metadata-10-patterns.sql"),
+        include_str!("storage/schema/metadata-11-retention.sql"),
     ],
 };
 /// The steps of the schema of what is under way.
@@ -102,6 +107,8 @@ struct Inner {
     /// What tells the time where the database does not.
     clock: Clock,
     keeping: Keeping,
+    /// What is said of tags that go and of what is untagged, once it is said.
+    retaining: OnceLock<Retaining>,
     /// Held while the directory is served.
     lock: Option<File>,
 }
@@ -235,6 +242,7 @@ impl Storage {
             counts: observe::Counts::default(),
             clock,
             keeping,
+            retaining: OnceLock::new(),
             lock,
         }))
     }
@@ -266,6 +274,12 @@ impl Storage {
     /// Returns how long things are kept that nothing needs.
     fn keeping(&self) -> Keeping {
         self.0.keeping
+    }
+
+    /// Returns the same for a repository of which something else may be said.
+    fn keeping_of(&self, repository: &RepositoryName) -> Keeping {
+        let untagged = self.0.retaining.get().and_then(|retaining| retaining.rules.untagged(repository));
+        self.0.keeping.with(untagged)
     }
 
     /// Returns what tells the time.

@@ -1,9 +1,11 @@
 //! `serve`
 
 mod audit;
+mod hold;
 mod import;
 mod key;
 mod reindex;
+mod retention;
 mod scrub;
 
 use std::collections::BTreeMap;
@@ -56,6 +58,7 @@ enum Action {
     ///
     /// Example: supercargo serve audit --config serve.toml
     Audit,
+    Hold(hold::HoldArguments),
     Key(key::KeyArguments),
     /// Take over what another registry keeps in a directory
     ///
@@ -77,6 +80,14 @@ enum Action {
     ///
     /// Example: supercargo serve reindex --config serve.toml --verify
     Reindex(ReindexArguments),
+    /// Show which tags go by the rules of retention, and why
+    ///
+    /// The tags that a registry with this configuration would remove now, and those that its rules take away and that stay all the same: somebody has asked for
+    /// them, a pin or a legal hold is on what they name, or they are immutable. Nothing is changed, and the registry may be serving
+    /// meanwhile.
+    ///
+    /// Example: supercargo serve retention --config serve.toml
+    Retention,
     /// Read every byte that is kept, and find the bad ones
     ///
     /// What is not what its digest says, or is missing, is not served any more until it is pushed again. The registry must not be served
@@ -110,6 +121,9 @@ impl ServeArguments {
         if let Some(Action::Key(arguments)) = self.action {
             return arguments.run(session);
         }
+        if let Some(Action::Hold(arguments)) = self.action {
+            return arguments.run(session).await;
+        }
         let serve = &session.settings.serve;
         let mut variables = BTreeMap::new();
         for (name, value) in &serve.variables {
@@ -127,7 +141,8 @@ impl ServeArguments {
             Some(Action::Reindex(arguments)) => return arguments.run(&prepared, session).await,
             Some(Action::Scrub) => return scrub::run(&prepared, session).await,
             Some(Action::Audit) => return audit::run(&prepared, session).await,
-            Some(Action::Key(_)) | None => {}
+            Some(Action::Retention) => return retention::run(&prepared, session).await,
+            Some(Action::Key(_) | Action::Hold(_)) | None => {}
         }
         if self.check {
             prepared.warnings.iter().for_each(|warning| printer::warn(warning));

@@ -50,6 +50,7 @@ mod serve_limits;
 mod serve_operations;
 mod serve_places;
 mod serve_reload;
+mod serve_retention;
 mod serve_tls;
 mod serve_traces;
 mod served;

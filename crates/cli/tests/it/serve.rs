@@ -103,11 +103,13 @@ fn the_help_names_every_variable() {
            supercargo serve <COMMAND>
 
     Commands:
-      audit    Compare what lies in blob storage with what the database names
-      key      Make a key for a program
-      import   Take over what another registry keeps in a directory
-      reindex  Make the database anew from what lies beside it
-      scrub    Read every byte that is kept, and find the bad ones
+      audit      Compare what lies in blob storage with what the database names
+      hold       Keep manifests of a registry, whether or not anything needs them
+      key        Make a key for a program
+      import     Take over what another registry keeps in a directory
+      reindex    Make the database anew from what lies beside it
+      retention  Show which tags go by the rules of retention, and why
+      scrub      Read every byte that is kept, and find the bad ones
 
     Options:
           --config <FILE>
@@ -163,6 +165,7 @@ fn the_help_names_every_variable() {
       SUPERCARGO_SERVE_COLLECT_UNTAGGED        collect.untagged
       SUPERCARGO_SERVE_COLLECT_PERIOD          collect.period
       SUPERCARGO_SERVE_IMMUTABLE               immutable
+      SUPERCARGO_SERVE_RETENTION               retention
       SUPERCARGO_SERVE_QUOTAS                  quotas
       SUPERCARGO_SERVE_EVENTS                  events
       SUPERCARGO_SERVE_PROXIES_TRUSTED         proxies.trusted

@@ -61,6 +61,8 @@ const COMMANDS: &[&[&str]] = &[
     &["serve", "scrub"],
     &["serve", "key"],
     &["serve", "audit"],
+    &["serve", "retention"],
+    &["serve", "hold"],
     &["tour"],
     &["completions"],
 ];

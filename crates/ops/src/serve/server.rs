@@ -47,14 +47,16 @@ pub async fn open_storage(prepared: &Prepared) -> Result<Storage, OpsError> {
     let keeping = configuration.collect.keeping;
     let local = |source| OpsError::Storage { root: root.clone(), source };
     let blobs = open_blobs(prepared).await?;
-    match &prepared.postgres {
+    let storage = match &prepared.postgres {
         Some(url) => {
             let place = configuration.database_url().unwrap_or_default();
             let refused = |source| OpsError::Place { place: place.clone(), source };
-            Storage::postgres(url, blobs, keeping).await.map_err(refused)
+            Storage::postgres(url, blobs, keeping).await.map_err(refused)?
         }
-        None => Storage::open_with(&root, blobs, Clock::system(), keeping).await.map_err(local),
-    }
+        None => Storage::open_with(&root, blobs, Clock::system(), keeping).await.map_err(local)?,
+    };
+    storage.retain_by(&configuration.options.retention);
+    Ok(storage)
 }
 
 /// Opens the place of the blobs, and makes sure that it can be used.

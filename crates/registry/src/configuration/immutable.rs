@@ -1,6 +1,6 @@
 //! Which tags are made once, as a configuration says it.
 
-use resolve::document::{DocumentError, Key, Shape, Table, key, quoted, required};
+use resolve::document::{DocumentError, Key, Shape, Table, key, required};
 use resolve::retention::{PATTERNS_MAX, Pattern};
 
 use crate::immutability::{Immutability, ImmutableTags};
@@ -43,15 +43,5 @@ pub(super) fn patterns(table: &Table<'_>, name: &str) -> Result<Vec<Pattern>, Do
 
 /// Returns the rules as TOML writes them in one line; `None` where there are none.
 pub(super) fn shown(rules: &Immutability) -> Option<String> {
-    let texts = |patterns: &[Pattern]| {
-        let texts: Vec<String> = patterns.iter().map(|pattern| quoted(pattern.as_str())).collect();
-        format!("[{}]", texts.join(", "))
-    };
-    let rule = |rule: &ImmutableTags| {
-        let ImmutableTags { repositories, tags, except } = rule;
-        let except = if except.is_empty() { String::new() } else { format!(", except = {}", texts(except)) };
-        format!("{{ repositories = {}, tags = {}{except} }}", texts(repositories), texts(tags))
-    };
-    let rules: Vec<String> = rules.rules().iter().map(rule).collect();
-    (!rules.is_empty()).then(|| format!("[{}]", rules.join(", ")))
+    (!rules.is_empty()).then(|| rules.to_string())
 }

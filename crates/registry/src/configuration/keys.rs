@@ -32,6 +32,11 @@ pub(super) static ROOT: &[Key] = &[
     key("rules", Shape::List(RULES), "Who may do what in which repositories. What no rule allows is denied."),
     key("collect", Shape::Table(COLLECT), "When content goes that nothing needs any more."),
     key("immutable", Shape::List(super::immutable::KEYS), "Which tags are made once and neither moved nor removed."),
+    key(
+        "retention",
+        Shape::List(super::retention::KEYS),
+        "Which tags go by themselves, and how long untagged manifests stay.",
+    ),
     key("quotas", Shape::List(super::quotas::KEYS), "How much repositories may have."),
     key("events", Shape::List(super::events::KEYS), "Where events go: what changed, as CloudEvents over HTTP."),
     key("proxies", Shape::Table(super::proxies::KEYS), "Which proxies are believed where they say for whom they ask."),

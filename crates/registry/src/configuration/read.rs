@@ -8,7 +8,7 @@ use resolve::document::{Document, DocumentError, Table};
 
 use super::keys::{KEEP, ROOT};
 use super::origin::{Origin, Source};
-use super::{Collect, Configuration, FILE_MAX_BYTES, events, http2, immutable, quotas, rates};
+use super::{Collect, Configuration, FILE_MAX_BYTES, events, http2, immutable, quotas, rates, retention};
 use crate::options::RegistryOptions;
 
 type Result<T> = std::result::Result<T, DocumentError>;
@@ -58,6 +58,9 @@ impl Configuration {
         }
         if root.has("quotas") {
             self.options.quotas = quotas::read(&root.list("quotas", quotas::KEYS)?)?;
+        }
+        if root.has("retention") {
+            self.options.retention = retention::read(&root.list("retention", retention::KEYS)?)?;
         }
         if root.has("events") {
             self.events = events::read(&root.list("events", events::KEYS)?, source)?;

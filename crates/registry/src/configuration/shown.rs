@@ -10,7 +10,7 @@ use super::keys::KEEP;
 use super::oidc::OidcEntry;
 use super::origin::Said;
 use super::rules::{KeyEntry, RuleEntry, list};
-use super::{Configuration, EventEntry, immutable, quotas, rates};
+use super::{Configuration, EventEntry, immutable, quotas, rates, retention};
 
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,7 @@ impl Configuration {
             ("collect.untagged", keeping.untagged.map_or_else(|| Some(quoted(KEEP)), time)),
             ("collect.period", time(self.collect.period)),
             ("immutable", immutable::shown(&options.immutable)),
+            ("retention", retention::shown(&options.retention)),
             ("quotas", quotas::shown(&options.quotas)),
             ("events", tables(self.events.iter().map(EventEntry::shown))),
             ("proxies.trusted", self.proxies.shown_trusted()),

@@ -81,6 +81,7 @@ families! {
     COLLECTOR_REVIEWED = Counter "supercargo_collector_reviewed_total" [] "Things that were looked at because they may not be needed.";
     COLLECTOR_REMOVED = Counter "supercargo_collector_removed_total" ["what"]
         "Manifests and blobs that were taken from repositories, and places that were emptied.";
+    RETENTION_REMOVED = Counter "supercargo_retention_tags_removed_total" [] "Tags that rules of retention removed on this node.";
     COLLECTOR_FREED = Counter "supercargo_collector_freed_bytes_total" [] "Bytes of blobs whose places were emptied.";
     COLLECTOR_PROMISES = Counter "supercargo_collector_promises_total" [] "Times that something was kept longer because a client was told of it.";
     COLLECTOR_DUE = Gauge "supercargo_collector_due" [] "Things that are due to be looked at; counted up to 100000.";

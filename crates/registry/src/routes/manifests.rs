@@ -34,6 +34,7 @@ pub(crate) async fn get(context: &Context<'_>, name: &ManifestName) -> Result<Re
 
 /// Answers with a manifest, or says that the caller has it already.
 pub(crate) fn answer(context: &Context<'_>, manifest: &StoredManifest) -> Result<Response, ApiError> {
+    context.storage().pulled(&context.name, &manifest.descriptor.digest);
     if let Some(unwanted) = conditions::unwanted(context.headers, &manifest.descriptor.digest)? {
         return Ok(unwanted);
     }

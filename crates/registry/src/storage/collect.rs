@@ -27,6 +27,7 @@ pub(super) use queue::{later, later_children, later_referrers};
 use super::Storage;
 use super::clock::milliseconds;
 use super::database::StorageError;
+use crate::retention::Untagged;
 
 /// How long things are kept that nothing needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,17 @@ impl Keeping {
             false if self.is_promised(now, kept_until) => Stay::Promised(kept_until),
             false => Stay::Uncertain,
         }
+    }
+
+    /// Returns the same where something else is said of what is untagged.
+    pub(super) fn with(self, untagged: Option<Untagged>) -> Self {
+        let untagged = match untagged {
+            None => self.untagged,
+            Some(Untagged::Collect) => Some(Duration::ZERO),
+            Some(Untagged::Keep) => None,
+            Some(Untagged::For(time)) => Some(time),
+        };
+        Self { untagged, ..self }
     }
 
     /// Returns how long a manifest is kept that nothing needs, in milliseconds; at least two leases.

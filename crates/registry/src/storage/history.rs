@@ -132,7 +132,8 @@ impl Storage {
 
     /// Points a tag to what it named before, as one more move.
     pub(crate) async fn revert(&self, revert: Revert) -> Result<Reversion, StorageError> {
-        self.metadata().write(Back { revert, keeping: self.keeping() }).await
+        let keeping = self.keeping_of(&revert.repository);
+        self.metadata().write(Back { revert, keeping }).await
     }
 }
 

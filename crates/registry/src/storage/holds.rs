@@ -7,7 +7,7 @@ use oci::{Digest, RepositoryName};
 use super::collect::{Keeping, later};
 use super::database::{Connection, Operation, Row, StorageError};
 use super::journal::{KeptHold, note_hold};
-use super::{Storage, manifests, repositories};
+use super::{Storage, manifests, repositories, retention};
 
 /// What never ends.
 const NEVER: i64 = i64::MAX;
@@ -73,7 +73,8 @@ impl Storage {
         digest: &Digest,
         kind: HoldKind,
     ) -> Result<bool, StorageError> {
-        let remove = Remove { repository: repository.clone(), digest: *digest, kind, keeping: self.keeping() };
+        let remove =
+            Remove { repository: repository.clone(), digest: *digest, kind, keeping: self.keeping_of(repository) };
         self.metadata().write(remove).await
     }
 
@@ -183,6 +184,7 @@ impl Operation for Remove {
         note_hold(connection, repository, &self.digest, self.kind.as_str(), None).await?;
         let kept_until = connection.now().await? + self.keeping.untagged();
         manifests::keep(connection, repository, &self.digest, kept_until).await?;
+        retention::due(connection, repository).await?;
         Ok(true)
     }
 }

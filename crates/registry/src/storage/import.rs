@@ -7,7 +7,7 @@ use super::collect::Keeping;
 use super::database::{Connection, Operation, StorageError, Touched};
 use super::manifests::{has, keep};
 use super::tags::Mover;
-use super::{Storage, repositories, repository_blobs, tags};
+use super::{Storage, pulls, repositories, repository_blobs, tags};
 use crate::events::EventKind;
 use crate::immutability::Immutability;
 use crate::route::UploadId;
@@ -58,7 +58,8 @@ impl Storage {
 
     /// Points a tag to a manifest as it was elsewhere. A tag that was moved or removed here otherwise than by an import stays.
     pub(crate) async fn import_tag(&self, import: TagImport) -> Result<ImportedTag, StorageError> {
-        self.metadata().write(ImportTag { import, keeping: self.keeping() }).await
+        let keeping = self.keeping_of(&import.repository);
+        self.metadata().write(ImportTag { import, keeping }).await
     }
 
     /// Removes what uploads left that were about to become blobs when their process ended. Where other processes are at work, nothing
@@ -169,6 +170,8 @@ impl Operation for ImportTag {
         if let Some(before) = tags::set(connection, repository, tag, digest, mover(*at)).await? {
             keep(connection, repository, &before, kept_until).await?;
         }
+        // Nobody knows who has pulled it where it comes from.
+        pulls::note(connection, name, digest).await?;
         Ok(ImportedTag::Moved(count + 1))
     }
 

@@ -18,7 +18,7 @@ use super::events::{Told, tell};
 use super::journal::note_manifest;
 use super::tags::Mover;
 use super::usage::{Usage, grow};
-use super::{holds, repositories, tags};
+use super::{holds, pulls, repositories, retention, tags};
 use crate::events::EventKind;
 use crate::head::ContentHead;
 use crate::immutability::Immutability;
@@ -67,12 +67,14 @@ impl Storage {
 
     /// Puts a manifest and points tags to it, all or nothing. Returns what is missing of what it is made of, where that may be.
     pub(crate) async fn put_manifest(&self, put: PutManifest) -> Result<Result<Vec<Digest>, Refused>, StorageError> {
-        self.metadata().write(put::Put { put, keeping: self.keeping() }).await
+        let keeping = self.keeping_of(&put.repository);
+        self.metadata().write(put::Put { put, keeping }).await
     }
 
     /// Removes a tag, or a manifest and every tag that points to it. Returns false when it was not there.
     pub(crate) async fn remove_manifest(&self, remove: RemoveManifest) -> Result<Result<bool, Refused>, StorageError> {
-        self.metadata().write(Remove { remove, keeping: self.keeping() }).await
+        let keeping = self.keeping_of(&remove.repository);
+        self.metadata().write(Remove { remove, keeping }).await
     }
 }
 
@@ -268,6 +270,8 @@ pub(super) async fn remove(
         tell(connection, EventKind::ManifestDeleted, repository, told).await?;
     }
     holds::remove_all(connection, repository, digest).await?;
+    pulls::forget(connection, repository, digest).await?;
+    retention::due(connection, repository).await?;
     later_children(connection, repository, digest, at + keeping.lease()).await?;
     connection.execute("DELETE FROM edge WHERE repository = $1 AND parent = $2", &it).await?;
     later_referrers(connection, repository, digest, at).await?;

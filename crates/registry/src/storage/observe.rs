@@ -18,6 +18,7 @@ pub(super) struct Counts {
     pub(super) manifests_removed: Counter,
     pub(super) blobs_removed: Counter,
     pub(super) places_removed: Counter,
+    pub(super) tags_removed: Counter,
     pub(super) bytes_freed: Counter,
     pub(super) journal_entries: Counter,
     /// When all was last found written beside the database, in milliseconds since 1970; zero before.
@@ -89,6 +90,7 @@ impl Storage {
         ] {
             exposition.labelled(&family::COLLECTOR_REMOVED, &[what], removed.get());
         }
+        exposition.number(&family::RETENTION_REMOVED, counts.tags_removed.get());
         exposition.number(&family::COLLECTOR_FREED, counts.bytes_freed.get());
         exposition.number(&family::COLLECTOR_PROMISES, counts.promises.get());
         exposition.number(&family::JOURNAL_ENTRIES, counts.journal_entries.get());

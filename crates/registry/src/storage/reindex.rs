@@ -21,6 +21,7 @@ use super::Storage;
 use super::blobs::Listed;
 use super::database::StorageError;
 use super::reading::Flaw;
+use crate::retention::Retention;
 
 /// Most findings of one kind that are named; others are only counted.
 const NAMED_MAX: usize = 1000;
@@ -34,6 +35,8 @@ pub struct Reindex {
     pub replace: bool,
     /// The repository that is given everything that is found when no journal says what belongs where.
     pub into: Option<RepositoryName>,
+    /// How long untagged manifests stay from then on.
+    pub retention: Retention,
 }
 
 /// What was found while a database was made anew.

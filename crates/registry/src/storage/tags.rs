@@ -7,8 +7,8 @@ use super::Storage;
 use super::database::{Connection, Operation, StorageError};
 use super::events::{Told, tell};
 use super::journal::note_move;
-use super::repositories;
 use super::usage::{Usage, grow};
+use super::{repositories, retention};
 use crate::events::EventKind;
 
 impl Storage {
@@ -92,11 +92,11 @@ pub(super) async fn point(
     digest: &Digest,
     mover: Mover<'_>,
 ) -> Result<(Option<Digest>, bool), StorageError> {
-    let before = resolve(connection, repository, tag).await?.filter(|before| before != digest);
-    let sql = "INSERT INTO tag (repository, name, digest) VALUES ($1, $2, $3) \
-               ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest \
-               WHERE tag.digest <> excluded.digest";
-    let is_moved = connection.execute(sql, &[repository.into(), tag.as_str().into(), digest.into()]).await? > 0;
+    let named = resolve(connection, repository, tag).await?;
+    let is_moved = named.as_ref() != Some(digest);
+    let before = named.filter(|_| is_moved);
+    put(connection, repository, tag.as_str(), digest, mover.at).await?;
+    retention::due(connection, repository).await?;
     if is_moved {
         note(connection, repository, tag.as_str(), Some(digest), mover).await?;
         if before.is_none() {
@@ -115,6 +115,7 @@ pub(super) async fn remove(
 ) -> Result<(), StorageError> {
     let sql = "DELETE FROM tag WHERE repository = $1 AND name = $2 RETURNING digest";
     if let Some(row) = connection.row(sql, &[repository.into(), tag.into()]).await? {
+        retention::removed(connection, repository).await?;
         note(connection, repository, tag, None, mover).await?;
         grow(connection, repository, Usage { tags: -1, ..Usage::default() }).await?;
         let previous = row.digest(0)?;
@@ -167,8 +168,20 @@ pub(super) async fn take_over(
         connection.execute(sql, &[repository.into(), tag.into()]).await?;
         return Ok(last);
     };
-    let sql = "INSERT INTO tag (repository, name, digest) VALUES ($1, $2, $3) \
-               ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest";
-    connection.execute(sql, &[repository.into(), tag.into(), digest.into()]).await?;
+    put(connection, repository, tag, digest, mover.at).await?;
     Ok(last)
+}
+
+/// Writes what a tag names, and when that was said last, in milliseconds since 1970.
+async fn put(
+    connection: &mut Connection<'_>,
+    repository: i64,
+    tag: &str,
+    digest: &Digest,
+    pushed_at: i64,
+) -> Result<(), StorageError> {
+    let sql = "INSERT INTO tag (repository, name, digest, pushed_at) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest, pushed_at = excluded.pushed_at";
+    connection.execute(sql, &[repository.into(), tag.into(), digest.into(), pushed_at.into()]).await?;
+    Ok(())
 }

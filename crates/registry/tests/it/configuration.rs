@@ -7,7 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use registry::access::SigningKey;
 use registry::configuration::{AwsVariables, FILE_MAX_BYTES, Setting, json_schema, variables};
-use registry::{Access, Configuration, ConfigurationError, Counted, EventKind};
+use registry::{Access, Configuration, ConfigurationError, Counted, EventKind, Untagged};
+use resolve::retention::Age;
 use serde_json::Value;
 
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Configuration, ConfigurationError> {
@@ -92,6 +93,7 @@ root = "data"
 deletes = false
 immutable = [{ repositories = ["team/*"], tags = ["v*", "latest"], except = ["*-rc*"] }]
 quotas = [{ repositories = ["team/*"], bytes = 9, tags = 8 }, { namespace = "lab", blobs = 7, manifests = 6 }]
+retention = [{ repositories = ["ci/*"], tags = ["*"], except = ["v*"], keep = 5, pushed-within = "30d", pulled-within = "2w", untagged = "1d" }, { repositories = ["*"], untagged = "keep" }]
 events = [{ name = "chat", url = "https://hooks.example/x?y=1", events = ["tag.moved"], repositories = ["team/*"], secret-file = "secret", timeout = "5s", keep = "1d", queue = 4 }]
 
 [database]
@@ -287,6 +289,13 @@ fn every_key_is_read() {
     let quotas: Vec<_> = options.quotas.all().iter().map(|quota| quota.limits.clone()).collect();
     assert_eq!(quotas[0], [(Counted::Bytes, 9), (Counted::Tags, 8)]);
     assert_eq!(quotas[1], [(Counted::Blobs, 7), (Counted::Manifests, 6)]);
+    let [ci, all] = options.retention.rules() else { panic!("{:?}", options.retention) };
+    assert_eq!((ci.tags.keep, ci.tags.older_than), (Some(5), Some(Age { seconds: 30 * 86_400 })));
+    assert_eq!(
+        (ci.pulled_within, ci.untagged),
+        (Some(Age { seconds: 14 * 86_400 }), Some(Untagged::For(Duration::from_hours(24))))
+    );
+    assert!(!all.tags.take_away() && all.untagged == Some(Untagged::Keep), "{all}");
 }
 
 #[test]
@@ -379,7 +388,7 @@ fn immutable_tags_are_said_in_tables() {
 }
 
 #[test]
-fn what_is_wrong_with_endpoints_and_quotas_is_said() {
+fn what_is_wrong_with_endpoints_quotas_and_retention_is_said() {
     for (text, said) in [
         ("[[events]]\nname = \"a\"\nurl = \"ftp://x/\"\n", "serve.toml:3:7"),
         ("[[events]]\nname = \"a\"\nurl = \"http://ada:s3cret@x/\"\n", "has a user in it"),
@@ -391,6 +400,13 @@ fn what_is_wrong_with_endpoints_and_quotas_is_said() {
         ("[[quotas]]\nbytes = 1\n", "a quota is for `repositories` or for a `namespace`"),
         ("[[quotas]]\nnamespace = \"A\"\nbytes = 1\n", "serve.toml:2:13"),
         ("[[quotas]]\nnamespace = \"a\"\n", "the quota limits nothing"),
+        ("[[retention]]\nkeep = 1\n", "`repositories`"),
+        ("[[retention]]\nrepositories = [\"*\"]\n", "the rule says nothing"),
+        ("[[retention]]\nrepositories = [\"*\"]\ntags = [\"ci-*\"]\n", "does not say which tags stay"),
+        ("[[retention]]\nrepositories = [\"*\"]\nkeep = 0\n", "serve.toml:3"),
+        ("[[retention]]\nrepositories = [\"*\"]\nkeep = 1000001\n", "1000000 at most"),
+        ("[[retention]]\nrepositories = [\"*\"]\npushed-within = \"30\"\n", "serve.toml:3"),
+        ("[[retention]]\nrepositories = [\"*\"]\nuntagged = \"never\"\n", "serve.toml:3"),
     ] {
         let found = wrong(text);
         assert!(found.contains(said), "{text}: {found}");

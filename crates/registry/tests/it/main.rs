@@ -44,6 +44,7 @@ mod quotas;
 mod recovery;
 mod referrers;
 mod remembered;
+mod retention;
 mod scrub;
 mod server;
 mod sockets;

@@ -28,7 +28,8 @@ pub(super) struct ReindexArguments {
 impl ReindexArguments {
     pub(super) async fn run(self, prepared: &Prepared, session: &Session) -> Result<()> {
         let Self { verify, replace, into } = self;
-        let reindexed = ops::serve::reindex(prepared, &Reindex { verify, replace, into }).await?;
+        let retention = prepared.configuration.options.retention.clone();
+        let reindexed = ops::serve::reindex(prepared, &Reindex { verify, replace, into, retention }).await?;
         if !reindexed.has_journal {
             session.printer.note("there is no journal: nothing says which repositories and tags there were");
         }

@@ -7,6 +7,7 @@ use oci::limits::MANIFEST_MAX_BYTES;
 use oci::{Digest, Manifest, RepositoryName};
 
 use super::{Lost, Reindex, Reindexed};
+use crate::retention::Retention;
 use crate::storage::Storage;
 use crate::storage::collect::{Keeping, later};
 use crate::storage::database::{Connection, Operation, StorageError};
@@ -83,7 +84,10 @@ impl Storage {
                     Looked::Gone => {}
                 }
             }
-            let put = self.metadata().write(Put { ready, keeping: self.keeping() }).await?;
+            let put = self
+                .metadata()
+                .write(Put { ready, keeping: self.keeping(), retention: reindex.retention.clone() })
+                .await?;
             report.repositories += put.repositories;
             report.manifests += put.manifests;
             report.blobs += put.blobs;
@@ -263,6 +267,7 @@ impl Operation for Parents {
 struct Put {
     ready: Vec<Ready>,
     keeping: Keeping,
+    retention: Retention,
 }
 
 /// What was put.
@@ -290,8 +295,9 @@ impl Operation for Put {
                     counted.repositories += 1;
                 }
                 Ready::Manifest { repository, manifest, at, place } => {
+                    let keeping = self.keeping.with(self.retention.untagged(repository));
                     let repository = repositories::find_or_make(connection, repository).await?;
-                    let kept_until = connection.now().await? + self.keeping.untagged();
+                    let kept_until = connection.now().await? + keeping.untagged();
                     // The database was empty, and each thing comes once.
                     let come = manifests::Come { manifest, at: *at, kept_until, is_new: true };
                     manifests::insert(connection, repository, come).await?;
