@@ -162,8 +162,10 @@ fn by_template(image: &Image, template: &Template, locked: &LockedImage) -> Opti
         // A tag that moves is no version, whatever it looks like.
         return own.filter(|own| !own.is_floating);
     }
-    // A tag that moves is locked as the exact version that it named, with itself among the aliases.
-    own.or_else(|| Some(Read { version: locked.aliases.iter().find_map(read)?, is_floating: true }))
+    // A tag that moves is locked as the exact version that it named, with itself among the aliases; or as itself, where no such version was
+    // found, and then an alias is another image's tag that happened to name the same.
+    let moving = || locked.aliases.iter().find_map(read).filter(|_| !locked.floating);
+    own.or_else(|| Some(Read { version: moving()?, is_floating: true }))
 }
 
 fn by_track(image: &Image, locked: &LockedImage) -> Option<Read> {

@@ -143,11 +143,24 @@ fn another_variant_is_another_image_under_every_scheme() {
     assert!(!is_stale(&project(", tag = \"{version}-{os}\""), &locked));
 }
 
+#[test]
+fn a_tag_that_moves_is_no_other_tag_that_names_the_same() {
+    let project = |tag: &str| {
+        Project::parse(&format!("[images]\na = {{ repo = \"registry.example/a\", tag = \"{tag}\" }}\n")).unwrap()
+    };
+    let tags: Vec<Tag> = ["1.2.0", "v1.2.0-r7", "latest"].iter().map(|tag| tag.parse().unwrap()).collect();
+    let latest = project("latest");
+    let (locked, _) = entries(&latest.images["a"], &tags).remove(0);
+    assert_eq!((locked.tag.as_str(), locked.floating), ("latest", true));
+    assert_eq!(locked.aliases, ["1.2.0".parse::<Tag>().unwrap()]);
+    assert!(!is_stale(&latest, &locked));
+    assert!(is_stale(&project("1.2.0"), &locked));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 250,
         failure_persistence: None,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
         ..ProptestConfig::default()
     })]
 
