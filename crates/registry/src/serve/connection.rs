@@ -1,6 +1,7 @@
 //! One connection: of HTTP/1.1, or of HTTP/2 where a client begins with it and may.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::HOST;
@@ -17,7 +18,7 @@ use tokio::net::TcpStream;
 
 use super::certificate::Handshake;
 use super::http2::{self, Shared};
-use super::patience::Patience;
+use super::patience::{self, Patience};
 use crate::outgoing::{Outlet, Transport};
 use crate::peer::Peer;
 use crate::registry::Registry;
@@ -30,6 +31,8 @@ pub(super) struct OtherEnd {
     pub(super) peer: Peer,
     /// What came of the handshake, under TLS.
     pub(super) handshake: Option<Handshake>,
+    /// How long an answer may wait to be written.
+    pub(super) patience: Duration,
 }
 
 impl OtherEnd {
@@ -43,11 +46,16 @@ impl OtherEnd {
     }
 }
 
-/// Answers requests without TLS until the connection ends, or the watcher says that it should.
-pub(super) async fn serve(stream: TcpStream, peer: Peer, registry: Registry, watcher: Watcher, shared: Shared) {
+/// Sets the options of a connection. Returns how long an answer may wait on it to be written.
+pub(super) fn prepare(stream: &TcpStream, registry: &Registry) -> Duration {
     // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
     let _ = stream.set_nodelay(true);
-    let end = OtherEnd { peer, handshake: None };
+    patience::limit(stream, registry.options().idle_timeout)
+}
+
+/// Answers requests without TLS until the connection ends, or the watcher says that it should.
+pub(super) async fn serve(stream: TcpStream, peer: Peer, registry: Registry, watcher: Watcher, shared: Shared) {
+    let end = OtherEnd { peer, handshake: None, patience: prepare(&stream, &registry) };
     let options = registry.options();
     if options.http2.cleartext && http2::begins(&stream, options.idle_timeout).await {
         return http2::answer(TokioIo::new(stream), end, registry, shared).await;
@@ -65,7 +73,7 @@ pub(super) async fn answer(
     registry: Registry,
     watcher: Watcher,
 ) {
-    let idle_timeout = registry.options().idle_timeout;
+    let (idle_timeout, patience) = (registry.options().idle_timeout, end.patience);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let registry = registry.clone();
         if let Some(outlet) = &outlet {
@@ -82,7 +90,7 @@ pub(super) async fn answer(
         .max_buf_size(HEADER_MAX_BYTES as usize)
         // Bodies are handed over as they are: see `outgoing::sendfile`.
         .writev(true)
-        .serve_connection(Patience::new(transport, idle_timeout), service);
+        .serve_connection(Patience::new(transport, patience), service);
     // A connection that breaks is the client's affair.
     let _ = watcher.watch(connection).await;
 }

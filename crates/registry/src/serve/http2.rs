@@ -134,7 +134,7 @@ pub(super) async fn answer(
         .max_local_error_reset_streams(ERROR_RESETS_MAX)
         .keep_alive_interval(idle_timeout)
         .keep_alive_timeout(PING_TIMEOUT)
-        .serve_connection(Patience::new(transport, idle_timeout), service);
+        .serve_connection(Patience::new(transport, end.patience), service);
     let mut connection = std::pin::pin!(connection);
     let mut looks = tokio::time::interval((idle_timeout / LOOKS).max(LOOK_PERIOD_MIN));
     let mut is_ending = false;

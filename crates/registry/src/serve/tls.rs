@@ -166,8 +166,7 @@ pub(super) async fn serve(
     watcher: Watcher,
     shared: Shared,
 ) {
-    // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
-    let _ = stream.set_nodelay(true);
+    let patience = connection::prepare(&stream, &registry);
     let identity = tls.identity();
     let handshake = TlsAcceptor::from(Arc::clone(&identity.config)).accept(stream);
     let agreed = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
@@ -175,7 +174,7 @@ pub(super) async fn serve(
     let Ok(Ok(stream)) = agreed else { return };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
     let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let end = OtherEnd { peer, handshake: Some(Handshake::new(tls, &identity, shown)) };
+    let end = OtherEnd { peer, handshake: Some(Handshake::new(tls, &identity, shown)), patience };
     let transport = TokioIo::new(stream);
     if is_http2 {
         http2::answer(transport, end, registry, shared).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use oci::Digest;
 use registry::{RegistryOptions, RunningRegistry};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::wire::{assert_serves, connect, send, serve, status};
 
@@ -95,7 +95,9 @@ async fn who_sends_a_manifest_byte_by_byte_is_given_up() {
 
 #[tokio::test]
 async fn who_never_reads_is_given_up() {
-    let server = serve(RegistryOptions { connections_max: 3, ..impatient() }).await;
+    // The kernel sees it in a second; a writer alone would wait longer than anything here may take.
+    let idle_timeout = Duration::from_secs(1);
+    let server = serve(RegistryOptions { connections_max: 3, idle_timeout, ..RegistryOptions::default() }).await;
     let content = vec![b'x'; 32 << 20];
     let digest = Digest::sha256(&content);
     let head = format!("host: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", content.len());
@@ -111,6 +113,34 @@ async fn who_never_reads_is_given_up() {
     for connection in waiting {
         assert!(rest(connection).await.len() < content.len(), "the answer was broken off");
     }
+}
+
+#[tokio::test]
+async fn who_reads_slowly_is_served_to_the_end() {
+    let timeout = Duration::from_secs(2);
+    let server = serve(RegistryOptions { idle_timeout: timeout, ..RegistryOptions::default() }).await;
+    let content = vec![b'x'; 32 << 20];
+    let digest = Digest::sha256(&content);
+    let head = format!("host: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", content.len());
+    let put = [format!("POST /v2/app/blobs/uploads/?digest={digest} HTTP/1.1\r\n{head}").as_bytes(), &content].concat();
+    assert_eq!(status(&send(&server, &put).await), 201);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 << 10).unwrap();
+    let mut connection = socket.connect(server.addr()).await.unwrap();
+    let get = format!("GET /v2/app/blobs/{digest} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    connection.write_all(get.as_bytes()).await.unwrap();
+    // Far less than a part of the server's buffer becomes free in the time in which nothing may be acknowledged.
+    let mut piece = vec![0; 8 << 10];
+    let mut read = 0;
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < timeout * 2 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        read += connection.read_exact(&mut piece).await.unwrap();
+    }
+    assert!(read < content.len() / 8, "{read} bytes are not slow");
+    let mut rest = Vec::new();
+    connection.read_to_end(&mut rest).await.unwrap();
+    assert!(read + rest.len() > content.len(), "the answer was broken off");
 }
 
 #[tokio::test]
