@@ -181,7 +181,7 @@ pub enum Why {
     NotReadable,
     /// Content is named by what it is, and a list by what is in it; there is nothing about them to update.
     NotATag,
-    /// The key by which the caller came in does not allow it.
+    /// The key by which the caller came in does not allow it, or does not allow to read.
     KeyScope,
     /// The token was not asked for with this scope.
     TokenScope,
@@ -237,7 +237,7 @@ impl Policy {
     /// Decides whether somebody may do something to what is meant in a repository. Asks nothing but its arguments: whether the
     /// repository exists cannot show in the answer.
     ///
-    /// Changes need the right to read as well, so that no refusal of a change says what is there. Whether a tag is created or
+    /// Changes need the right to read as well, by the rules and by the key, so that no refusal of a change says what is there. Whether a tag is created or
     /// updated is known only where it is moved; whoever pushes one is asked about both.
     pub fn decide(
         &self,
@@ -254,7 +254,8 @@ impl Policy {
         if rule(Action::Read).is_none() {
             return Decision::denied(Why::NotReadable);
         }
-        let in_scope = |scope: &[Allowance]| scope.iter().any(|allowance| allowance.allows(action, repository));
+        let is_in = |scope: &[Allowance], action| scope.iter().any(|allowance| allowance.allows(action, repository));
+        let in_scope = |scope: &[Allowance]| is_in(scope, action) && is_in(scope, Action::Read);
         if identity.scope().is_some_and(|scope| !in_scope(scope)) {
             return Decision::denied(Why::KeyScope);
         }

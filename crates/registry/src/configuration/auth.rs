@@ -13,7 +13,8 @@ use super::read::duration;
 use super::rules::{self, KeyEntry, RuleEntry, everywhere, name_of};
 use super::{Configuration, ConfigurationError};
 use crate::access::{
-    AccessOptions, Action, Allowance, Groups, Rule, SigningKey, Subject, TokenOptions, USERS_FILE_MAX_BYTES, Users,
+    AccessOptions, Action, Allowance, ApiKey, Groups, Rule, SigningKey, Subject, TokenOptions, USERS_FILE_MAX_BYTES,
+    Users,
 };
 use crate::options::Access;
 
@@ -237,8 +238,8 @@ impl Tokens {
 }
 
 impl Configuration {
-    /// Returns who may come in and do what, with what is odd about it: users that rules name and nobody knows. Tokens are sealed by `process_key`
-    /// where no file of a key is named.
+    /// Returns who may come in and do what, with what is odd about it: users that rules name and nobody knows, and keys of users who are not in
+    /// the file of users, by which nobody comes in. Tokens are sealed by `process_key` where no file of a key is named.
     ///
     /// # Errors
     /// [`ConfigurationError`] when a file cannot be read, or a rule names a group or a key that is not there.
@@ -262,8 +263,11 @@ impl Configuration {
         }
         let tokens = auth.tokens.as_ref();
         let tokens = tokens.map(|tokens| tokens.options(self.is_https(), process_key, read)).transpose()?;
-        let odd = auth.named(&users, &groups)?;
-        let keys = auth.keys.iter().map(|entry| entry.key.value.clone()).collect();
+        let (entries, ended): (Vec<&KeyEntry>, Vec<&KeyEntry>) =
+            auth.keys.iter().partition(|entry| auth.htpasswd.is_none() || users.has(&entry.key.value.user));
+        let mut odd = auth.named(&users, &groups, &entries)?;
+        odd.extend(ended.into_iter().map(ended_with_user));
+        let keys = entries.into_iter().map(|entry| entry.key.value.clone()).collect();
         let rules = auth.rules.iter().map(RuleEntry::rule).chain(auth.anonymous.and_then(Anonymous::rule)).collect();
         let issuers = auth.oidc.iter().map(|entry| entry.issuer(read)).collect::<Result<_, _>>()?;
         let options = AccessOptions { users, groups, keys, rules, tokens, verified_for: auth.remember, issuers };
@@ -274,18 +278,22 @@ impl Configuration {
 impl Auth {
     /// Looks whether everybody is there whom rules name. Users come and go in a file of their own, and one who went must not keep the rest
     /// from being read, so they are only told of.
-    fn named(&self, users: &Users, groups: &Groups) -> Result<Vec<ConfigurationError>, ConfigurationError> {
-        let keys = || self.keys.iter().map(|entry| &entry.key.value);
+    fn named(
+        &self,
+        users: &Users,
+        groups: &Groups,
+        good: &[&KeyEntry],
+    ) -> Result<Vec<ConfigurationError>, ConfigurationError> {
         let mut odd = Vec::new();
         for subject in self.rules.iter().flat_map(|rule| &rule.subjects) {
             match &subject.value {
                 Subject::Group(name) if !groups.has(name) => {
                     return Err(subject.origin.error(format!("there is no group `{}`", name.escape_debug())));
                 }
-                Subject::Key(id) if !keys().any(|key| key.id == *id) => {
+                Subject::Key(id) if !self.keys.iter().any(|entry| entry.key.value.id == *id) => {
                     return Err(subject.origin.error(format!("there is no key `{}`", id.escape_debug())));
                 }
-                Subject::User(name) if !users.has(name) && !keys().any(|key| key.user == *name) => {
+                Subject::User(name) if !users.has(name) && !good.iter().any(|entry| entry.key.value.user == *name) => {
                     odd.push(subject.origin.error(format!("nobody can come in as `{}`", name.escape_debug())));
                 }
                 Subject::Workload { issuer, claims } => {
@@ -303,6 +311,17 @@ impl Auth {
         }
         Ok(odd)
     }
+}
+
+/// Returns what is told of a key whose user is not in the file of users: who was taken out of it must not come in by another door.
+fn ended_with_user(entry: &KeyEntry) -> ConfigurationError {
+    let ApiKey { id, user, .. } = &entry.key.value;
+    let (id, user) = (id.escape_debug(), user.escape_debug());
+    let help = format!("htpasswd -B -n {user}   # a line for the file; a robot gets a password that nobody keeps");
+    entry
+        .key
+        .origin
+        .error_with_help(format!("nobody comes in by the key `{id}`: `{user}` is not in the file of users"), &help)
 }
 
 fn users(file: &Said<PathBuf>, read: ReadFile<'_>) -> Result<Users, ConfigurationError> {

@@ -193,6 +193,12 @@ fn key(table: &Table<'_>, source: &Source<'_>) -> Result<KeyEntry> {
         if table.has("repositories") { repositories(table)? } else { (vec!["*".to_owned()], everywhere()) };
     let actions =
         if table.has("actions") { actions(table)? } else { ACTIONS.into_iter().map(|(_, action)| action).collect() };
+    if !actions.contains(&Action::Read) {
+        let place = table.key("actions").unwrap_or_else(|| table.place.clone());
+        let all = list(&words(&[&[Action::Read], &actions[..]].concat()));
+        let problem = DocumentError::new("by a key that may not read nothing can be done", place);
+        return Err(problem.label("nobody changes what he may not read").help(format!("actions = {all}")));
+    }
     let expires_at = table.text("expires").map(|text| moment(&text)).transpose()?;
     let key = ApiKey { id, user, hash, scope: vec![Allowance { repositories, actions }], expires_at };
     Ok(KeyEntry { key: source.said(key, table.place.clone()), patterns })

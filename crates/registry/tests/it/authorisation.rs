@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use axum::http::StatusCode;
 use oci::Digest;
 use registry::RegistryOptions;
-use registry::access::{AccessOptions, Action, JwsAlgorithm, Subject};
+use registry::access::{AccessOptions, Action, ApiKey, JwsAlgorithm, KEY_PREFIX, Subject};
 use resolve::glob::Glob;
 use serde_json::{Value, json};
 
 use crate::assertions::{Signer, claims, issuer_of};
-use crate::people::{PEOPLE, access, basic, by, filled, options, rule, token_options};
+use crate::people::{self, PEOPLE, access, allowance, basic, by, filled, rule, token_options};
 use crate::server::{MANIFEST, Reply, Server, digest, image};
 use crate::workloads::workload;
 
@@ -65,7 +65,7 @@ fn needed(method: &str, path: &str) -> &'static [&'static str] {
 fn has(who: Option<&str>) -> &'static str {
     match who {
         Some("reader" | "job:reader" | "exchanged:reader" | "certificate:reader") => "r",
-        Some("creator" | "job:creator" | "exchanged:creator" | "certificate:creator") => "rc",
+        Some("creator" | "creator's key" | "job:creator" | "exchanged:creator" | "certificate:creator") => "rc",
         Some("updater") => "ru",
         Some("writer") => "rcu",
         Some("cleaner") => "rd",
@@ -124,6 +124,33 @@ fn document() -> Value {
     image(&[], None, "image")
 }
 
+/// Keys of the owner, and what may be done by them.
+const KEYS: [(&str, &[Action]); 2] = [
+    ("creator's key", &[Action::Read, Action::Create]),
+    // By which nothing may be done, for nobody changes what he may not read.
+    ("blind key", &[Action::Create, Action::Update, Action::Delete]),
+];
+
+fn secret(key: &str) -> String {
+    format!("{KEY_PREFIX}{}", key.len())
+}
+
+fn authorization(who: &str) -> String {
+    if KEYS.iter().any(|(key, _)| *key == who) { format!("Bearer {}", secret(who)) } else { by(who) }
+}
+
+/// The people's rules, and the keys.
+fn options() -> AccessOptions {
+    let key = |(id, actions): (&str, &[Action])| ApiKey {
+        id: id.to_owned(),
+        user: "owner".to_owned(),
+        hash: ApiKey::hash_of(&secret(id)),
+        scope: vec![allowance("*", actions)],
+        expires_at: None,
+    };
+    AccessOptions { keys: KEYS.map(key).to_vec(), ..people::options() }
+}
+
 async fn ask(server: &Server, who: Option<&str>, method: &str, repository: &str, path: &str) -> Reply {
     let path = path
         .replace('D', &digest(&document()).to_string())
@@ -135,7 +162,7 @@ async fn ask(server: &Server, who: Option<&str>, method: &str, repository: &str,
         Some(("job", name)) => call = call.header("authorization", &format!("Bearer {}", job(name))),
         Some(("exchanged", name)) => call = call.header("authorization", &exchanged(server, name).await),
         Some(("certificate", name)) => call = call.certificate(name),
-        Some((_, name)) => call = call.header("authorization", &by(name)),
+        Some((_, name)) => call = call.header("authorization", &authorization(name)),
     }
     if method == "PUT" && path.starts_with("manifests/") {
         call = call.header("content-type", MANIFEST).body(document().to_string());
@@ -144,7 +171,8 @@ async fn ask(server: &Server, who: Option<&str>, method: &str, repository: &str,
 }
 
 fn everybody() -> Vec<Option<&'static str>> {
-    std::iter::once(None).chain(PEOPLE.into_iter().chain(OTHERS).map(Some)).collect()
+    let keys = KEYS.into_iter().map(|(key, _)| key);
+    std::iter::once(None).chain(PEOPLE.into_iter().chain(keys).chain(OTHERS).map(Some)).collect()
 }
 
 #[tokio::test]
@@ -175,7 +203,7 @@ async fn the_table_of_who_may_do_what() {
             }
         }
     }
-    assert_eq!(cases, 18 * 7 * 15 * 4);
+    assert_eq!(cases, 20 * 7 * 15 * 4);
 }
 
 /// The whole answer, with the name of the repository taken out.
@@ -190,9 +218,9 @@ fn told(reply: &Reply, repository: &str) -> (StatusCode, Vec<(String, String)>, 
 #[tokio::test]
 async fn who_may_not_read_cannot_tell_what_is_there() {
     for tokens in [None, Some(token_options())] {
-        let access = access(registry::access::AccessOptions { tokens, ..options() });
+        let access = access(AccessOptions { tokens, ..options() });
         let options = RegistryOptions { access, ..RegistryOptions::default() };
-        for who in [None, Some("stranger"), Some("blind"), Some("owner")] {
+        for who in [None, Some("stranger"), Some("blind"), Some("blind key"), Some("owner")] {
             let server = filled(&["other/there", "team/there"], options.clone()).await;
             let pairs = if who == Some("owner") { vec![FOREIGN] } else { vec![FOREIGN, OWN] };
             for [there, absent] in pairs {
@@ -214,7 +242,7 @@ async fn wrong_credentials_are_worth_less_than_none() {
         filled(&["public/app"], RegistryOptions { access: access(options()), ..RegistryOptions::default() }).await;
     let path = "/v2/public/app/tags/list";
     server.get(path).await.expect(200);
-    for wrong in [crate::people::basic("reader", "wrong"), crate::people::basic("eve", "word"), "Bearer x".to_owned()] {
+    for wrong in [people::basic("reader", "wrong"), people::basic("eve", "word"), "Bearer x".to_owned()] {
         server.call("GET", path).header("authorization", &wrong).send().await.expect_error(401, "UNAUTHORIZED");
     }
     server.call("GET", path).header("authorization", &by("stranger")).send().await.expect(200);

@@ -210,7 +210,11 @@ queue = 10
 fn files(path: &Path, _most: usize) -> std::io::Result<Vec<u8>> {
     let below = |name: &str| Path::new("/etc/registry").join(name);
     for (name, content) in [
-        ("users", "ada:$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n"),
+        (
+            "users",
+            "ada:$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n\
+             ci:$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n",
+        ),
         ("groups", "readers:\n"),
         ("token.key", "0123456789abcdef0123456789abcdef"),
         ("token.old", "abcdef0123456789abcdef0123456789"),
@@ -267,7 +271,7 @@ fn every_key_is_read() {
     assert_eq!(options.shutdown_grace, Duration::from_secs(5));
     let (access, odd) = read.access(&SigningKey::random(), &files).unwrap();
     let Access::Rules(access) = access else { panic!("{access:?}") };
-    assert_eq!((access.users.len(), access.keys.len(), access.rules.len(), odd.len()), (1, 1, 2, 0));
+    assert_eq!((access.users.len(), access.keys.len(), access.rules.len(), odd.len()), (2, 1, 2, 0));
     assert_eq!(access.keys[0].expires_at, Some(Duration::from_hours(500_376)));
     assert_eq!(access.verified_for, Duration::from_mins(2));
     assert_eq!(access.groups.of("bob").collect::<Vec<_>>(), ["owners"]);
@@ -327,6 +331,25 @@ fn what_files_say_is_wrong_at_the_place_that_names_them() {
     let gone = read(&format!("{rule}users = [\"ada\", \"eve\"]\n[auth]\nhtpasswd = \"users\"\n"), &[]).unwrap();
     let (_, odd) = gone.access(&SigningKey::random(), &files).unwrap();
     assert_eq!(odd.iter().map(ToString::to_string).collect::<Vec<_>>(), ["nobody can come in as `eve`"]);
+}
+
+#[test]
+fn a_key_ends_with_its_user_and_the_operator_is_told() {
+    let hash = registry::access::ApiKey::hash_of("x");
+    let key = |user: &str| format!("[[auth.keys]]\nid = \"of-{user}\"\nuser = \"{user}\"\nhash = \"{hash}\"\n");
+    let rule = "[[rules]]\nrepositories = [\"*\"]\nusers = [\"*\"]\nactions = [\"read\"]\n";
+    for (htpasswd, user, expected) in [
+        ("htpasswd = \"users\"", "ada", None),
+        ("htpasswd = \"users\"", "eve", Some("nobody comes in by the key `of-eve`: `eve` is not in the file of users")),
+        // Where there is no such file, a key is all that a user has.
+        ("", "eve", None),
+    ] {
+        let text = format!("[auth]\n{htpasswd}\n{}{rule}", key(user));
+        let (access, odd) = read(&text, &[]).unwrap().access(&SigningKey::random(), &files).unwrap();
+        assert_eq!(odd.iter().map(ToString::to_string).collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+        let Access::Rules(options) = access else { panic!("{access:?}") };
+        assert_eq!(options.keys.len(), usize::from(expected.is_none()), "{text}");
+    }
 }
 
 #[test]
