@@ -7,6 +7,7 @@
 mod apply;
 mod document;
 mod look;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
@@ -21,6 +22,8 @@ pub use apply::{Applied, Left, apply};
 pub use document::{
     KeptTag, PLAN_MAX_BYTES, PlanDocument, RemovalShape, RulesShape, SectionShape, TagShape, read_plan,
 };
+
+pub use rules::read_rules;
 
 use crate::context::Context;
 use crate::error::OpsError;

@@ -4,6 +4,8 @@
 //! `delete` (all of them when there is none) and none of `keep_tags`; of the candidates the `keep` newest stay, and those that
 //! are not older than `older_than`. Where age counts, a candidate of which nobody knows when it was made stays.
 
+mod file;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -12,6 +14,7 @@ use oci::date::Timestamp;
 
 use crate::duration;
 use crate::glob::Glob;
+pub use file::{FILE_MAX_BYTES, KEYS};
 
 /// Most patterns of one rule.
 pub const PATTERNS_MAX: usize = 1000;

@@ -52,7 +52,7 @@ enum Action {
         place: PlaceArguments,
 
         /// Remove what this plan says; the rules are in it
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["keep", "keep_tags", "delete_tags", "older_than"])]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["rules", "keep", "keep_tags", "delete_tags", "older_than"])]
         plan: Option<PathBuf>,
 
         /// Go on with the rest when something cannot be removed
@@ -70,6 +70,10 @@ struct PlaceArguments {
     /// A repository, or oci:PATH
     #[arg(value_name = "WHERE")]
     place: String,
+
+    /// Take the rules from this file, in place of the options that follow
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["keep", "keep_tags", "delete_tags", "older_than"])]
+    rules: Option<PathBuf>,
 
     /// Of the tags that may go, keep the N whose images are the newest
     #[arg(long, value_name = "N")]
@@ -94,12 +98,12 @@ struct PlaceArguments {
 
 impl PlaceArguments {
     fn request(self) -> Result<GcRequest> {
-        let Self { place, keep, keep_tags, delete_tags, older_than, grace } = self;
-        Ok(GcRequest {
-            place: reference(&place)?,
-            rules: Rules { keep, keep_tags, delete: delete_tags, older_than },
-            grace: Duration::from_secs(grace.seconds),
-        })
+        let Self { place, rules, keep, keep_tags, delete_tags, older_than, grace } = self;
+        let rules = match rules {
+            Some(file) => ops::gc::read_rules(&file)?,
+            None => Rules { keep, keep_tags, delete: delete_tags, older_than },
+        };
+        Ok(GcRequest { place: reference(&place)?, rules, grace: Duration::from_secs(grace.seconds) })
     }
 }
 

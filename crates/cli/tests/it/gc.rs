@@ -65,6 +65,26 @@ fn without_rules_nothing_that_is_needed_goes() {
     assert!(said.contains("supercargo store prune"), "{said}");
 }
 
+#[test]
+fn rules_from_a_file_are_those_of_options() {
+    let (desk, _) = Desk::with_application();
+    desk.write("rules.toml", "delete-tags = [\"*\"]\nkeep-tags = [\"docker\"]\n");
+    let by_file = plan(&desk, "oci:app", &["--rules", "rules.toml"]);
+    assert_eq!(by_file, plan(&desk, "oci:app", RULES));
+    assert!(by_file.contains("\"keep_tags\": [\n      \"docker\"\n    ]"), "{by_file}");
+    desk.write("plan.json", &by_file);
+    for more in [&["--keep", "1"][..], &["--delete-tag", "*"]] {
+        desk.fails(&[&["gc", "plan", "oci:app", "--rules", "rules.toml"], more].concat(), 2);
+    }
+    desk.fails(&["gc", "apply", "oci:app", "--plan", "plan.json", "--rules", "rules.toml"], 2);
+    desk.ok(&["gc", "apply", "oci:app", "--rules", "rules.toml"]);
+    assert_eq!(desk.json(&["tags", "oci:app"])["tags"].as_array().unwrap().len(), 1);
+
+    desk.write("rules.toml", "keep = 3\ndelete-tag = [\"ci-*\"]\n");
+    let said = desk.fails(&["gc", "plan", "oci:app", "--rules", "rules.toml"], 2);
+    assert!(said.contains("rules.toml:2:1") && said.contains("delete-tags"), "{said}");
+}
+
 /// Collects a place by the rules, and expects that the rest is whole and that nothing more is to be done.
 fn collect(desk: &Desk, place: &str) {
     desk.ok(&[&["gc", "apply", place, "--dry-run"], RULES].concat());
