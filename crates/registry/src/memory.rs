@@ -1,13 +1,9 @@
 //! How much memory the requests of all clients may take together for what is not passed on piece by piece.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use axum::body::{Body, HttpBody};
+use axum::body::HttpBody as _;
 use axum::response::Response;
-use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
@@ -32,17 +28,18 @@ impl Memory {
         Share { memory: self.clone(), taken: None }
     }
 
-    /// Returns a response that has its share until it was sent.
+    /// Returns the share of a response, to be had until it was sent.
     ///
     /// # Errors
     /// 503 when there is no memory left for it.
-    pub(crate) fn hold(&self, response: Response) -> Result<Response, ApiError> {
+    pub(crate) fn share_of(&self, response: &Response) -> Result<Share, ApiError> {
         let bytes = usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX);
         let mut share = self.share();
-        if !share.grow(bytes) {
-            return Err(ApiError::unavailable("there is no memory for another large answer"));
+        if share.grow(bytes) {
+            Ok(share)
+        } else {
+            Err(ApiError::unavailable("there is no memory for another large answer"))
         }
-        Ok(if share.taken.is_some() { response.map(|body| Body::new(Held { body, _share: share })) } else { response })
     }
 }
 
@@ -68,32 +65,6 @@ impl Share {
             empty => *empty = Some(more),
         }
         true
-    }
-}
-
-/// A body with its share.
-struct Held {
-    body: Body,
-    _share: Share,
-}
-
-impl HttpBody for Held {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -412,7 +412,10 @@ impl Registry {
                     None => dispatch(&context, &parts.method, resource, body).await?,
                     Some(change) => Box::pin(self.audited(change, &context, &parts.method, resource, body)).await?,
                 };
-                if is_passed_on { Ok(response) } else { self.0.documents.hold(response) }
+                if !is_passed_on {
+                    watch.holds(self.0.documents.share_of(&response)?);
+                }
+                Ok(response)
             }
             // A name that no manifest can have names none.
             Err(RouteError::Tag(_)) if parts.method != Method::PUT => {

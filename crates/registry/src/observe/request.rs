@@ -16,6 +16,7 @@ use oci::RepositoryName;
 
 use super::count::{Counter, Gauge, Histogram};
 use super::trace::TraceContext;
+use crate::memory::Share;
 use crate::peer::Client;
 use crate::route::Resource;
 use crate::storage::Clock;
@@ -179,6 +180,8 @@ pub(crate) struct Watch {
     sent: u64,
     has_ended: bool,
     told: Option<Box<Told>>,
+    /// The memory of the answer.
+    share: Option<Share>,
 }
 
 /// What only a hook and a trace want to know.
@@ -218,6 +221,7 @@ impl Watch {
             sent: 0,
             has_ended: false,
             told: told.map(Box::new),
+            share: None,
         }
     }
 
@@ -247,6 +251,11 @@ impl Watch {
         if let Some(told) = &mut self.told {
             told.received = bytes;
         }
+    }
+
+    /// Has a share of the memory be had until the answer was sent.
+    pub(crate) fn holds(&mut self, share: Share) {
+        self.share = Some(share);
     }
 
     /// Watches the answer until its last byte is handed over.
