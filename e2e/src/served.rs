@@ -7,19 +7,11 @@ use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use serde_json::json;
+pub use testkit::users::{GUEST, OWNER};
+use testkit::users::{HTPASSWD, PASSWORD, RULES};
 
 use crate::binary::Program;
 use crate::sound::write;
-use crate::users::PASSWORD;
-
-/// Who may do everything.
-pub const OWNER: &str = "captain";
-
-/// Who is known, and may do no more than everybody: read what is in `public/`.
-pub const GUEST: &str = "sailor";
-
-/// What `htpasswd -B` makes of [`PASSWORD`], at the least cost.
-const HASH: &str = "$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2";
 
 /// A relative root, as the book has it, and a collector that never rests.
 const SETTINGS: &str = r#"
@@ -32,19 +24,6 @@ period = "1s"
 [tls]
 certificate = "server.pem"
 key = "server.key"
-
-[auth]
-htpasswd = "users"
-
-[[rules]]
-repositories = ["*"]
-users = ["captain"]
-actions = ["read", "create", "update", "delete"]
-
-[[rules]]
-repositories = ["public/*"]
-everyone = true
-actions = ["read"]
 "#;
 
 /// How clients show who they are.
@@ -82,9 +61,9 @@ impl Served {
         }
         fs::create_dir(home.join("trusted")).unwrap();
         fs::copy(home.join("authority.pem"), home.join("trusted/ca.crt")).unwrap();
-        write(&home.join("users"), format!("{OWNER}:{HASH}\n{GUEST}:{HASH}\n"));
+        write(&home.join("users"), HTPASSWD);
         let tokens = if login == Login::Token { "[auth.tokens]\nrequired = true\n" } else { "" };
-        write(&home.join("serve.toml"), format!("{SETTINGS}{tokens}"));
+        write(&home.join("serve.toml"), format!("{SETTINGS}{RULES}{tokens}"));
         let said = File::create(home.join("said")).unwrap();
         let mut command = program.command(&["serve", "--config", "serve.toml"]);
         let mut child = command.stdout(Stdio::piped()).stderr(said).spawn().unwrap();

@@ -6,14 +6,13 @@ use base64::Engine as _;
 use registry::{Access, Credentials};
 use serde_json::{Map, Value, json};
 
+pub use testkit::users::PASSWORD;
+
 use crate::scene::Scene;
 use crate::sound;
 
 /// The only user.
-pub const USER: &str = "captain";
-
-/// The password of [`USER`]. It must never be seen in what the program says.
-pub const PASSWORD: &str = "correct horse";
+pub const USER: &str = testkit::users::OWNER;
 
 fn credentials() -> Credentials {
     Credentials { user: USER.to_owned(), password: PASSWORD.to_owned() }
