@@ -9,6 +9,8 @@ mod answers;
 mod archives;
 #[path = "seeds/beside.rs"]
 mod beside;
+#[path = "seeds/collections.rs"]
+mod collections;
 #[path = "seeds/graphs.rs"]
 mod graphs;
 #[path = "seeds/mirrors.rs"]
@@ -17,6 +19,8 @@ mod mirrors;
 mod requests;
 #[path = "seeds/resolving.rs"]
 mod resolving;
+#[path = "seeds/serving.rs"]
+mod serving;
 #[path = "seeds/targets.rs"]
 mod targets;
 #[path = "seeds/values.rs"]
@@ -34,9 +38,12 @@ fn main() {
         ("archive", archives::archive()),
         ("assertion", requests::assertion()),
         ("bisection", resolving::bisection()),
+        ("caller", serving::caller()),
+        ("certificate", serving::certificate()),
         ("chain_index", values::chain_index()),
         ("chunked", answers::chunked()),
         ("complaint", answers::complaint()),
+        ("condition", serving::condition()),
         ("content_store", graphs::content_store()),
         ("copy_list", values::copy_list()),
         ("credentials", values::credentials()),
@@ -54,17 +61,21 @@ fn main() {
         ("names", values::names()),
         ("narrow", graphs::graphs()),
         ("observation", mirrors::observation()),
+        ("package", collections::package()),
         ("plan", graphs::graphs()),
         ("project", resolving::project()),
         ("published", beside::published()),
         ("registry", requests::registry()),
+        ("removal", collections::removal()),
         ("request", requests::request()),
         ("requirement", resolving::requirement()),
         ("response_head", answers::response_head()),
+        ("segment", serving::segment()),
         ("serving", requests::serving()),
         ("solve", resolving::solve()),
         ("tags", resolving::tags()),
         ("target", targets::target()),
+        ("token", serving::token()),
         ("walk", graphs::graphs()),
     ];
     for (target, seeds) in targets {

@@ -150,6 +150,10 @@ pub fn serving() -> Seeds {
         "owners: ada bob\nowners: eve\n: x",
         "repository:team/app:pull,push,delete",
         "repository(plugin):a:*",
+        "[auth]\nhtpasswd = \"users\"\ngroups = { \"a b\" = [\"ada\"] }\n[[rules]]\nrepositories = [\"*\"]\ngroups = [\"a\"]\nactions = [\"read\", \"create\"]\n",
+        "[auth]\nhtpasswd = \"u\"\ngroups = { owners = [\"ada\"] }\nremember = \"1m\"\n[auth.tokens]\nservice = \"s\"\nrequired = true\n[[auth.keys]]\nid = \"ci\"\nuser = \"ci\"\nhash = \"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"\nrepositories = [\"*\"]\nactions = [\"read\"]\n[[rules]]\nrepositories = [\"*\"]\nkeys = [\"ci\"]\nactions = [\"read\"]\n",
+        "[database]\nurl = \"postgresql://ada:secret@db.example/registry\"\n[blobs]\nurl = \"s3://bucket/prefix\"\nregion = \"eu\"\n[scrub]\nenabled = false\n[metrics]\nlisten = \"127.0.0.1:9\"\n",
+        "[[immutable]]\nrepositories = [\"*\"]\ntags = [\"v*\"]\n[[quotas]]\nrepositories = [\"*\"]\nbytes = 7\n[[events]]\nurl = \"https://hook.example/\"\n",
     ])
 }
 

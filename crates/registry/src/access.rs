@@ -21,6 +21,8 @@ mod authority;
 mod authorization;
 mod certificate;
 mod demand;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hash;
 mod htpasswd;
 mod identity;

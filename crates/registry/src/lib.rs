@@ -29,6 +29,8 @@ pub mod configuration;
 mod context;
 mod error;
 mod events;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod head;
 mod immutability;
 mod import;

@@ -54,6 +54,8 @@ pub(crate) use history::{Move, MovePage, Reversion, Revert, Reverted, TagThen, T
 pub(crate) use holds::{Hold, HoldKind, PutHold};
 pub(crate) use import::{ImportedTag, TagImport};
 pub use journal::Kept;
+#[cfg(feature = "fuzzing")]
+pub(crate) use journal::fuzzing;
 pub(crate) use manifests::{Condition, PutManifest, Refused, RemoveManifest, StoredManifest};
 pub(crate) use quotas::Headroom;
 pub use reading::Flaw;

@@ -9,10 +9,14 @@
 //! | `graphs` | graphs of hostile manifests: walks, plans, proofs, collections |
 //! | `answers` | what registries answer: header fields, heads, chunks, complaints |
 //! | `exchange` | the same through the whole client, over a socket |
+//! | `callers` | who sends a request, and what it expects to find; tokens |
 //! | `requests` | what clients ask our registry, piece by piece and as whole requests; the files it is configured by |
 //! | `assertions` | assertions of other issuers, and their keys |
 //! | `layouts` | layouts and the files of the local content store |
 //! | `archives` | tars of layouts and what `docker save` writes |
+//! | `journals` | the journal that a registry keeps beside its database |
+//! | `collections` | plans of removals, and package descriptors |
+//! | `certificates` | certificates and keys of a server |
 //! | `users` | auth files, lists of copies, arguments |
 //! | `images` | whole operations on an image from a stranger |
 //! | `tags` | tags as versions, and as candidates of images |
@@ -29,9 +33,13 @@ mod archives;
 mod assertions;
 mod beside;
 mod bisections;
+mod callers;
+mod certificates;
+mod collections;
 mod exchange;
 mod graphs;
 mod images;
+mod journals;
 mod layouts;
 mod locks;
 mod look;
@@ -53,9 +61,13 @@ pub use archives::archive;
 pub use assertions::assertion;
 pub use beside::{installed_from, journal, published};
 pub use bisections::bisection;
+pub use callers::{caller, condition, token};
+pub use certificates::certificate;
+pub use collections::{package, removal};
 pub use exchange::exchange;
 pub use graphs::{narrow, plan, walk};
 pub use images::image;
+pub use journals::segment;
 pub use layouts::{content_store, layout};
 pub use locks::lock;
 pub use mirrors::{mirror, observation};
@@ -75,9 +87,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("archive", archive),
     ("assertion", assertion),
     ("bisection", bisection),
+    ("caller", caller),
+    ("certificate", certificate),
     ("chain_index", chain_index),
     ("chunked", chunked),
     ("complaint", complaint),
+    ("condition", condition),
     ("content_store", content_store),
     ("copy_list", copy_list),
     ("credentials", credentials),
@@ -95,17 +110,21 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("names", names),
     ("narrow", narrow),
     ("observation", observation),
+    ("package", package),
     ("plan", plan),
     ("project", project),
     ("published", published),
     ("registry", registry),
+    ("removal", removal),
     ("request", request),
     ("requirement", requirement),
     ("response_head", response_head),
+    ("segment", segment),
     ("serving", serving),
     ("solve", solve),
     ("tags", tags),
     ("target", target),
+    ("token", token),
     ("walk", walk),
 ];
 

@@ -19,6 +19,8 @@
 mod checkpoint;
 mod content;
 mod entry;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod outbox;
 mod segment;
 mod state;

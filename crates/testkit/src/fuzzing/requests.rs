@@ -163,12 +163,23 @@ fn check_error(body: &[u8]) {
     }
 }
 
+/// What is shown of a configuration is a file that says the same, but for passwords.
+fn check_shown(configuration: &Configuration) {
+    let settings = configuration.settings();
+    let lines: Vec<String> = settings.iter().map(|setting| format!("{} = {}\n", setting.key, setting.value)).collect();
+    let text = lines.concat();
+    let again = Configuration::read(Some((&text, Path::new(""))), &BTreeMap::new());
+    let again = again.unwrap_or_else(|error| panic!("{error}:\n{text}"));
+    assert_eq!(again.settings(), settings);
+}
+
 /// Reads the files that an operator gives a server: its configuration, users, groups; and scopes, which clients send. What is refused is
 /// refused with a message that can be shown.
 pub fn serving(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Err(error) = Configuration::read(Some((text, Path::new("etc"))), &BTreeMap::new()) {
-        assert_printable(&error);
+    match Configuration::read(Some((text, Path::new("etc"))), &BTreeMap::new()) {
+        Ok(configuration) => check_shown(&configuration),
+        Err(error) => assert_printable(&error),
     }
     for name in ["SUPERCARGO_SERVE_LISTEN", "SUPERCARGO_SERVE_LIMITS_UPLOADS", "SUPERCARGO_SERVE_AUTH_ANONYMOUS"] {
         let variables = BTreeMap::from([(name.to_owned(), text.to_owned())]);
@@ -177,7 +188,12 @@ pub fn serving(data: &[u8]) {
         }
     }
     match Users::parse(text) {
-        Ok(users) => assert!(users.len() <= text.lines().count()),
+        Ok(users) => {
+            let lines = || text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+            assert_eq!(users.len(), lines().count());
+            assert!(lines().all(|line| line.split_once(':').is_some_and(|(name, _)| users.has(name))));
+            assert!(users.is_empty() || Users::parse(&format!("{text}\n{text}")).is_err(), "a user is there twice");
+        }
         Err(error) => assert_printable(&error),
     }
     if let Err(error) = Groups::parse(text) {
