@@ -26,7 +26,7 @@ fn who_did_what_is_told_in_a_file_and_who_asks_too_often_is_refused() {
     let (desk, _application) = Desk::with_application();
     let limits = "[audit]\nfile = \"audit\"\n[[rate-limits]]\nof = \"pulls\"\nrepositories = [\"hot/*\"]\nrequests = 1\nperiod = \"1w\"\n";
     write(&desk, &format!("{RULES}{limits}"));
-    let mut served = Served::with(&desk, &["--config", "serve.toml"], &[]);
+    let served = Served::with(&desk, &["--config", "serve.toml"], &[]);
     let captain = login(&desk, &served.address.to_string(), "captain", PASSWORD);
     let put = desk.run(&["--authfile", &captain, "copy", "oci:app:1.0", &served.at("public/app:1.0")]);
     assert_eq!(put.code, 0, "{}", put.stderr);

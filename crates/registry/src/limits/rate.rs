@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_bucket_lets_a_burst_pass_and_then_the_rate() {
-        let rate = rate(10, Duration::from_secs(60), 3);
+        let rate = rate(10, Duration::from_mins(1), 3);
         let mut full_at = 0;
         for _ in 0..3 {
             full_at = rate.take(full_at, 1000).unwrap();
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_goes_back_empties_a_bucket_and_no_more() {
-        let rate = rate(10, Duration::from_secs(60), 3);
+        let rate = rate(10, Duration::from_mins(1), 3);
         let full_at = rate.take(0, 1_800_000_000_000).unwrap();
         assert_eq!(rate.take(full_at, 1000).unwrap_err().seconds(), 7);
     }

@@ -57,8 +57,9 @@ impl Signer {
     pub(crate) fn public(&self, id: &str) -> Value {
         match self {
             Self::Rs256(key) => {
-                let (n, e) = (key.public_key().modulus(), key.public_key().exponent());
-                let (n, e) = (n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero());
+                // RFC 8017 appendix A.1.1, of 2048 bits: what comes before the modulus and between the two is always as long.
+                let der = key.public_key().as_ref();
+                let (n, e) = (&der[9..265], &der[267..]);
                 json!({ "kty": "RSA", "kid": id, "use": "sig", "alg": "RS256", "n": encoded(n), "e": encoded(e) })
             }
             Self::Es256(key) => {
@@ -142,11 +143,17 @@ pub(crate) fn issuer_of(signer: &Signer) -> OidcIssuer {
 
 /// Documents of issuers, and what was asked for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Documents(Arc<Mutex<(BTreeMap<String, Vec<u8>>, Vec<String>)>>);
+pub(crate) struct Documents(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    documents: BTreeMap<String, Vec<u8>>,
+    asked: Vec<String>,
+}
 
 impl Documents {
     pub(crate) fn put(&self, url: &str, document: impl Into<Vec<u8>>) {
-        self.0.lock().unwrap().0.insert(url.to_owned(), document.into());
+        self.0.lock().unwrap().documents.insert(url.to_owned(), document.into());
     }
 
     /// Publishes keys as an issuer does, at its own host.
@@ -158,12 +165,12 @@ impl Documents {
 
     /// The issuer is away.
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().0.clear();
+        self.0.lock().unwrap().documents.clear();
     }
 
     /// Returns what was asked for since the last call.
     pub(crate) fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap().1)
+        std::mem::take(&mut self.0.lock().unwrap().asked)
     }
 }
 
@@ -171,8 +178,8 @@ impl Documents {
 impl DocumentFetch for Documents {
     async fn fetch(&self, request: DocumentRequest) -> Result<Vec<u8>, DocumentFailure> {
         let mut known = self.0.lock().unwrap();
-        let document = known.0.get(&request.url).cloned();
-        known.1.push(request.url);
+        let document = known.documents.get(&request.url).cloned();
+        known.asked.push(request.url);
         document.ok_or_else(|| DocumentFailure("it is away".to_owned()))
     }
 }

@@ -242,7 +242,7 @@ async fn wrong_credentials_are_worth_less_than_none() {
         filled(&["public/app"], RegistryOptions { access: access(options()), ..RegistryOptions::default() }).await;
     let path = "/v2/public/app/tags/list";
     server.get(path).await.expect(200);
-    for wrong in [people::basic("reader", "wrong"), people::basic("eve", "word"), "Bearer x".to_owned()] {
+    for wrong in [basic("reader", "wrong"), basic("eve", "word"), "Bearer x".to_owned()] {
         server.call("GET", path).header("authorization", &wrong).send().await.expect_error(401, "UNAUTHORIZED");
     }
     server.call("GET", path).header("authorization", &by("stranger")).send().await.expect(200);

@@ -172,7 +172,7 @@ async fn nobody_has_all_the_room_for_uploads() {
     begin("cleaner").await.expect_error(429, "TOOMANYREQUESTS");
     let open = Server::with(RegistryOptions { uploads_max_each: 1, ..RegistryOptions::default() });
     for (address, expected) in [("192.0.2.1", 202), ("192.0.2.1", 429), ("2001:db8::1", 202), ("2001:db8::2", 429)] {
-        let begun = open.call("POST", "/v2/app/blobs/uploads/").from(address).send().await;
-        assert_eq!(begun.status.as_u16(), expected, "{address}");
+        let answered = open.call("POST", "/v2/app/blobs/uploads/").from(address).send().await;
+        assert_eq!(answered.status.as_u16(), expected, "{address}");
     }
 }

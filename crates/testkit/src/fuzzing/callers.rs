@@ -28,7 +28,8 @@ pub fn caller(data: &[u8]) {
     let written = match &said {
         Caller::Nobody => Some("Basic Og==".to_owned()),
         Caller::User(user, password) => {
-            assert!(!user.contains(':') && !(user.is_empty() && password.is_empty()));
+            assert!(!user.contains(':'), "{user}");
+            assert!(!user.is_empty() || !password.is_empty(), "nobody has come in");
             Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
         }
         Caller::Bearer(token) => Some(format!("Bearer {token}")),
@@ -167,14 +168,14 @@ pub fn token(data: &[u8]) {
         assert_eq!(opened["audience"], AUDIENCE);
     }
     assert!(open(&token, &keys[..1]).is_empty(), "another key has sealed it");
-    let mut changed = token.clone().into_bytes();
+    let mut other = token.clone().into_bytes();
     for change in changes.chunks_exact(3) {
-        let place = usize::from(u16::from_be_bytes([change[0], change[1]])) % changed.len();
-        changed[place] ^= change[2];
+        let place = usize::from(u16::from_be_bytes([change[0], change[1]])) % other.len();
+        other[place] ^= change[2];
     }
-    if let Ok(changed) = String::from_utf8(changed)
-        && changed != token
+    if let Ok(other) = String::from_utf8(other)
+        && other != token
     {
-        assert!(open(&changed, &keys).is_empty(), "{changed} was {token}");
+        assert!(open(&other, &keys).is_empty(), "{other} was {token}");
     }
 }

@@ -72,8 +72,8 @@ impl KeySet {
         if listed.len() > KEYS_MAX {
             return Err(KeySetError::Oversize);
         }
-        let object = |value| if let &Json::Object(ref object) = value { PublicKey::read(object) } else { None };
-        let keys: Vec<_> = listed.iter().filter_map(object).collect();
+        let key = |value: &Json| if let Json::Object(object) = value { PublicKey::read(object) } else { None };
+        let keys: Vec<_> = listed.iter().filter_map(key).collect();
         if keys.is_empty() { Err(KeySetError::Useless) } else { Ok(Self { keys }) }
     }
 
