@@ -54,6 +54,9 @@ fn a_check_shows_every_setting() {
     root = "etc/data"
     deletes = true
     tls.proxy = false
+    http2.tls = true
+    http2.cleartext = false
+    http2.streams = 100
     auth.remember = "5m"
     collect.enabled = true
     collect.lease = "1h"
@@ -61,6 +64,7 @@ fn a_check_shows_every_setting() {
     collect.period = "1m"
     limits.blob-bytes = 1099511627776
     limits.uploads = 7
+    limits.uploads-each = 250
     limits.upload-lifetime = "1h"
     limits.idle-timeout = "1m"
     limits.shutdown-grace = "10s"

@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use oci::Digest;
@@ -12,9 +14,21 @@ use crate::desk::{Desk, Outcome};
 /// A server that was started, on a port that was free.
 pub(crate) struct Served {
     child: Child,
-    stderr: BufReader<ChildStderr>,
+    /// The lines of the standard error, which are read all the time: a server that cannot say something waits.
+    said: Mutex<Receiver<String>>,
     stdout: BufReader<ChildStdout>,
     pub(crate) address: SocketAddr,
+}
+
+/// Returns the lines of a standard error, with their ends, as they come.
+fn lines(stderr: ChildStderr) -> Receiver<String> {
+    let (sender, said) = channel();
+    std::thread::spawn(move || {
+        let mut stderr = BufReader::new(stderr);
+        let mut line = String::new();
+        while stderr.read_line(&mut line).unwrap() > 0 && sender.send(std::mem::take(&mut line)).is_ok() {}
+    });
+    said
 }
 
 impl Drop for Served {
@@ -47,8 +61,8 @@ impl Served {
             panic!("{line}{}", Outcome::of(child.wait_with_output().unwrap()).stderr)
         };
         let address = address.parse().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        Self { child, stderr, stdout, address }
+        let said = Mutex::new(lines(child.stderr.take().unwrap()));
+        Self { child, said, stdout, address }
     }
 
     /// Returns the most memory that the server ever had, in KiB.
@@ -81,20 +95,14 @@ impl Served {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "");
-        let mut said = String::new();
-        self.stderr.read_to_string(&mut said).unwrap();
+        let said = self.said.get_mut().unwrap().iter().collect();
         (self.child.wait().unwrap().code(), said)
     }
 
     /// Returns the next line of the standard error that has `part` in it.
     pub(crate) fn hear(&mut self, part: &str) -> String {
-        loop {
-            let mut line = String::new();
-            assert!(self.stderr.read_line(&mut line).unwrap() > 0, "the server ended before it said {part}");
-            if line.contains(part) {
-                return line;
-            }
-        }
+        let found = self.said.get_mut().unwrap().iter().find(|line| line.contains(part));
+        found.unwrap_or_else(|| panic!("the server ended before it said {part}"))
     }
 
     /// Has the configuration read again, and returns what is said of that.

@@ -113,10 +113,14 @@ pub(super) const AUTH: &[Key] = &[
 
 pub(super) const KEYS: &[Key] = &[
     required("id", Shape::Text, "What the key is called, in rules and in the log."),
-    required("user", Shape::Text, "The user for whom it stands. It may do what that user may."),
+    required(
+        "user",
+        Shape::Text,
+        "The user for whom it stands. It may do what that user may, and ends with his line in `htpasswd`, where there is such a file.",
+    ),
     required("hash", Shape::Text, "What the key hashes to: `sha256:…`."),
     key("repositories", Shape::Texts, "The repositories that it is for; all."),
-    key("actions", Shape::Texts, "What may be done by it: `read`, `create`, `update`, `delete`; all of them."),
+    key("actions", Shape::Texts, "What may be done by it: `read`, and `create`, `update`, `delete`; all of them."),
     key("expires", Shape::Text, "When it ends: a day, or a time in UTC; never."),
 ];
 

@@ -51,12 +51,8 @@ fn limit(table: &Table<'_>) -> Result<RateLimit, DocumentError> {
         let message = "nobody comes in to some repositories alone: failed logins are of all";
         return Err(DocumentError::new(message, place("repositories")));
     }
-    let positive = |name: &str| match read::count(table, name, REQUESTS_MAX)? {
-        Some(0) => Err(DocumentError::new(format!("`{name}` must be more than nothing"), place(name))),
-        number => Ok(number),
-    };
-    let requests = positive("requests")?.unwrap_or(1);
-    let burst = positive("burst")?.unwrap_or(requests);
+    let requests = read::count(table, "requests", REQUESTS_MAX)?.unwrap_or(1);
+    let burst = read::count(table, "burst", REQUESTS_MAX)?.unwrap_or(requests);
     let mut period = Duration::from_mins(1);
     read::duration(table, "period", &mut period)?;
     Ok(RateLimit { of, per, repositories, requests, period, burst })

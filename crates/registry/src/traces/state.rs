@@ -89,8 +89,7 @@ mod tests {
         let many: Vec<_> = (0..33).map(|number| format!("k{number}=1")).collect();
         assert!(parse(&[&many[..32].join(",")]).is_some());
         let long = format!("a={}", "x".repeat(VALUE_MAX + 1));
-        for wrong in
-            ["", " ", "a", "=1", "a=", "A=1", "1a=1", "a=1,a=2", "a=b=c", "a@1b=1", "a@b@c=1", "a\u{7f}=1", &long]
+        for wrong in ["", " ", "a", "=1", "a=", "A=1", "1a=1", "a=1,a=2", "a=b=c", "a@1b=1", "a@b@c=1", "a\t=1", &long]
         {
             assert_eq!(parse(&[wrong]), None, "{wrong}");
         }

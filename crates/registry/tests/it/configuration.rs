@@ -112,6 +112,10 @@ secret-key-file = "secret"
 certificate = "server.pem"
 key = "server.key"
 minimum = "1.3"
+client-ca = "clients.pem"
+client-auth = "optional"
+client-crl = "revoked.crl"
+client-name = "dns"
 proxy = true
 
 [auth]
@@ -128,6 +132,18 @@ hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 repositories = ["app/*"]
 actions = ["read", "create"]
 expires = "2027-01-31"
+
+[[auth.oidc]]
+name = "forge"
+issuer = "https://issuer.example"
+audience = "registry.example"
+algorithms = ["ES256", "EdDSA"]
+identity = "email"
+claims = { owner = "acme" }
+skew = "2m"
+keys-url = "https://keys.example/keys"
+keep = "2d"
+ca = "clients.pem"
 
 [auth.tokens]
 keys = ["token.key", "token.old"]
@@ -226,6 +242,9 @@ fn files(path: &Path, _most: usize) -> std::io::Result<Vec<u8>> {
             return Ok(content.as_bytes().to_vec());
         }
     }
+    if path == below("clients.pem") {
+        return Ok(include_bytes!("certificates/clients.pem").to_vec());
+    }
     Err(std::io::ErrorKind::NotFound.into())
 }
 
@@ -279,6 +298,10 @@ fn every_key_is_read() {
     let tokens = access.tokens.unwrap();
     assert_eq!((tokens.keys.len(), tokens.service.as_str(), tokens.required), (2, "registry.example", true));
     assert_eq!(tokens.refresh_lifetime, Some(Duration::from_hours(24)));
+    let [forge] = access.issuers.as_slice() else { panic!("{:?}", access.issuers) };
+    assert_eq!((forge.name.as_str(), forge.audience.as_str()), ("forge", "registry.example"));
+    assert_eq!((forge.identity.as_str(), forge.claims.len(), forge.algorithms.len()), ("email", 1, 2));
+    assert_eq!(forge.skew, Duration::from_mins(2));
     let bucket = read.bucket(&AwsVariables::default(), &files).unwrap().unwrap();
     assert_eq!((bucket.name.as_str(), bucket.prefix.as_str(), bucket.path_style), ("images", "team", false));
     assert_eq!((bucket.access_key.as_str(), bucket.secret_key.as_str()), ("name", "s3cret"));
@@ -611,8 +634,11 @@ fn limits_and_networks_that_say_nothing_are_errors() {
     for (text, message) in [
         ("proxies.trusted = [\"10.0.0.1/8\"]", "`10.0.0.1/8`: the address of the network has bits behind its prefix"),
         ("proxies.trusted = [\"proxy\"]", "`proxy`: this is neither an address nor a network as 10.0.0.0/8"),
-        ("rate-limits = [{ of = \"pulls\", requests = 0 }]", "`requests` must be more than nothing"),
-        ("rate-limits = [{ of = \"pulls\", requests = 1, burst = 0 }]", "`burst` must be more than nothing"),
+        ("rate-limits = [{ of = \"pulls\", requests = 0 }]", "`requests` is integer, not a whole number above zero"),
+        (
+            "rate-limits = [{ of = \"pulls\", requests = 1, burst = 0 }]",
+            "`burst` is integer, not a whole number above zero",
+        ),
         (
             "rate-limits = [{ of = \"failed-logins\", requests = 1, repositories = [\"a\"] }]",
             "nobody comes in to some repositories alone: failed logins are of all",
