@@ -7,9 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use oci::Digest;
+use rusqlite::{Connection, ToSql, params};
 use serde_json::json;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use super::image::{self, Blob, MEDIA_TYPE, Material};
 
@@ -18,9 +17,6 @@ pub const REPOSITORIES: u64 = 1000;
 
 /// What refers to each image.
 const ARTIFACT_TYPES: [&str; 2] = ["application/vnd.dev.cosign.artifact.sig.v1+json", "application/spdx+json"];
-
-/// Rows of one statement.
-const TOGETHER: usize = 500;
 
 /// When all of it was put, in milliseconds since 1970: the beginning of 2026.
 const PUT_AT: i64 = 1_767_225_600_000;
@@ -61,41 +57,38 @@ impl Fixture {
     }
 
     /// Writes it all into a database that has its tables and nothing in them.
-    pub async fn write(self, database: &Path) -> Result<()> {
+    pub fn write(self, database: &Path) -> Result<()> {
+        let mut connection = Connection::open(database)?;
         // Nothing is lost when it is cut short: an unfinished fixture is never used.
-        let options = SqliteConnectOptions::new().filename(database).synchronous(SqliteSynchronous::Off);
-        let options = options.journal_mode(SqliteJournalMode::Off).pragma("cache_size", "-1000000");
-        let mut connection = SqliteConnection::connect_with(&options).await?;
-        let indexes = take_indexes(&mut connection).await?;
+        for (name, value) in [("synchronous", "OFF"), ("journal_mode", "OFF"), ("cache_size", "-1000000")] {
+            connection.pragma_update(None, name, value)?;
+        }
+        let indexes = take_indexes(&connection)?;
         let (config, layer) = shared();
-        sqlx::query("BEGIN").execute(&mut connection).await?;
-        insert_blobs(&mut connection, &[&config, &layer]).await?;
-        let mut rows = Rows::default();
+        let transaction = connection.transaction()?;
+        let rows = Rows { connection: &transaction };
+        rows.blobs(&[&config, &layer])?;
         for repository in 0..REPOSITORIES {
-            insert_repository(&mut connection, repository, &[&config, &layer]).await?;
+            rows.repository(repository, &[&config, &layer])?;
             for number in 0..self.in_each() {
                 let image = self.manifest(repository, number, &config, &layer);
-                rows.add_tag(repository, number, image.digest);
+                rows.tag(repository, number, &image.digest)?;
                 for artifact_type in ARTIFACT_TYPES {
-                    rows.add_referrer(repository, &config, &layer, &image, artifact_type);
+                    rows.referrer(repository, &config, &layer, &image, artifact_type)?;
                 }
-                rows.add_image(repository, &image, &config, &layer);
-                if rows.manifests.len() >= TOGETHER {
-                    rows.write(&mut connection).await?;
-                }
+                rows.image(repository, &image, &config, &layer)?;
             }
             if repository % 100 == 99 {
                 eprintln!("bench: {} of {REPOSITORIES} repositories written", repository + 1);
             }
         }
-        rows.write(&mut connection).await?;
-        sqlx::query("COMMIT").execute(&mut connection).await?;
+        transaction.commit()?;
         for index in indexes {
-            sqlx::query(sqlx::AssertSqlSafe(index)).execute(&mut connection).await?;
+            connection.execute_batch(&index)?;
         }
         // No ANALYZE: the registry never asks for it, so SQLite would know more here than it does anywhere else.
-        sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await?;
-        Ok(connection.close().await?)
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.close().map_err(|(_, error)| error.into())
     }
 }
 
@@ -104,34 +97,13 @@ fn shared() -> (Blob, Blob) {
 }
 
 /// Drops the indexes and returns what makes them again: sorting once is faster than keeping sorted.
-async fn take_indexes(connection: &mut SqliteConnection) -> Result<Vec<String>> {
+fn take_indexes(connection: &Connection) -> Result<Vec<String>> {
     let sql = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL";
-    let mut made = Vec::new();
-    for row in sqlx::query(sql).fetch_all(&mut *connection).await? {
-        let name: String = row.try_get(0)?;
-        sqlx::query(sqlx::AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut *connection).await?;
-        made.push(row.try_get(1)?);
+    let found = connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<Vec<(String, String)>, _>>()?;
+    for (name, _) in &found {
+        connection.execute_batch(&format!("DROP INDEX {name}"))?;
     }
-    Ok(made)
-}
-
-async fn insert_blobs(connection: &mut SqliteConnection, blobs: &[&Blob]) -> Result<()> {
-    for blob in blobs {
-        let query = sqlx::query("INSERT INTO blob (digest, size, place) VALUES ($1, $2, $3)");
-        let place = format!("sha256/{}", blob.digest.encoded());
-        query.bind(blob.digest.to_bytes()).bind(size(blob)?).bind(place).execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
-async fn insert_repository(connection: &mut SqliteConnection, repository: u64, blobs: &[&Blob]) -> Result<()> {
-    let query = sqlx::query("INSERT INTO repository (id, name) VALUES ($1, $2)");
-    query.bind(id(repository)).bind(Fixture::repository(repository)).execute(&mut *connection).await?;
-    for blob in blobs {
-        let query = sqlx::query("INSERT INTO repository_blob (repository, digest, kept_until) VALUES ($1, $2, 0)");
-        query.bind(id(repository)).bind(blob.digest.to_bytes()).execute(&mut *connection).await?;
-    }
-    Ok(())
+    Ok(found.into_iter().map(|(_, made)| made).collect())
 }
 
 /// The number of a repository in the tables.
@@ -143,41 +115,67 @@ fn size(blob: &Blob) -> Result<i64> {
     i64::try_from(blob.size).context("a size")
 }
 
-/// Rows that will be written together.
-#[derive(Default)]
-struct Rows {
-    manifests: Vec<ManifestRow>,
-    tags: Vec<(i64, String, Vec<u8>)>,
+/// What writes rows.
+struct Rows<'c> {
+    connection: &'c Connection,
 }
 
-struct ManifestRow {
+/// A manifest, as its rows say it.
+struct Manifest<'m> {
     repository: i64,
-    digest: Vec<u8>,
-    bytes: Vec<u8>,
-    subject: Option<Vec<u8>>,
-    referrer: Option<String>,
-    artifact_type: Option<Vec<u8>>,
-    children: [Vec<u8>; 2],
+    digest: &'m Digest,
+    bytes: &'m [u8],
+    subject: Option<&'m Digest>,
+    /// What the list of referrers says of it.
+    referrer: Option<&'m str>,
+    artifact_type: Option<&'m str>,
+    children: [&'m Digest; 2],
 }
 
-impl Rows {
-    fn add_tag(&mut self, repository: u64, number: u64, digest: Digest) {
-        self.tags.push((id(repository), Fixture::tag(number), digest.to_bytes()));
+impl Rows<'_> {
+    fn blobs(&self, blobs: &[&Blob]) -> Result<()> {
+        let sql = "INSERT INTO blob (digest, size, place) VALUES (?, ?, ?)";
+        for blob in blobs {
+            let place = format!("sha256/{}", blob.digest.encoded());
+            self.insert(sql, params![blob.digest.to_bytes(), size(blob)?, place])?;
+        }
+        Ok(())
     }
 
-    fn add_image(&mut self, repository: u64, image: &Blob, config: &Blob, layer: &Blob) {
-        self.manifests.push(ManifestRow {
+    fn repository(&self, repository: u64, blobs: &[&Blob]) -> Result<()> {
+        let sql = "INSERT INTO repository (id, name) VALUES (?, ?)";
+        self.insert(sql, params![id(repository), Fixture::repository(repository)])?;
+        let sql = "INSERT INTO repository_blob (repository, digest, kept_until) VALUES (?, ?, 0)";
+        blobs.iter().try_for_each(|blob| self.insert(sql, params![id(repository), blob.digest.to_bytes()]))
+    }
+
+    fn tag(&self, repository: u64, number: u64, digest: &Digest) -> Result<()> {
+        let (repository, tag, digest) = (id(repository), Fixture::tag(number), digest.to_bytes());
+        self.insert("INSERT INTO tag (repository, name, digest) VALUES (?, ?, ?)", params![repository, tag, digest])?;
+        let sql = "INSERT INTO tag_move (repository, name, number, digest, moved_at) VALUES (?, ?, 1, ?, ?)";
+        self.insert(sql, params![repository, tag, digest, PUT_AT])
+    }
+
+    fn image(&self, repository: u64, image: &Blob, config: &Blob, layer: &Blob) -> Result<()> {
+        self.manifest(&Manifest {
             repository: id(repository),
-            digest: image.digest.to_bytes(),
-            bytes: image.parts.concat(),
+            digest: &image.digest,
+            bytes: &image.parts.concat(),
             subject: None,
             referrer: None,
             artifact_type: None,
-            children: [config.digest.to_bytes(), layer.digest.to_bytes()],
-        });
+            children: [&config.digest, &layer.digest],
+        })
     }
 
-    fn add_referrer(&mut self, repository: u64, config: &Blob, layer: &Blob, subject: &Blob, artifact_type: &str) {
+    fn referrer(
+        &self,
+        repository: u64,
+        config: &Blob,
+        layer: &Blob,
+        subject: &Blob,
+        artifact_type: &str,
+    ) -> Result<()> {
         let descriptor =
             |blob: &Blob, media_type: &str| json!({"mediaType": media_type, "digest": blob.digest, "size": blob.size});
         let manifest = json!({
@@ -192,55 +190,34 @@ impl Rows {
         let digest = Digest::sha256(&bytes);
         let referrer =
             json!({"mediaType": MEDIA_TYPE, "digest": digest, "size": bytes.len(), "artifactType": artifact_type});
-        self.manifests.push(ManifestRow {
+        self.manifest(&Manifest {
             repository: id(repository),
-            digest: digest.to_bytes(),
-            bytes,
-            subject: Some(subject.digest.to_bytes()),
-            referrer: Some(referrer.to_string()),
-            artifact_type: Some(artifact_type.as_bytes().to_vec()),
-            children: [config.digest.to_bytes(), layer.digest.to_bytes()],
-        });
+            digest: &digest,
+            bytes: &bytes,
+            subject: Some(&subject.digest),
+            referrer: Some(&referrer.to_string()),
+            artifact_type: Some(artifact_type),
+            children: [&config.digest, &layer.digest],
+        })
     }
 
-    async fn write(&mut self, connection: &mut SqliteConnection) -> Result<()> {
-        if self.manifests.is_empty() {
-            return Ok(());
-        }
-        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO content (digest, bytes) ");
-        query.push_values(&self.manifests, |mut row, it| {
-            row.push_bind(it.digest.clone()).push_bind(it.bytes.clone());
-        });
-        query.build().execute(&mut *connection).await?;
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO manifest \
-             (repository, digest, media_type, size, subject, referrer, artifact_type, put_at, kept_until) ",
-        );
-        query.push_values(&self.manifests, |mut row, it| {
-            row.push_bind(it.repository).push_bind(it.digest.clone()).push_bind(MEDIA_TYPE);
-            row.push_bind(i64::try_from(it.bytes.len()).unwrap_or(i64::MAX)).push_bind(it.subject.clone());
-            row.push_bind(it.referrer.clone()).push_bind(it.artifact_type.clone()).push_bind(PUT_AT).push_bind(0);
-        });
-        query.build().execute(&mut *connection).await?;
-        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO edge (repository, parent, space, child) ");
-        let edges = self.manifests.iter().flat_map(|it| it.children.iter().map(move |child| (it, child)));
-        query.push_values(edges, |mut row, (it, child)| {
-            row.push_bind(it.repository).push_bind(it.digest.clone()).push_bind(BLOB).push_bind(child.clone());
-        });
-        query.build().execute(&mut *connection).await?;
-        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO tag (repository, name, digest) ");
-        query.push_values(&self.tags, |mut row, (repository, name, digest)| {
-            row.push_bind(*repository).push_bind(name.clone()).push_bind(digest.clone());
-        });
-        query.build().execute(&mut *connection).await?;
-        let mut query =
-            QueryBuilder::<Sqlite>::new("INSERT INTO tag_move (repository, name, number, digest, moved_at) ");
-        query.push_values(&self.tags, |mut row, (repository, name, digest)| {
-            row.push_bind(*repository).push_bind(name.clone()).push_bind(1).push_bind(digest.clone()).push_bind(PUT_AT);
-        });
-        query.build().execute(&mut *connection).await?;
-        self.manifests.clear();
-        self.tags.clear();
+    fn manifest(&self, it: &Manifest<'_>) -> Result<()> {
+        let digest = it.digest.to_bytes();
+        self.insert("INSERT INTO content (digest, bytes) VALUES (?, ?)", params![digest, it.bytes])?;
+        let sql = "INSERT INTO manifest \
+                   (repository, digest, media_type, size, subject, referrer, artifact_type, put_at, kept_until) \
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)";
+        let size = i64::try_from(it.bytes.len())?;
+        let (subject, artifact_type) = (it.subject.map(Digest::to_bytes), it.artifact_type.map(str::as_bytes));
+        let values = params![it.repository, digest, MEDIA_TYPE, size, subject, it.referrer, artifact_type, PUT_AT];
+        self.insert(sql, values)?;
+        let sql = "INSERT INTO edge (repository, parent, space, child) VALUES (?, ?, ?, ?)";
+        let children = it.children.into_iter();
+        children.map(|child| self.insert(sql, params![it.repository, digest, BLOB, child.to_bytes()])).collect()
+    }
+
+    fn insert(&self, sql: &str, values: &[&dyn ToSql]) -> Result<()> {
+        self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
 }
@@ -267,7 +244,7 @@ mod tests {
         let open = async || Storage::open(directory.path(), Clock::system(), Keeping::default()).await;
         open().await.unwrap().close().await;
         let fixture = Fixture { manifests: 2 * REPOSITORIES };
-        fixture.write(&directory.path().join("metadata.db")).await.unwrap();
+        fixture.write(&directory.path().join("metadata.db")).unwrap();
 
         let registry = Registry::new(open().await.unwrap(), RegistryOptions::default());
         let server = RunningRegistry::start((Ipv4Addr::LOCALHOST, 0).into(), registry).await.unwrap();

@@ -106,8 +106,7 @@ fn write(program: &str, place: &Path, fixture: Fixture) -> Result<()> {
     server.start()?;
     let content = server.content();
     server.stop();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(fixture.write(&content.join("metadata.db")))?;
+    fixture.write(&content.join("metadata.db"))?;
     Ok(fs::rename(&partial, place)?)
 }
 

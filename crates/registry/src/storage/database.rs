@@ -11,6 +11,7 @@ mod counts;
 mod error;
 mod migrate;
 mod postgres;
+mod row;
 mod sqlite;
 mod versions;
 
@@ -22,20 +23,21 @@ use std::time::Instant;
 use async_trait::async_trait;
 use tokio::sync::{OnceCell, watch};
 
-pub(crate) use connection::{Connection, Row, Value};
+pub(crate) use connection::{Connection, Value};
 pub(crate) use counts::{Counts, write as write_counts};
 pub use error::StorageError;
 pub(crate) use migrate::Schema;
 use postgres::Postgres;
 pub(crate) use postgres::PostgresPool;
 pub use postgres::PostgresUrl;
+pub(crate) use row::Row;
 use sqlite::Sqlite;
 pub(crate) use versions::{Touched, Version, Versions};
 
 use super::Clock;
 use crate::traces::{self, Described};
 
-/// Something that is asked of the database, or changed in it, as a whole.
+/// Something that is asked of the database, or changed in it, as a whole. It waits for nothing else.
 #[async_trait]
 pub(crate) trait Operation: Send + Sync + 'static {
     /// What comes of it.

@@ -10,6 +10,9 @@ use crate::error::ApiError;
 use crate::route::UploadId;
 use crate::storage::{BlobStorage, BlobWriter, Session, Storage, StorageError};
 
+/// Bytes that are hashed without a pause: a few tens of microseconds.
+const HASHED_AT_ONCE: usize = 64 * 1024;
+
 /// How far an upload has come.
 pub(super) struct Progress {
     /// Made with the first byte.
@@ -55,18 +58,13 @@ impl Progress {
         piece: Bytes,
     ) -> Result<(), UploadError> {
         let mut hasher = self.hasher.clone();
-        let hashing = tokio::task::spawn_blocking({
-            let piece = piece.clone();
-            move || {
-                hasher.update(&piece);
-                hasher
-            }
-        });
-        let length = piece.len() as u64;
         let position = self.received;
-        self.writer(blobs, id).await?.write(position, piece).await?;
-        self.hasher = hashing.await.map_err(|error| UploadError::Other(ApiError::internal(error)))?;
-        self.received += length;
+        let writing = self.writer(blobs, id).await?.write(position, piece.clone());
+        // What is polled first writes, on another thread.
+        let (written, ()) = tokio::join!(writing, update(&mut hasher, &piece));
+        written?;
+        self.hasher = hasher;
+        self.received += piece.len() as u64;
         Ok(())
     }
 
@@ -136,12 +134,19 @@ async fn hash(body: BlobBody, algorithm: Algorithm) -> Result<Hasher, ApiError> 
     let mut hasher = algorithm.hasher();
     let mut stream = body.into_stream();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk?;
-        let hashing = tokio::task::spawn_blocking(move || {
-            hasher.update(&chunk);
-            hasher
-        });
-        hasher = hashing.await.map_err(ApiError::internal)?;
+        update(&mut hasher, &chunk?).await;
     }
     Ok(hasher)
+}
+
+/// Hashes a piece where it is, for to give it to another thread costs more than to hash some tens of kilobytes; others have their turns
+/// in between.
+async fn update(hasher: &mut Hasher, piece: &[u8]) {
+    let mut parts = piece.chunks(HASHED_AT_ONCE).peekable();
+    while let Some(part) = parts.next() {
+        hasher.update(part);
+        if parts.peek().is_some() {
+            tokio::task::yield_now().await;
+        }
+    }
 }

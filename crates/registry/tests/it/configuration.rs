@@ -300,7 +300,7 @@ fn every_key_is_read() {
     assert_eq!(tokens.refresh_lifetime, Some(Duration::from_hours(24)));
     let [forge] = access.issuers.as_slice() else { panic!("{:?}", access.issuers) };
     assert_eq!((forge.name.as_str(), forge.audience.as_str()), ("forge", "registry.example"));
-    assert_eq!((forge.identity.as_str(), forge.claims.len(), forge.algorithms.len()), ("email", 1, 2));
+    assert_eq!((forge.identity.as_str(), forge.conditions.len(), forge.algorithms.len()), ("email", 1, 2));
     assert_eq!(forge.skew, Duration::from_mins(2));
     let bucket = read.bucket(&AwsVariables::default(), &files).unwrap().unwrap();
     assert_eq!((bucket.name.as_str(), bucket.prefix.as_str(), bucket.path_style), ("images", "team", false));

@@ -101,11 +101,9 @@ async fn one_process_at_a_time() {
 async fn what_a_newer_program_made_is_left_alone() {
     let root = tempfile::tempdir().unwrap();
     drop(server(root.path()).await);
-    let file = root.path().join("metadata.db");
-    let newer = "INSERT INTO metadata_step (number) VALUES (1000)";
-    let done = std::process::Command::new("sqlite3").arg(&file).arg(newer).status();
-    let Ok(status) = done else { return };
-    assert!(status.success());
+    let database = rusqlite::Connection::open(root.path().join("metadata.db")).unwrap();
+    assert_eq!(database.execute("INSERT INTO metadata_step (number) VALUES (1000)", []).unwrap(), 1);
+    drop(database);
     let refused = Storage::open(root.path(), Clock::system(), Keeping::default()).await.unwrap_err();
     assert!(refused.to_string().contains("schema 1000"), "{refused}");
 }

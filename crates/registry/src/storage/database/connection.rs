@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use graph::Space;
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Decode, Encode, PgConnection, Postgres, Row as _, SqlStr, Sqlite, SqliteConnection, Type};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr as _, SqlStr};
 
+use super::row::Row;
+use super::sqlite::statement;
 use super::StorageError;
 use crate::storage::Clock;
 
@@ -79,13 +79,13 @@ pub(crate) struct Connection<'c> {
 
 #[derive(Debug)]
 enum Engine<'c> {
-    Sqlite { connection: &'c mut SqliteConnection, clock: &'c Clock },
+    Sqlite { connection: &'c mut rusqlite::Connection, clock: &'c Clock },
     Postgres { connection: &'c mut PgConnection },
 }
 
 impl<'c> Connection<'c> {
-    /// Returns a connection to SQLite. The time is told by `clock`.
-    pub(super) const fn sqlite(connection: &'c mut SqliteConnection, clock: &'c Clock) -> Self {
+    /// Returns a connection to SQLite. The time is told by `clock`. What is asked of it is answered before it returns: nothing waits.
+    pub(super) const fn sqlite(connection: &'c mut rusqlite::Connection, clock: &'c Clock) -> Self {
         Self { engine: Engine::Sqlite { connection, clock }, now: None }
     }
 
@@ -131,35 +131,33 @@ impl Connection<'_> {
 
     /// Runs a statement and returns how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        self.change(sqlx::SqlSafeStr::into_sql_str(sql), values).await
+        self.change(sql.into_sql_str(), values).await
     }
 
     /// Runs a statement that was put together from constants of this program.
     pub(crate) async fn execute_made(&mut self, sql: String, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        self.change(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)), values).await
+        self.change(AssertSqlSafe(sql).into_sql_str(), values).await
     }
 
     /// Returns the rows that a query finds.
     pub(crate) async fn rows(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
-        self.ask(sqlx::SqlSafeStr::into_sql_str(sql), values).await
+        self.ask(sql.into_sql_str(), values).await
     }
 
     /// Returns the rows that a query finds which was put together from constants of this program.
     pub(crate) async fn rows_made(&mut self, sql: String, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
-        self.ask(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)), values).await
+        self.ask(AssertSqlSafe(sql).into_sql_str(), values).await
     }
 
     /// Returns the row that a query finds, if there is one.
     pub(crate) async fn row(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Option<Row>, StorageError> {
-        let sql = sqlx::SqlSafeStr::into_sql_str(sql);
-        Ok(match &mut self.engine {
-            Engine::Sqlite { connection, .. } => {
-                bound::<Sqlite>(sql, values).fetch_optional(&mut **connection).await?.map(Row::Sqlite)
-            }
+        match &mut self.engine {
+            Engine::Sqlite { connection, .. } => Ok(statement::row(connection, sql, values)?.map(Row::Sqlite)),
             Engine::Postgres { connection } => {
-                bound::<Postgres>(sql, values).fetch_optional(&mut **connection).await?.map(Row::Postgres)
+                let found = bound(sql.into_sql_str(), values).fetch_optional(&mut **connection).await?;
+                Ok(found.map(Row::Postgres))
             }
-        })
+        }
     }
 
     /// Tells whether the engine is PostgreSQL, for the few words that differ.
@@ -173,106 +171,32 @@ impl Connection<'_> {
     }
 
     async fn change(&mut self, sql: SqlStr, values: &[Value<'_>]) -> Result<u64, StorageError> {
-        Ok(match &mut self.engine {
-            Engine::Sqlite { connection, .. } => {
-                bound::<Sqlite>(sql, values).execute(&mut **connection).await?.rows_affected()
-            }
+        match &mut self.engine {
+            Engine::Sqlite { connection, .. } => statement::execute(connection, sql.as_str(), values),
             Engine::Postgres { connection } => {
-                bound::<Postgres>(sql, values).execute(&mut **connection).await?.rows_affected()
+                Ok(bound(sql, values).execute(&mut **connection).await?.rows_affected())
             }
-        })
+        }
     }
 
     async fn ask(&mut self, sql: SqlStr, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
-        Ok(match &mut self.engine {
+        match &mut self.engine {
             Engine::Sqlite { connection, .. } => {
-                let rows = bound::<Sqlite>(sql, values).fetch_all(&mut **connection).await?;
-                rows.into_iter().map(Row::Sqlite).collect()
+                Ok(statement::rows(connection, sql.as_str(), values)?.into_iter().map(Row::Sqlite).collect())
             }
             Engine::Postgres { connection } => {
-                let rows = bound::<Postgres>(sql, values).fetch_all(&mut **connection).await?;
-                rows.into_iter().map(Row::Postgres).collect()
+                let rows = bound(sql, values).fetch_all(&mut **connection).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
             }
-        })
+        }
     }
 }
 
-type Query<D> = sqlx::query::Query<'static, D, <D as sqlx::Database>::Arguments>;
-
-fn bound<D: sqlx::Database>(sql: SqlStr, values: &[Value<'_>]) -> Query<D>
-where
-    Option<i64>: Encode<'static, D> + Type<D>,
-    Option<String>: Encode<'static, D> + Type<D>,
-    Option<Vec<u8>>: Encode<'static, D> + Type<D>,
-{
+/// Returns a query of PostgreSQL with its values.
+fn bound(sql: SqlStr, values: &[Value<'_>]) -> sqlx::query::Query<'static, Postgres, sqlx::postgres::PgArguments> {
     values.iter().fold(sqlx::query(sql), |query, value| match value {
         Value::Integer(value) => query.bind(*value),
         Value::Text(value) => query.bind(value.map(str::to_owned)),
         Value::Bytes(value) => query.bind(value.as_deref().map(<[u8]>::to_vec)),
     })
-}
-
-/// What a query found. Columns are counted from zero.
-#[derive(Debug)]
-pub(crate) enum Row {
-    Sqlite(SqliteRow),
-    Postgres(PgRow),
-}
-
-impl Row {
-    fn get<T>(&self, column: usize) -> Result<T, StorageError>
-    where
-        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
-    {
-        Ok(match self {
-            Self::Sqlite(row) => row.try_get(column)?,
-            Self::Postgres(row) => row.try_get(column)?,
-        })
-    }
-
-    /// Returns a whole number. The type of a literal is a smaller one in PostgreSQL than that of a column.
-    pub(crate) fn integer(&self, column: usize) -> Result<i64, StorageError> {
-        self.get::<i64>(column).or_else(|_| self.get::<i32>(column).map(i64::from))
-    }
-
-    pub(crate) fn optional_integer(&self, column: usize) -> Result<Option<i64>, StorageError> {
-        self.get(column)
-    }
-
-    /// Returns a number that is never negative, such as a size.
-    pub(crate) fn size(&self, column: usize) -> Result<u64, StorageError> {
-        u64::try_from(self.integer(column)?).map_err(|_| StorageError::Damaged("a size"))
-    }
-
-    pub(crate) fn text(&self, column: usize) -> Result<String, StorageError> {
-        self.get(column)
-    }
-
-    pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>, StorageError> {
-        self.get(column)
-    }
-
-    pub(crate) fn optional_bytes(&self, column: usize) -> Result<Option<Vec<u8>>, StorageError> {
-        self.get(column)
-    }
-
-    pub(crate) fn optional_text(&self, column: usize) -> Result<Option<String>, StorageError> {
-        self.get(column)
-    }
-
-    pub(crate) fn space(&self, column: usize) -> Result<Space, StorageError> {
-        match self.integer(column)? {
-            0 => Ok(Space::Blob),
-            1 => Ok(Space::Manifest),
-            _ => Err(StorageError::Damaged("a name space")),
-        }
-    }
-
-    pub(crate) fn digest(&self, column: usize) -> Result<oci::Digest, StorageError> {
-        oci::Digest::from_bytes(&self.bytes(column)?).ok_or(StorageError::Damaged("a digest"))
-    }
-
-    pub(crate) fn media_type(&self, column: usize) -> Result<oci::MediaType, StorageError> {
-        oci::MediaType::from_content_type(&self.text(column)?).map_err(|_| StorageError::Damaged("a media type"))
-    }
 }

@@ -8,9 +8,15 @@ use std::sync::Arc;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
-    /// The database refused.
+    /// The server of the database refused.
     #[error("the database refused")]
     Database(#[source] Arc<sqlx::Error>),
+    /// SQLite refused, or the disk below it.
+    #[error("the database refused")]
+    Sqlite(#[source] Arc<rusqlite::Error>),
+    /// There was no thread for the database.
+    #[error("no thread can be started")]
+    Thread(#[source] Arc<io::Error>),
     /// The database, or the place of the blobs, is away or has no time. Nothing was changed, and the same may be tried again.
     #[error("the database or the place of the blobs is not available")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -97,5 +103,11 @@ impl StorageError {
 impl From<sqlx::Error> for StorageError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(Arc::new(error))
+    }
+}
+
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
     }
 }

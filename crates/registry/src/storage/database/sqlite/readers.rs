@@ -1,56 +1,79 @@
 //! Connections that read beside the one that writes.
 
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, SqliteConnection};
+use rusqlite::OpenFlags;
 use tokio::sync::Semaphore;
 
-use super::run;
+use super::open::{blocking, immediately, open, run};
 use crate::storage::Clock;
 use crate::storage::database::{Connection, Operation, StorageError};
 
 /// Connections that read at once.
-const READERS: usize = 4;
+const READERS: u32 = 4;
 
-/// A few connections. A pool of sqlx asks each one, before it is lent and when it comes back, whether it is still there; a file is.
+/// A few connections, each opened when it is first needed.
 #[derive(Debug)]
 pub(super) struct Readers {
-    options: SqliteConnectOptions,
-    idle: Mutex<Vec<SqliteConnection>>,
-    turns: Semaphore,
+    place: Arc<Place>,
+    turns: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Place {
+    file: PathBuf,
+    clock: Clock,
+    idle: Mutex<Vec<rusqlite::Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(options: SqliteConnectOptions) -> Self {
-        Self { options, idle: Mutex::default(), turns: Semaphore::new(READERS) }
+    pub(super) fn new(file: PathBuf, clock: Clock) -> Self {
+        let place = Place { file, clock, idle: Mutex::default() };
+        Self { place: Arc::new(place), turns: Arc::new(Semaphore::new(READERS as usize)) }
     }
 
-    /// Ends every connection.
+    /// Ends every connection, when nobody reads any more.
     pub(super) async fn close(self) {
-        let idle = self.idle.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for connection in idle {
-            // Nothing that it has read can be lost.
-            let _ = connection.close().await;
-        }
+        // Never closed, so there is no error.
+        let _all = self.turns.acquire_many(READERS).await;
+        let idle = std::mem::take(&mut *self.place.idle());
+        // Nothing that they have read can be lost.
+        let _ = blocking(move || Ok(drop(idle))).await;
     }
 
-    pub(super) async fn read<O: Operation>(&self, operation: &O, clock: &Clock) -> Result<O::Outcome, StorageError> {
-        let _turn = self.turns.acquire().await.map_err(|_| StorageError::Ended)?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    pub(super) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StorageError::Ended)?;
+        let place = Arc::clone(&self.place);
+        blocking(move || {
+            let outcome = place.read(&operation);
+            drop(turn);
+            outcome
+        })
+        .await
+    }
+}
+
+impl Place {
+    fn read<O: Operation>(&self, operation: &O) -> Result<O::Outcome, StorageError> {
+        let idle = self.idle().pop();
         let mut connection = match idle {
             Some(connection) => connection,
-            None => SqliteConnection::connect_with(&self.options).await?,
+            None => open(&self.file, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
         };
-        // A connection on which something failed, or that was left in the midst of something, does not come back.
+        // A connection on which something failed does not come back.
         if !O::IS_ONE_STATEMENT {
-            run(&mut connection, "BEGIN").await?;
+            run(&connection, "BEGIN")?;
         }
-        let outcome = operation.run(&mut Connection::sqlite(&mut connection, clock)).await?;
+        let outcome = immediately(operation.run(&mut Connection::sqlite(&mut connection, &self.clock)))?;
         if !O::IS_ONE_STATEMENT {
-            run(&mut connection, "COMMIT").await?;
+            run(&connection, "COMMIT")?;
         }
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.idle().push(connection);
         Ok(outcome)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<rusqlite::Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,201 @@
+//! The one connection that writes, and who waits for it.
+
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::BEGIN;
+use super::open::{immediately, run};
+use crate::storage::Clock;
+use crate::storage::database::counts::Counts;
+use crate::storage::database::versions::{Touched, Versions};
+use crate::storage::database::{Connection, Operation, StorageError};
+
+/// Most changes that wait; whoever comes then waits to be let in.
+const WAITING_MAX: usize = 1024;
+/// Most changes of one commit.
+const TOGETHER_MAX: usize = 256;
+
+/// The way to the connection that writes. When it is dropped, what waits is done and the connection closed.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    /// Told when the connection is closed, by being dropped at the other end.
+    closed: oneshot::Receiver<()>,
+}
+
+impl Writer {
+    /// Gives a connection a thread of its own.
+    pub(super) fn start(
+        connection: rusqlite::Connection,
+        clock: Clock,
+        versions: Arc<Versions>,
+        counts: Counts,
+    ) -> Result<Self, StorageError> {
+        let (jobs, waiting) = mpsc::channel(WAITING_MAX);
+        let (closing, closed) = oneshot::channel();
+        let mut work = Work { connection, clock, versions, counts };
+        let thread = thread::Builder::new().name("sqlite".to_owned()).spawn(move || {
+            work.run(waiting);
+            // What was committed is on the disk, as far as was promised.
+            drop(work);
+            drop(closing);
+        });
+        thread.map_err(|error| StorageError::Thread(Arc::new(error)))?;
+        Ok(Self { jobs, closed })
+    }
+
+    /// Returns the way to nothing.
+    pub(super) fn ended() -> Self {
+        Self { jobs: mpsc::channel(1).0, closed: oneshot::channel().1 }
+    }
+
+    /// Ends the connection, when all that waits is done.
+    pub(super) async fn close(self) {
+        drop(self.jobs);
+        // An error means that it has ended.
+        let _ = self.closed.await;
+    }
+
+    pub(super) async fn run<O: Operation>(&self, operation: O, is_read: bool) -> Result<O::Outcome, StorageError> {
+        let (reply, outcome) = oneshot::channel();
+        let job = Box::new(Waiting { operation, is_read, outcome: None, reply });
+        self.jobs.send(job).await.map_err(|_| StorageError::Ended)?;
+        outcome.await.map_err(|_| StorageError::Ended)?
+    }
+}
+
+/// Something that waits to be done.
+trait Job: Send {
+    /// Tells whether it is one statement.
+    fn is_one_statement(&self) -> bool;
+
+    /// Tells whether it only asks.
+    fn is_read(&self) -> bool;
+
+    /// Returns what it might change, before it runs.
+    fn may_touch(&self) -> Touched;
+
+    /// Does it, within a transaction unless it is one statement.
+    fn run(&mut self, connection: &mut rusqlite::Connection, clock: &Clock) -> Result<(), StorageError>;
+
+    /// Returns what it changed, after it ran.
+    fn touched(&self) -> Touched;
+
+    /// Tells whoever waits what came of it.
+    fn tell(self: Box<Self>, committed: Result<(), StorageError>);
+}
+
+struct Waiting<O: Operation> {
+    operation: O,
+    is_read: bool,
+    outcome: Option<O::Outcome>,
+    reply: oneshot::Sender<Result<O::Outcome, StorageError>>,
+}
+
+impl<O: Operation> Job for Waiting<O> {
+    fn is_one_statement(&self) -> bool {
+        O::IS_ONE_STATEMENT
+    }
+
+    fn is_read(&self) -> bool {
+        self.is_read
+    }
+
+    fn may_touch(&self) -> Touched {
+        if self.is_read { Touched::Nothing } else { Touched::Everything }
+    }
+
+    fn run(&mut self, connection: &mut rusqlite::Connection, clock: &Clock) -> Result<(), StorageError> {
+        self.outcome = Some(immediately(self.operation.run(&mut Connection::sqlite(connection, clock)))?);
+        Ok(())
+    }
+
+    fn touched(&self) -> Touched {
+        match &self.outcome {
+            Some(outcome) if !self.is_read => self.operation.touched(outcome),
+            _ => Touched::Nothing,
+        }
+    }
+
+    fn tell(self: Box<Self>, committed: Result<(), StorageError>) {
+        // Whoever waited may have gone; what was done is done.
+        let Self { outcome, reply, .. } = *self;
+        let _ = reply.send(committed.and_then(|()| outcome.ok_or(StorageError::Ended)));
+    }
+}
+
+/// What the thread works with.
+struct Work {
+    connection: rusqlite::Connection,
+    clock: Clock,
+    versions: Arc<Versions>,
+    counts: Counts,
+}
+
+impl Work {
+    fn run(&mut self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
+        let mut together = Vec::with_capacity(TOGETHER_MAX);
+        while waiting.blocking_recv_many(&mut together, TOGETHER_MAX) > 0 {
+            let results = match together.as_mut_slice() {
+                [job] if job.is_one_statement() => vec![self.at_once(job.as_mut())],
+                jobs => self.in_one_commit(jobs),
+            };
+            let done = together.iter().zip(&results).filter(|(job, result)| result.is_ok() && !job.is_read()).count();
+            if done > 0 {
+                self.counts.committed(done);
+            }
+            for (job, result) in together.drain(..).zip(results) {
+                job.tell(result);
+            }
+        }
+    }
+
+    /// Does something that is one statement, and so a transaction.
+    fn at_once(&mut self, job: &mut dyn Job) -> Result<(), StorageError> {
+        // What it changes is known only when others may see it.
+        let _changing = self.versions.begin([job.may_touch()]);
+        job.run(&mut self.connection, &self.clock)
+    }
+
+    /// Does everything in one transaction. What fails leaves nothing, and does not harm the rest.
+    fn in_one_commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Vec<Result<(), StorageError>> {
+        let is_alone = jobs.len() == 1;
+        let mut results = Vec::with_capacity(jobs.len());
+        if let Err(error) = run(&self.connection, BEGIN) {
+            return jobs.iter().map(|_| Err(error.clone())).collect();
+        }
+        for job in jobs.iter_mut() {
+            // What is alone is undone with the transaction.
+            let result = if is_alone {
+                job.run(&mut self.connection, &self.clock)
+            } else {
+                self.beside_others(job.as_mut())
+            };
+            results.push(result);
+        }
+        let touched = jobs.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(job, _)| job.touched());
+        let _changing = self.versions.begin(touched.collect::<Vec<_>>());
+        let committed = match results.as_slice() {
+            [Err(error)] => Err(error.clone()),
+            _ => run(&self.connection, "COMMIT"),
+        };
+        if committed.is_err() {
+            // An error here means that there is no transaction any more.
+            let _ = run(&self.connection, "ROLLBACK");
+        }
+        results.into_iter().map(|result| result.and_then(|()| committed.clone())).collect()
+    }
+
+    /// Does something of which nothing stays if it fails, while what was done before does.
+    fn beside_others(&mut self, job: &mut dyn Job) -> Result<(), StorageError> {
+        run(&self.connection, "SAVEPOINT job")?;
+        let result = job.run(&mut self.connection, &self.clock);
+        if result.is_err() {
+            run(&self.connection, "ROLLBACK TO job")?;
+        }
+        run(&self.connection, "RELEASE job")?;
+        result
+    }
+}
