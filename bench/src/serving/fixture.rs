@@ -99,7 +99,10 @@ fn shared() -> (Blob, Blob) {
 /// Drops the indexes and returns what makes them again: sorting once is faster than keeping sorted.
 fn take_indexes(connection: &Connection) -> Result<Vec<String>> {
     let sql = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL";
-    let found = connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<Vec<(String, String)>, _>>()?;
+    let found = connection
+        .prepare(sql)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<Vec<(String, String)>, _>>()?;
     for (name, _) in &found {
         connection.execute_batch(&format!("DROP INDEX {name}"))?;
     }

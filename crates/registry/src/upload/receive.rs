@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use store::body::CHUNK_BYTES;
 use tokio::task::JoinHandle;
 
 use super::{Upload, UploadError};
 use crate::error::{ApiError, Code};
 use crate::incoming::Incoming;
+
+/// Bytes that are written and hashed together, of a large body. Each piece is given to another thread and back, so that few are cheap; two
+/// are in memory.
+const PIECE_BYTES: usize = 512 * 1024;
 
 /// Writes a body into an upload from `position` on; with `length`, exactly so many bytes. Returns where the upload ends then.
 ///
@@ -37,7 +40,7 @@ pub(crate) async fn receive(
     let end = length.map(|length| position + length);
     let mut writer = Writer { upload, position, writing: None };
     let room =
-        body.announced().map_or(CHUNK_BYTES, |bytes| usize::try_from(bytes).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES));
+        body.announced().map_or(PIECE_BYTES, |bytes| usize::try_from(bytes).unwrap_or(PIECE_BYTES).min(PIECE_BYTES));
     let mut piece = BytesMut::with_capacity(room);
     let outcome = loop {
         match body.chunk().await {
@@ -50,7 +53,7 @@ pub(crate) async fn receive(
                     break Err(error);
                 }
                 piece.extend_from_slice(&chunk);
-                if piece.len() >= CHUNK_BYTES {
+                if piece.len() >= PIECE_BYTES {
                     writer.write(std::mem::replace(&mut piece, BytesMut::with_capacity(room))).await?;
                 }
             }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use graph::Space;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr as _, SqlStr};
 
+use super::StorageError;
 use super::row::Row;
 use super::sqlite::statement;
-use super::StorageError;
 use crate::storage::Clock;
 
 /// A value of a query: what stands for `$1`, `$2` and so on.
@@ -173,9 +173,7 @@ impl Connection<'_> {
     async fn change(&mut self, sql: SqlStr, values: &[Value<'_>]) -> Result<u64, StorageError> {
         match &mut self.engine {
             Engine::Sqlite { connection, .. } => statement::execute(connection, sql.as_str(), values),
-            Engine::Postgres { connection } => {
-                Ok(bound(sql, values).execute(&mut **connection).await?.rows_affected())
-            }
+            Engine::Postgres { connection } => Ok(bound(sql, values).execute(&mut **connection).await?.rows_affected()),
         }
     }
 

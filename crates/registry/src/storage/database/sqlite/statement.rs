@@ -76,11 +76,7 @@ fn take(connection: &Connection, sql: &str, values: &[Value<'_>], most: usize) -
 
 /// Returns a statement with its values. `$1` is a name to SQLite, not a number: whichever comes first in the text is its first
 /// parameter.
-fn bound<'c>(
-    connection: &'c Connection,
-    sql: &str,
-    values: &[Value<'_>],
-) -> Result<CachedStatement<'c>, StorageError> {
+fn bound<'c>(connection: &'c Connection, sql: &str, values: &[Value<'_>]) -> Result<CachedStatement<'c>, StorageError> {
     let mut statement = connection.prepare_cached(sql)?;
     for parameter in 1..=statement.parameter_count() {
         let name = statement.parameter_name(parameter).and_then(|name| name.strip_prefix('$'));

@@ -168,11 +168,8 @@ impl Work {
         }
         for job in jobs.iter_mut() {
             // What is alone is undone with the transaction.
-            let result = if is_alone {
-                job.run(&mut self.connection, &self.clock)
-            } else {
-                self.beside_others(job.as_mut())
-            };
+            let result =
+                if is_alone { job.run(&mut self.connection, &self.clock) } else { self.beside_others(job.as_mut()) };
             results.push(result);
         }
         let touched = jobs.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(job, _)| job.touched());
