@@ -39,7 +39,11 @@ impl Readers {
         let _all = self.turns.acquire_many(READERS).await;
         let idle = std::mem::take(&mut *self.place.idle());
         // Nothing that they have read can be lost.
-        let _ = blocking(move || Ok(drop(idle))).await;
+        let closed = blocking(move || {
+            drop(idle);
+            Ok(())
+        });
+        let _ = closed.await;
     }
 
     pub(super) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
