@@ -215,8 +215,8 @@ impl Rows<'_> {
         let values = params![it.repository, digest, MEDIA_TYPE, size, subject, it.referrer, artifact_type, PUT_AT];
         self.insert(sql, values)?;
         let sql = "INSERT INTO edge (repository, parent, space, child) VALUES (?, ?, ?, ?)";
-        let children = it.children.into_iter();
-        children.map(|child| self.insert(sql, params![it.repository, digest, BLOB, child.to_bytes()])).collect()
+        let mut children = it.children.into_iter();
+        children.try_for_each(|child| self.insert(sql, params![it.repository, digest, BLOB, child.to_bytes()]))
     }
 
     fn insert(&self, sql: &str, values: &[&dyn ToSql]) -> Result<()> {
