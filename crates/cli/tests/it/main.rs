@@ -53,6 +53,7 @@ mod serve_reload;
 mod serve_retention;
 mod serve_tls;
 mod serve_traces;
+mod serve_workloads;
 mod served;
 mod server;
 mod sheet;
