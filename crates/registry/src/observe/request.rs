@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use axum::response::Response;
 use bytes::Bytes;
@@ -265,7 +267,7 @@ impl Watch {
             self.end(true);
             return response;
         }
-        let length = response.body().size_hint().exact();
+        let length = response.body().size_hint().exact().or_else(|| stated(response.headers()));
         response.map(|body| Body::new(Watched { body, length, watch: self }))
     }
 
@@ -352,6 +354,11 @@ impl Drop for Watch {
     }
 }
 
+/// Returns the length of a body as its header says it.
+fn stated(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Returns what a path names in a repository. The name of an upload is as good as a key to it, so it is not told.
 pub(crate) fn reference(resource: &Resource) -> Option<String> {
     match resource {
@@ -393,7 +400,7 @@ impl HttpBody for Watched {
                     watch.end(true);
                 }
             }
-            // A body that brought less than it said is broken off by the HTTP server.
+            // A body that brought less than it said is broken off by the HTTP server, where that can be seen.
             None => watch.end(length.is_none_or(|length| length == watch.sent)),
             Some(Err(_)) => watch.end(false),
         }

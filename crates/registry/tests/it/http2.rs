@@ -3,7 +3,9 @@
 mod hostile;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,7 +18,8 @@ use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use oci::Digest;
 use registry::{
-    Clock, Http2, Keeping, Registry, RegistryOptions, RunningRegistry, Storage, Tls, TlsIdentity, TlsVersion,
+    Clock, Http2, Keeping, Registry, RegistryOptions, RequestHook, RunningRegistry, Storage, Tls, TlsIdentity,
+    TlsVersion,
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -106,6 +109,45 @@ async fn an_image_goes_in_and_out_of_files_in_cleartext() {
     let server = RunningRegistry::start("127.0.0.1:0".parse().unwrap(), registry).await.unwrap();
     speak(&mut Client::open(server.addr()).await).await;
     server.shutdown().await;
+}
+
+/// Returns the files below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[tokio::test]
+async fn a_file_that_lost_its_end_breaks_the_stream_and_does_not_end_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = Storage::open(directory.path(), Clock::system(), Keeping::default()).await.unwrap();
+    let broken = Arc::new(AtomicUsize::new(0));
+    let on_request = RequestHook::new(|| true, {
+        let broken = Arc::clone(&broken);
+        move |request| {
+            broken.fetch_add(usize::from(!request.is_whole), Ordering::SeqCst);
+        }
+    });
+    let registry = Registry::new(storage, RegistryOptions { on_request: Some(on_request), ..options() });
+    let server = RunningRegistry::start("127.0.0.1:0".parse().unwrap(), registry).await.unwrap();
+    let mut client = Client::open(server.addr()).await;
+    let content = vec![7; 300_000];
+    let digest = Digest::sha256(&content);
+    let path = format!("/v2/app/blobs/uploads/?digest={digest}");
+    assert_eq!(client.ask("POST", &path, &[], &content).await.0, 201);
+    for file in files(&directory.path().join("blobs")) {
+        std::fs::File::options().write(true).open(file).unwrap().set_len(200_000).unwrap();
+    }
+    for range in ["bytes=0-", "bytes=100000-250000", "bytes=250000-260000"] {
+        let uri = format!("http://registry.example/v2/app/blobs/{digest}");
+        let request = Request::get(uri).header("range", range).body(Body::empty()).unwrap();
+        let sent = client.0.send_request(request);
+        // The stream may be broken off before its head arrives.
+        let arrived = async { sent.await?.into_body().collect().await };
+        assert!(arrived.await.is_err(), "{range}");
+    }
+    server.shutdown().await;
+    assert_eq!(broken.load(Ordering::SeqCst), 3, "and the operator hears that they were not whole");
 }
 
 const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/tests/it/certificates/");
