@@ -304,6 +304,25 @@ async fn signatures_go_with_what_they_are_about_and_count_for_nothing() {
 }
 
 #[tokio::test]
+async fn signatures_stay_with_a_manifest_that_is_only_marked_as_bad() {
+    let Some((postgres, schema)) = new_schema() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let storage = node(postgres, &schema, BlobFiles::open(directory.path()).unwrap()).await;
+    let server = Server::over(storage, options(vec![newest(2)]));
+    let run = |statement: &str| postgres.run(&format!("SET search_path = {schema}; {statement}"));
+    let image = server.put_image("app", "1", "1").await;
+    let signature = format!("{}.sig", image.to_string().replace(':', "-"));
+    server.put_image("app", &signature, "signature").await;
+    run("UPDATE tag SET pushed_at = 1 WHERE name LIKE 'sha256-%'");
+    run("UPDATE content SET bad_since = 1 WHERE digest IN (SELECT digest FROM manifest)");
+    // The repository is looked at again.
+    server.put_image("app", "2", "2").await;
+    server.0.collect().await;
+    server.put_image("app", "1", "1").await;
+    assert_eq!(tags(&server, "app").await, ["1".to_owned(), "2".to_owned(), signature]);
+}
+
+#[tokio::test]
 async fn untagged_manifests_stay_as_long_as_is_said_for_their_repository() {
     let policy = |repository: &str, untagged| RetentionRule {
         repositories: patterns(&[repository]),

@@ -55,7 +55,8 @@ impl Look {
         let now = connection.now().await?;
         let (pulled_at, reason) = match why {
             Why::Attached(subject) => {
-                if manifests::has(connection, repository, subject).await? {
+                // One that is marked as bad may be healed.
+                if manifests::present(connection, repository, subject).await?.is_some() {
                     return Ok(Looked::Stays { pulled_at: None, reason: RetentionReason::SubjectGone, until: NEVER });
                 }
                 // What it is attached to may be about to come.
