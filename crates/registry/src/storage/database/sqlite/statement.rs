@@ -62,12 +62,16 @@ pub(in crate::storage::database) fn row(
 
 fn take(connection: &Connection, sql: &str, values: &[Value<'_>], most: usize) -> Result<Vec<Columns>, StorageError> {
     let mut statement = bound(connection, sql, values)?;
-    let columns = statement.column_count();
+    let (columns, only_asks) = (statement.column_count(), statement.readonly());
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
-    while found.len() < most
+    // A change is over, and its commit known to be done, when nothing follows.
+    while (found.len() < most || !only_asks)
         && let Some(row) = rows.next()?
     {
+        if found.len() >= most {
+            continue;
+        }
         let cells = (0..columns).map(|column| row.get(column));
         found.push(Columns(cells.collect::<rusqlite::Result<_>>()?));
     }
@@ -88,4 +92,22 @@ fn bound<'c>(connection: &'c Connection, sql: &str, values: &[Value<'_>]) -> Res
         statement.raw_bind_parameter(parameter, value)?;
     }
     Ok(statement)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_whose_commit_fails_has_failed() {
+        let connection = Connection::open_in_memory().unwrap();
+        let tables = "PRAGMA foreign_keys = ON; CREATE TABLE one (id BIGINT PRIMARY KEY); \
+                      CREATE TABLE other (one BIGINT REFERENCES one (id) DEFERRABLE INITIALLY DEFERRED)";
+        connection.execute_batch(tables).unwrap();
+        let sql = "INSERT INTO other (one) VALUES ($1) RETURNING one";
+        row(&connection, sql, &[1_i64.into()]).unwrap_err();
+        assert_eq!(row(&connection, "SELECT one FROM other", &[]).unwrap().map(|_| ()), None);
+        connection.execute_batch("INSERT INTO one (id) VALUES (1)").unwrap();
+        assert_eq!(row(&connection, sql, &[1_i64.into()]).unwrap().unwrap().get::<i64>(0).unwrap(), 1);
+    }
 }
