@@ -181,7 +181,11 @@ impl Database {
 
     /// Fails when the database does not answer, and when it is not any more as this program needs it: then changes would fail.
     pub(crate) async fn check_schema(&self) -> Result<(), StorageError> {
-        self.read(migrate::Check(self.schema)).await
+        self.read(migrate::Check(self.schema)).await?;
+        match (&self.place, self.engine().await?) {
+            (Place::Sqlite { .. }, Engine::Sqlite(engine)) => engine.check_writer(),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the versions of what is in the database; `None` when not only this process changes it.

@@ -90,6 +90,11 @@ impl Sqlite {
         self.writer.close().await;
     }
 
+    /// Fails when changes are impossible because what makes them has ended.
+    pub(super) fn check_writer(&self) -> Result<(), StorageError> {
+        if self.writer.has_ended() { Err(StorageError::Ended) } else { Ok(()) }
+    }
+
     pub(super) async fn read<O: Operation>(&self, operation: O) -> Result<O::Outcome, StorageError> {
         match &self.readers {
             Some(readers) => readers.read(operation).await,

@@ -1,5 +1,6 @@
 //! The one connection that writes, and who waits for it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -49,6 +50,11 @@ impl Writer {
     /// Returns the way to nothing.
     pub(super) fn ended() -> Self {
         Self { jobs: mpsc::channel(1).0, closed: oneshot::channel().1 }
+    }
+
+    /// Tells whether nothing can be done any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.jobs.is_closed()
     }
 
     /// Ends the connection, when all that waits is done.
@@ -108,7 +114,10 @@ impl<O: Operation> Job for Waiting<O> {
     }
 
     fn run(&mut self, connection: &mut rusqlite::Connection, clock: &Clock) -> Result<(), StorageError> {
-        self.outcome = Some(immediately(self.operation.run(&mut Connection::sqlite(connection, clock)))?);
+        let work = || immediately(self.operation.run(&mut Connection::sqlite(connection, clock)));
+        // What it had begun is undone as after any failure, so that a mistake in one operation does not end all others.
+        let outcome = catch_unwind(AssertUnwindSafe(work)).map_err(|_| StorageError::Ended)??;
+        self.outcome = Some(outcome);
         Ok(())
     }
 
@@ -156,7 +165,12 @@ impl Work {
     fn at_once(&mut self, job: &mut dyn Job) -> Result<(), StorageError> {
         // What it changes is known only when others may see it.
         let _changing = self.versions.begin([job.may_touch()]);
-        job.run(&mut self.connection, &self.clock)
+        let result = job.run(&mut self.connection, &self.clock);
+        if !self.connection.is_autocommit() {
+            // It was more than one statement, which is a mistake in it. Whoever comes next is to begin anew.
+            let _ = run(&self.connection, "ROLLBACK");
+        }
+        result
     }
 
     /// Does everything in one transaction. What fails leaves nothing, and does not harm the rest.
@@ -194,5 +208,52 @@ impl Work {
         }
         run(&self.connection, "RELEASE job")?;
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+
+    /// Adds a row, and makes a mistake then.
+    struct Panics;
+    /// Counts the rows.
+    struct Count;
+
+    #[async_trait]
+    impl Operation for Panics {
+        type Outcome = ();
+
+        async fn run(&self, connection: &mut Connection<'_>) -> Result<(), StorageError> {
+            connection.execute("INSERT INTO it (value) VALUES (1)", &[]).await?;
+            panic!("a mistake");
+        }
+    }
+
+    #[async_trait]
+    impl Operation for Count {
+        type Outcome = i64;
+
+        async fn run(&self, connection: &mut Connection<'_>) -> Result<i64, StorageError> {
+            let row = connection.row("SELECT COUNT(*) FROM it", &[]).await?;
+            row.map_or(Ok(-1), |row| row.integer(0))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mistake_in_one_operation_does_not_harm_the_others() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE it (value BIGINT)").unwrap();
+        let versions = Arc::new(Versions::default());
+        let writer = Writer::start(connection, Clock::system(), versions, Counts::default()).unwrap();
+        assert!(matches!(writer.run(Panics, false).await, Err(StorageError::Ended)));
+        // Beside others too: what is sent together may be done together.
+        let (one, two, three) =
+            tokio::join!(writer.run(Panics, false), writer.run(Count, false), writer.run(Panics, false));
+        assert!(matches!((one, two, three), (Err(StorageError::Ended), Ok(0), Err(StorageError::Ended))));
+        assert!(!writer.has_ended());
+        writer.close().await;
     }
 }
