@@ -13,6 +13,8 @@ use resolve::retention::{Age, Judge, Pattern, Rules, Verdict};
 const SECOND: i64 = 1000;
 /// To this much a pull is known, in milliseconds: it counts as if it were so much later.
 pub(crate) const PULL_PRECISION: i64 = 60 * 60 * SECOND;
+/// How much later than now a push may be, in milliseconds, and still count: pushes that come together are noted one after the other.
+const AHEAD_MAX: i64 = 60 * SECOND;
 
 /// What is said of some repositories.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,15 +82,15 @@ impl Retention {
         let time = Timestamp::from_seconds(now.div_euclid(SECOND));
         let rules = self.0.iter().filter(|rule| rule.tags.take_away() && rule.covers(repository));
         let judges: Vec<_> = rules.map(|rule| (Judge::new(&rule.tags, time), rule)).collect();
-        (!judges.is_empty()).then_some(TagJudge { judges })
+        (!judges.is_empty()).then_some(TagJudge { judges, now })
     }
 }
 
 /// What the rules say of a tag, without a look at who has pulled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It goes, unless somebody has asked for it within a time.
-    Goes { pulled_within: Option<Age> },
+    /// It goes, unless somebody has asked for it, or pushed it without a note of that, within a time.
+    Goes { pulled_within: Option<Age>, pushed_within: Option<Age> },
     /// It stays until a time, in milliseconds since 1970, and then it may go.
     Young { until: i64 },
     /// It stays as long as nothing else changes.
@@ -99,6 +101,7 @@ pub(crate) enum Fate {
 #[derive(Debug)]
 pub(crate) struct TagJudge<'r> {
     judges: Vec<(Judge<'r>, &'r RetentionRule)>,
+    now: i64,
 }
 
 impl TagJudge<'_> {
@@ -108,13 +111,19 @@ impl TagJudge<'_> {
         if tag.is_attachment() {
             return Fate::Stays;
         }
+        // A clock was wrong, then or now. It is not known what was pushed after it, so it takes nobody's place.
+        if pushed_at > self.now.saturating_add(AHEAD_MAX) {
+            return Fate::Young { until: pushed_at };
+        }
         let made = Timestamp::from_seconds(pushed_at.div_euclid(SECOND));
-        let (mut goes, mut stays, mut until, mut pulled_within) = (false, false, None, None);
+        let (mut goes, mut stays, mut until) = (false, false, None);
+        let (mut pulled_within, mut pushed_within) = (None, None);
         for (judge, rule) in &mut self.judges {
             match judge.next(tag, made) {
                 Verdict::Goes => {
                     goes = true;
                     pulled_within = pulled_within.max(rule.pulled_within.map(|age| age.seconds));
+                    pushed_within = pushed_within.max(rule.tags.older_than.map(|age| age.seconds));
                 }
                 Verdict::Young => {
                     let age = rule.tags.older_than.map_or(0, |age| age.seconds);
@@ -128,7 +137,10 @@ impl TagJudge<'_> {
         match until {
             _ if stays => Fate::Stays,
             Some(until) => Fate::Young { until },
-            None if goes => Fate::Goes { pulled_within: pulled_within.map(|seconds| Age { seconds }) },
+            None if goes => {
+                let age = |seconds: Option<u64>| seconds.map(|seconds| Age { seconds });
+                Fate::Goes { pulled_within: age(pulled_within), pushed_within: age(pushed_within) }
+            }
             None => Fate::Stays,
         }
     }

@@ -83,7 +83,7 @@ proptest! {
             let tag: Tag = name.parse().unwrap();
             let fate = judge.as_mut().map_or(Fate::Stays, |judge| judge.next(&tag, *pushed_at));
             let said = match fate {
-                Fate::Goes { pulled_within } => Some(pulled_within.map_or(0, |age| age.seconds)),
+                Fate::Goes { pulled_within, .. } => Some(pulled_within.map_or(0, |age| age.seconds)),
                 Fate::Young { until } => {
                     prop_assert!(until > NOW, "it is looked at again");
                     None
@@ -103,9 +103,27 @@ fn what_is_attached_is_no_version() {
     let retention = Retention::new(vec![rule]);
     let mut judge = retention.judge(&"app".parse().unwrap(), NOW).unwrap();
     let signature = format!("sha256-{}.sig", "a".repeat(64));
-    for (tag, fate) in
-        [(signature.as_str(), Fate::Stays), ("2", Fate::Stays), ("1", Fate::Goes { pulled_within: None })]
-    {
+    for (tag, fate) in [
+        (signature.as_str(), Fate::Stays),
+        ("2", Fate::Stays),
+        ("1", Fate::Goes { pulled_within: None, pushed_within: None }),
+    ] {
         assert_eq!(judge.next(&tag.parse().unwrap(), NOW), fate, "{tag}");
+    }
+}
+
+#[test]
+fn what_was_pushed_in_the_future_stays_and_takes_no_place() {
+    let tags = Rules { keep: Some(1), ..Rules::default() };
+    let star = Pattern::parse("*").unwrap();
+    let rule = RetentionRule { repositories: vec![star], tags, pulled_within: None, untagged: None };
+    let retention = Retention::new(vec![rule]);
+    let mut judge = retention.judge(&"app".parse().unwrap(), NOW).unwrap();
+    let goes = Fate::Goes { pulled_within: None, pushed_within: None };
+    let day = 24 * 60 * 60 * 1000;
+    for (tag, pushed_at, fate) in
+        [("wrong", NOW + day, Fate::Young { until: NOW + day }), ("2", NOW + 1, Fate::Stays), ("1", NOW, goes)]
+    {
+        assert_eq!(judge.next(&tag.parse().unwrap(), pushed_at), fate, "{tag}");
     }
 }

@@ -23,7 +23,7 @@ use super::pulls::Pulls;
 use crate::immutability::Immutability;
 use crate::retention::Retention;
 use due::{Claim, Claimed, PageOfRepositories, Register, Settle, State};
-pub(super) use due::{due, removed};
+pub(super) use due::{due, forget_pushes, removed};
 use remove::{Look, Looked, Remove};
 use walk::Walk;
 
@@ -68,6 +68,8 @@ pub enum RetentionReason {
     SubjectGone,
     /// It stays: somebody has asked for it not long ago, or nobody has counted for long enough.
     Pulled,
+    /// It stays: it may have been pushed again not long ago, of which nothing was noted.
+    Pushed,
     /// It stays: a pin or a legal hold is on what it names.
     Held,
     /// It stays: it is immutable.
@@ -92,8 +94,8 @@ struct Condemned {
 
 #[derive(Clone, Copy, Debug)]
 enum Why {
-    /// Unless somebody has asked for it within a time.
-    Rule { pulled_within: Option<Age> },
+    /// Unless somebody has asked for it, or pushed it without a note of that, within a time.
+    Rule { pulled_within: Option<Age>, pushed_within: Option<Age> },
     /// Once this has gone to which it is attached.
     Attached(Digest),
 }
@@ -118,27 +120,23 @@ impl Storage {
     /// # Errors
     /// What the database brings; the rest is done by a later call.
     pub(crate) async fn retain(&self, immutable: &Immutability) -> Result<(), StorageError> {
+        self.register_rules(immutable).await?;
         let Some(retaining) = self.0.retaining.get() else { return Ok(()) };
-        self.register(retaining, immutable).await?;
         if !retaining.rules.take_away() {
             return Ok(());
         }
         let rules = text(&retaining.rules, immutable);
         let mut until = None;
-        let mut is_written = false;
         loop {
             if !self.metadata().read(due::Is { until }).await? {
                 return Ok(());
             }
             // What was pulled here counts before anything goes.
-            if !is_written {
-                self.write_pulls().await?;
-                is_written = true;
-            }
+            self.write_pulls().await?;
             let claim = Claim { rules: rules.clone(), until };
             let Some(claimed) = self.metadata().write(claim).await? else { return Ok(()) };
             until = until.or(Some(claimed.now));
-            let (removed, due_at) = self.retain_in(&retaining.rules, immutable, &claimed).await?;
+            let (removed, due_at) = self.retain_in(&retaining.rules, immutable, &rules, &claimed).await?;
             self.counts().tags_removed.add(removed);
             let due_at = due_at.max(claimed.now.saturating_add(PAUSE));
             self.metadata().write(Settle { claimed, due_at }).await?;
@@ -146,7 +144,11 @@ impl Storage {
     }
 
     /// Tells the database of the rules, once.
-    async fn register(&self, retaining: &Retaining, immutable: &Immutability) -> Result<(), StorageError> {
+    ///
+    /// # Errors
+    /// What the database brings; then it was not told.
+    pub(crate) async fn register_rules(&self, immutable: &Immutability) -> Result<(), StorageError> {
+        let Some(retaining) = self.0.retaining.get() else { return Ok(()) };
         if retaining.is_registered.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -165,9 +167,10 @@ impl Storage {
         &self,
         rules: &Retention,
         immutable: &Immutability,
+        text: &str,
         claimed: &Claimed,
     ) -> Result<(u64, i64), StorageError> {
-        let Claimed { repository, name, now, pulls_since, .. } = claimed;
+        let Claimed { repository, name, now, since, .. } = claimed;
         let Some(judge) = rules.judge(name, *now) else { return Ok((0, due::NEVER)) };
         let mut walk = Walk::new(*repository, judge);
         let keeping = self.keeping_of(name);
@@ -176,7 +179,7 @@ impl Storage {
         while let Some(mut condemned) = walk.next(self.metadata()).await? {
             condemned.retain(|one| !immutable.covers(name, one.tag.as_str()));
             let mut goes = Vec::new();
-            let look = Look { repository: *repository, condemned, keeping, pulls_since: *pulls_since };
+            let look = Look { repository: *repository, condemned, keeping, since: *since };
             for (one, looked) in self.metadata().read(look).await? {
                 match looked {
                     Looked::Goes { .. } => goes.push(one),
@@ -185,11 +188,10 @@ impl Storage {
                 }
             }
             for condemned in goes.chunks(TOGETHER) {
-                let look =
-                    Look { repository: *repository, condemned: condemned.to_vec(), keeping, pulls_since: *pulls_since };
-                let remove = Remove { look, name: name.clone(), removals };
+                let look = Look { repository: *repository, condemned: condemned.to_vec(), keeping, since: *since };
+                let remove = Remove { look, name: name.clone(), removals, rules: text.to_owned() };
                 let Some((went, due_at)) = self.metadata().write(remove).await? else {
-                    // Somebody else has removed tags meanwhile, so that others are among the newest now.
+                    // Somebody else has removed tags meanwhile, so that others are among the newest now, or has said other rules.
                     return Ok((count, *now));
                 };
                 count += went;
@@ -215,14 +217,14 @@ impl Storage {
         let mut after = 0;
         loop {
             let (now, page) = self.metadata().read(PageOfRepositories { after }).await?;
-            let Some((last, _)) = page.last() else { return Ok(state.pulls_since) };
+            let Some((last, _)) = page.last() else { return Ok(state.since.pulls) };
             after = *last;
             for (repository, name) in page {
                 let Some(judge) = rules.judge(&name, now) else { continue };
                 let keeping = self.keeping().with(rules.untagged(&name));
                 let mut walk = Walk::new(repository, judge);
                 while let Some(condemned) = walk.next(self.metadata()).await? {
-                    let look = Look { repository, condemned, keeping, pulls_since: state.pulls_since };
+                    let look = Look { repository, condemned, keeping, since: state.since };
                     for (one, looked) in self.metadata().read(look).await? {
                         let (pulled_at, reason) = match looked {
                             Looked::Gone => continue,

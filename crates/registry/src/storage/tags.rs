@@ -11,6 +11,9 @@ use super::usage::{Usage, grow};
 use super::{repositories, retention};
 use crate::events::EventKind;
 
+/// How long after its time a push counts at most, in milliseconds.
+const AHEAD_MAX: i64 = 24 * 60 * 60 * 1000;
+
 impl Storage {
     /// Returns the tags of a repository behind `after`, in order, at most `limit` of them; `None` when there is no such
     /// repository.
@@ -95,7 +98,8 @@ pub(super) async fn point(
     let named = resolve(connection, repository, tag).await?;
     let is_moved = named.as_ref() != Some(digest);
     let before = named.filter(|_| is_moved);
-    put(connection, repository, tag.as_str(), digest, mover.at).await?;
+    let pushed_at = pushed_at(connection, repository, mover.at).await?;
+    put(connection, repository, tag.as_str(), digest, pushed_at).await?;
     retention::due(connection, repository).await?;
     if is_moved {
         note(connection, repository, tag.as_str(), Some(digest), mover).await?;
@@ -170,6 +174,17 @@ pub(super) async fn take_over(
     };
     put(connection, repository, tag, digest, mover.at).await?;
     Ok(last)
+}
+
+/// Returns when a tag counts as pushed that is pushed at a time, both in milliseconds since 1970: after all others of its repository, also when
+/// the clock was set back; but not long after the time because another clock was wrong. Without rules nobody asks, and transactions would
+/// only be in each other's way.
+async fn pushed_at(connection: &mut Connection<'_>, repository: i64, at: i64) -> Result<i64, StorageError> {
+    let sql = "SELECT pushed_at FROM tag WHERE repository = $1 \
+               AND EXISTS (SELECT 1 FROM retention_state WHERE id = 1 AND rules IS NOT NULL) \
+               ORDER BY pushed_at DESC LIMIT 1";
+    let newest = connection.row(sql, &[repository.into()]).await?.map(|row| row.integer(0)).transpose()?;
+    Ok(newest.map_or(at, |newest| at.max(newest.min(at.saturating_add(AHEAD_MAX)) + 1)))
 }
 
 /// Writes what a tag names, and when that was said last, in milliseconds since 1970.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use oci::Digest;
 use registry::{
-    BlobFiles, BlobMemory, Clock, Immutability, ImmutableTags, Keeping, Registry, RegistryOptions, Retention,
+    BlobFiles, BlobMemory, Clock, Immutability, ImmutableTags, Keeping, Registry, RegistryOptions, Reindex, Retention,
     RetentionReason, RetentionRule, Storage, Untagged,
 };
 use resolve::retention::{Age, Pattern, Rules};
@@ -301,6 +301,70 @@ async fn signatures_go_with_what_they_are_about_and_count_for_nothing() {
     // The manifest goes a week after its tag.
     house.collect_after(7 * DAY).await;
     assert_eq!(house.collect_after(61).await, ["new".to_owned(), signature(&new)]);
+}
+
+#[tokio::test]
+async fn clocks_that_go_wrong_do_not_make_new_pushes_old() {
+    let house = House::new(vec![newest(2)]);
+    house.server.0.collect().await;
+    let push = async |tag: &str| {
+        house.server.put_image("app", tag, tag).await;
+        house.seconds.fetch_add(1, Ordering::SeqCst);
+    };
+    push("1").await;
+    push("2").await;
+    house.seconds.fetch_sub(3600, Ordering::SeqCst);
+    push("3").await;
+    push("4").await;
+    assert_eq!(house.collect_after(0).await, ["1", "2", "3", "4"], "all were pushed in the future");
+    assert_eq!(house.collect_after(3600).await, ["3", "4"]);
+    house.seconds.fetch_add(1000 * DAY, Ordering::SeqCst);
+    push("wrong").await;
+    house.seconds.fetch_sub(1000 * DAY, Ordering::SeqCst);
+    for tag in ["5", "6", "7"] {
+        push(tag).await;
+    }
+    assert_eq!(house.collect_after(2 * DAY).await, ["6", "7", "wrong"]);
+    push("8").await;
+    push("9").await;
+    assert_eq!(house.collect_after(2 * DAY).await, ["8", "9", "wrong"]);
+    assert_eq!(house.collect_after(1000 * DAY).await, ["9", "wrong"]);
+}
+
+#[tokio::test]
+async fn after_a_loss_of_the_database_tags_stay_that_may_have_been_pushed_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let seconds = Arc::new(AtomicU64::new(1000 * DAY));
+    let clock = || {
+        let seconds = Arc::clone(&seconds);
+        Clock::new(move || Duration::from_secs(seconds.load(Ordering::SeqCst)))
+    };
+    let storage = Storage::open(directory.path(), clock(), Keeping::default()).await.unwrap();
+    let server = Server::over(storage.clone(), options(Vec::new()));
+    for tag in ["1", "2"] {
+        server.put_image("app", tag, tag).await;
+        seconds.fetch_add(100 * DAY, Ordering::SeqCst);
+    }
+    assert!(server.0.keep_journal().await);
+    storage.close().await;
+    drop(server);
+    std::fs::remove_file(directory.path().join("metadata.db")).unwrap();
+    Storage::reindex_directory(directory.path(), clock(), Keeping::default(), &Reindex::default()).await.unwrap();
+    let storage = Storage::open(directory.path(), clock(), Keeping::default()).await.unwrap();
+    let rules = vec![newest(1), pushed_within(40 * DAY)];
+    let server = Server::over(storage.clone(), options(rules.clone()));
+    let collected = async || {
+        server.0.collect().await;
+        tags(&server, "app").await
+    };
+    assert_eq!(collected().await, ["1", "2"]);
+    let pushed = ("1".to_owned(), false, RetentionReason::Pushed);
+    assert_eq!(judged(&storage, &Retention::new(rules)).await, [pushed]);
+    server.put_image("app", "3", "3").await;
+    seconds.fetch_add(40 * DAY - 1, Ordering::SeqCst);
+    assert_eq!(collected().await, ["1", "2", "3"]);
+    seconds.fetch_add(2, Ordering::SeqCst);
+    assert_eq!(collected().await, ["3"]);
 }
 
 #[tokio::test]

@@ -65,6 +65,7 @@ const fn word(reason: RetentionReason) -> &'static str {
         RetentionReason::Rule => "rule",
         RetentionReason::SubjectGone => "subject-gone",
         RetentionReason::Pulled => "pulled",
+        RetentionReason::Pushed => "pushed",
         RetentionReason::Held => "held",
         RetentionReason::Immutable => "immutable",
     }

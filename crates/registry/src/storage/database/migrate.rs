@@ -46,12 +46,13 @@ pub(super) async fn migrate(connection: &mut Connection<'_>, schema: Schema) -> 
     if connection.is_postgres() && last < known {
         connection.execute_made(format!("DROP TABLE IF EXISTS {}", schema.marker(last)), &[]).await?;
     }
+    let now = connection.now().await?.to_string();
     for (number, step) in (1..).zip(steps.iter()) {
         if number <= last {
             continue;
         }
         for statement in step.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
-            connection.execute_made(in_the_words_of(connection, statement), &[]).await?;
+            connection.execute_made(in_the_words_of(connection, statement).replace(NOW, &now), &[]).await?;
         }
         connection.execute_made(format!("INSERT INTO {table} (number) VALUES ($1)"), &[i64::into(number)]).await?;
     }
@@ -64,6 +65,9 @@ pub(super) async fn migrate(connection: &mut Connection<'_>, schema: Schema) -> 
 
 /// The key that the database gives out itself, each greater than all before, as PostgreSQL and SQLite say it.
 const NUMBERED: (&str, &str) = ("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "INTEGER PRIMARY KEY AUTOINCREMENT");
+/// What stands in a step for the time at which it is taken, in milliseconds since 1970.
+const NOW: &str = "$NOW";
+
 /// Checks that every step has been taken and no other.
 ///
 /// # Errors

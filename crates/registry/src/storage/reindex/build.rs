@@ -14,7 +14,7 @@ use crate::storage::database::{Connection, Operation, StorageError};
 use crate::storage::journal::{Entry, KeptBlob, KeptHold, KeptManifest};
 use crate::storage::reading::{self, Flaw, Unpaced};
 use crate::storage::tags::Mover;
-use crate::storage::{holds, manifests, repositories, tags, usage};
+use crate::storage::{holds, manifests, repositories, retention, tags, usage};
 
 /// Things in one transaction.
 const PAGE: i64 = 128;
@@ -409,6 +409,7 @@ impl Operation for Done {
         connection.execute("DELETE FROM journal", &[]).await?;
         connection.execute("DELETE FROM recovered", &[]).await?;
         usage::recount(connection).await?;
+        retention::forget_pushes(connection).await?;
         let sql = "UPDATE journal_state SET epoch = $1, horizon = NULL, state = 0, written = 0 WHERE id = 1";
         connection.execute(sql, &[self.epoch.into()]).await?;
         Ok(())

@@ -31,14 +31,29 @@ pub(in crate::storage) async fn removed(connection: &mut Connection<'_>, reposit
     Ok(())
 }
 
+/// Notes that before now only moves of tags are known, and no pushes of what they named already.
+pub(in crate::storage) async fn forget_pushes(connection: &mut Connection<'_>) -> Result<(), StorageError> {
+    let now = connection.now().await?;
+    connection.execute("UPDATE retention_state SET pushes_since = $1 WHERE id = 1", &[now.into()]).await?;
+    Ok(())
+}
+
 /// Returns what the database was told last.
 pub(super) struct State;
 
 /// What it was told.
 pub(super) struct Said {
     rules: Option<String>,
-    /// Since when pulls are counted, in milliseconds since 1970.
-    pub(super) pulls_since: Option<i64>,
+    pub(super) since: Since,
+}
+
+/// Since when it is known what happens, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Since {
+    /// Since when pulls are counted; `None` when they are not.
+    pub(super) pulls: Option<i64>,
+    /// Since when each push of a tag is noted; `None` for ever. Before only moves were.
+    pub(super) pushes: Option<i64>,
 }
 
 #[async_trait]
@@ -48,9 +63,11 @@ impl Operation for State {
     const IS_ONE_STATEMENT: bool = true;
 
     async fn run(&self, connection: &mut Connection<'_>) -> Result<Self::Outcome, StorageError> {
-        let row = connection.row("SELECT rules, pulls_since FROM retention_state WHERE id = 1", &[]).await?;
+        let sql = "SELECT rules, pulls_since, pushes_since FROM retention_state WHERE id = 1";
+        let row = connection.row(sql, &[]).await?;
         let row = row.ok_or(StorageError::Damaged("the state of retention"))?;
-        Ok(Said { rules: row.optional_text(0)?, pulls_since: row.optional_integer(1)? })
+        let since = Since { pulls: row.optional_integer(1)?, pushes: row.optional_integer(2)? };
+        Ok(Said { rules: row.optional_text(0)?, since })
     }
 }
 
@@ -64,7 +81,7 @@ pub(super) struct Register {
 impl Register {
     /// Tells whether the database was told so.
     pub(super) fn is_said(&self, said: &Said) -> bool {
-        self.rules == said.rules && self.counts_pulls == said.pulls_since.is_some()
+        self.rules == said.rules && self.counts_pulls == said.since.pulls.is_some()
     }
 }
 
@@ -78,7 +95,7 @@ impl Operation for Register {
             return Ok(());
         }
         let now = connection.now().await?;
-        let since = self.counts_pulls.then(|| said.pulls_since.unwrap_or(now));
+        let since = self.counts_pulls.then(|| said.since.pulls.unwrap_or(now));
         let sql = match since {
             Some(_) => "UPDATE retention_state SET rules = $1, pulls_since = $2 WHERE id = 1",
             None => "UPDATE retention_state SET rules = $1, pulls_since = NULL WHERE id = 1",
@@ -138,7 +155,7 @@ pub(super) struct Claimed {
     pub(super) now: i64,
     /// Until when others leave it alone.
     until: i64,
-    pub(super) pulls_since: Option<i64>,
+    pub(super) since: Since,
 }
 
 #[async_trait]
@@ -158,7 +175,7 @@ impl Operation for Claim {
         let sql = "UPDATE retention SET due_at = $2 WHERE repository = $1";
         connection.execute(sql, &[repository.into(), until.into()]).await?;
         let name = repositories::name(connection, repository).await?;
-        Ok(Some(Claimed { repository, name, removals, now, until, pulls_since: said.pulls_since }))
+        Ok(Some(Claimed { repository, name, removals, now, until, since: said.since }))
     }
 
     fn touched(&self, _outcome: &Self::Outcome) -> Touched {

@@ -40,7 +40,7 @@ impl<'r> Walk<'r> {
         let mut condemned = Vec::new();
         for (tag, digest, pushed_at) in page {
             let why = match self.judge.next(&tag, pushed_at) {
-                Fate::Goes { pulled_within } => Why::Rule { pulled_within },
+                Fate::Goes { pulled_within, pushed_within } => Why::Rule { pulled_within, pushed_within },
                 Fate::Young { until } => {
                     self.due_at = self.due_at.min(until);
                     continue;

@@ -8,10 +8,11 @@ CREATE INDEX tag_pushed ON tag (repository, pushed_at, name);
 CREATE TABLE retention_state (
   id BIGINT PRIMARY KEY,
   rules TEXT,
-  pulls_since BIGINT
+  pulls_since BIGINT,
+  pushes_since BIGINT
 );
 
-INSERT INTO retention_state (id) VALUES (1);
+INSERT INTO retention_state (id, pushes_since) SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM tag) THEN $NOW END;
 
 CREATE TABLE retention (
   repository BIGINT PRIMARY KEY,
