@@ -220,6 +220,13 @@ impl Registry {
         }
     }
 
+    /// Tells the database by which rules tags go, if it was not told yet.
+    pub(crate) async fn register_rules(&self) {
+        if let Err(error) = self.0.storage.register_rules(&self.0.options.immutable).await {
+            self.report(&error.into(), During::Collect);
+        }
+    }
+
     /// Tells whether it counts when manifests were pulled.
     pub(crate) fn counts_pulls(&self) -> bool {
         self.0.storage.counts_pulls()

@@ -101,7 +101,7 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, sto
     let graceful = GracefulShutdown::new();
     // Dropped with this future, and the connections with it.
     let mut connections = JoinSet::new();
-    let upkeep = upkeep(&registry);
+    let mut upkeep = upkeep(&registry);
     let hook = registry.options().on_failure.clone();
     let exporting = registry.options().traces.as_ref().map(|traces| Exporting::begin(traces, hook));
     let most =
@@ -134,7 +134,8 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, sto
             Some(_) = connections.join_next() => {}
         }
     }
-    drop((listener, upkeep));
+    drop(listener);
+    upkeep.abort_all();
     // Nobody may listen.
     let _ = end.send(true);
     let ended = async {
@@ -144,6 +145,8 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, sto
     // What is left after the grace ends with `connections`.
     let _ = tokio::time::timeout(registry.options().shutdown_grace, ended).await;
     connections.shutdown().await;
+    // What was about to write pulls has given back what it had not written.
+    upkeep.shutdown().await;
     if registry.counts_pulls() {
         // Without them something may look as if nobody had asked for it in the last minute.
         let _ = tokio::time::timeout(registry.options().shutdown_grace, registry.write_pulls()).await;
@@ -170,6 +173,9 @@ fn upkeep(registry: &Registry) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let expiring = registry.clone();
     tasks.spawn(repeat(EXPIRY_INTERVAL, async move || expiring.expire_uploads().await));
+    // Whoever collects: from now on it is noted what changes and what is pulled.
+    let registering = registry.clone();
+    tasks.spawn(repeat(EXPIRY_INTERVAL, async move || registering.register_rules().await));
     if let Some(period) = registry.options().collect_period {
         let collecting = registry.clone();
         tasks.spawn(repeat(period, async move || collecting.collect().await));

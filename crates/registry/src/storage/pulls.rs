@@ -35,6 +35,8 @@ pub(super) struct Pulls {
     /// When a manifest was noted last, in milliseconds since 1970.
     noted: Cache<Key, i64>,
     waiting: Mutex<Waiting>,
+    /// Held by who writes: who finds nothing that waits may rely on what did being written.
+    writing: tokio::sync::Mutex<()>,
     many: Notify,
 }
 
@@ -47,7 +49,12 @@ struct Waiting {
 
 impl Pulls {
     pub(super) fn new() -> Self {
-        Self { noted: Cache::new(NOTED_MAX), waiting: Mutex::default(), many: Notify::new() }
+        Self {
+            noted: Cache::new(NOTED_MAX),
+            waiting: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            many: Notify::new(),
+        }
     }
 
     fn note(&self, repository: &RepositoryName, digest: &Digest, now: i64) {
@@ -128,12 +135,13 @@ impl Storage {
         }
     }
 
-    /// Writes down what was pulled since the last call.
+    /// Writes down what was pulled since the last call. When it returns, so is what was being written when it was called.
     ///
     /// # Errors
     /// What the database brings. What was not written is tried again with the next call.
     pub async fn write_pulls(&self) -> Result<(), StorageError> {
         let Some(pulls) = self.pulls() else { return Ok(()) };
+        let _writing = pulls.writing.lock().await;
         // What this future is dropped with waits again.
         let mut taken = Taken { pulls, waiting: pulls.take() };
         if taken.waiting.overflowed {
