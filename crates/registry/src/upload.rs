@@ -114,11 +114,14 @@ impl Uploads {
         if let Some(room) = self.0.storage.room(&self.0.quotas, &repository).await?.filter(|room| room.bytes == 0) {
             return Err(ApiError::quota(&room.limit));
         }
-        if self.is_full(owner.as_deref()).await? {
+        let (mut all, mut of_owner) = self.0.storage.count_sessions_of(owner.as_deref()).await?;
+        // One owner alone must not have the server look for what others have left.
+        if all >= self.0.most as u64 {
             self.expire().await?;
-            if self.is_full(owner.as_deref()).await? {
-                return Err(too_many());
-            }
+            (all, of_owner) = self.0.storage.count_sessions_of(owner.as_deref()).await?;
+        }
+        if all >= self.0.most as u64 || of_owner >= self.0.most_each as u64 {
+            return Err(too_many());
         }
         let id = UploadId::random();
         self.0.storage.begin_session(id, repository, algorithm, owner).await?;
@@ -208,12 +211,6 @@ impl Uploads {
     pub(crate) fn share(&self, owner: Option<String>) -> Result<Option<Share>, ApiError> {
         let Some(owner) = owner else { return Ok(None) };
         self.0.owners.share(owner, self.0.most_each).map(Some).ok_or_else(too_many)
-    }
-
-    /// Tells whether there is no room for another upload of somebody.
-    async fn is_full(&self, owner: Option<&str>) -> Result<bool, StorageError> {
-        let (all, his) = self.0.storage.count_sessions_of(owner).await?;
-        Ok(all >= self.0.most as u64 || his >= self.0.most_each as u64)
     }
 }
 
