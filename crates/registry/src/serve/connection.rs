@@ -57,7 +57,7 @@ pub(super) fn prepare(stream: &TcpStream, registry: &Registry) -> Duration {
 pub(super) async fn serve(stream: TcpStream, peer: Peer, registry: Registry, watcher: Watcher, shared: Shared) {
     let end = OtherEnd { peer, handshake: None, patience: prepare(&stream, &registry) };
     let options = registry.options();
-    if options.http2.cleartext && http2::begins(&stream, options.idle_timeout).await {
+    if options.http2.cleartext && http2::begins(&stream, options.idle_timeout, &shared).await {
         return http2::answer(TokioIo::new(stream), end, registry, shared).await;
     }
     let (transport, outlet) = Transport::new(stream);

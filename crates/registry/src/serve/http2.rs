@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::http2;
@@ -24,6 +25,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::connection::{self, HEADER_MAX_BYTES, OtherEnd};
 use super::patience::Patience;
+use crate::error::ApiError;
 use crate::registry::Registry;
 use ledger::{Ledger, Standing};
 use pieces::Pieces;
@@ -33,6 +35,12 @@ use tasks::Tasks;
 const PREFACE: &[u8; 4] = b"PRI ";
 /// How long to wait for the rest of the first four bytes when fewer have come.
 const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+/// How long at most: each pause is twice that before.
+const PREFACE_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// How long the first four bytes may take when the first of them has come.
+const PREFACE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How many connections with all the streams that they may have it takes at least to fill the room for streams.
+const SHARES: usize = 16;
 /// How many bytes of a body a client may send before the server has taken them: of one stream, and of all streams of a connection. What is
 /// not taken is kept in memory, so this is what a connection may take of it.
 const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
@@ -72,34 +80,56 @@ impl Default for Http2 {
 pub(super) struct Shared {
     /// Room for streams: as many at once as there may be connections, for each may have a file open.
     room: Arc<Semaphore>,
+    /// How many of them one connection may have.
+    each: u32,
     /// Says when the server ends.
     ending: watch::Receiver<bool>,
 }
 
 impl Shared {
     pub(super) fn new(streams_max: usize, ending: watch::Receiver<bool>) -> Self {
-        Self { room: Arc::new(Semaphore::new(streams_max.min(Semaphore::MAX_PERMITS))), ending }
+        let each = u32::try_from((streams_max / SHARES).max(1)).unwrap_or(u32::MAX);
+        Self { room: Arc::new(Semaphore::new(streams_max.min(Semaphore::MAX_PERMITS))), each, ending }
     }
 }
 
-/// Tells whether a connection begins with HTTP/2, without taking anything from it. Where nothing comes in time it does not.
-pub(super) async fn begins(stream: &TcpStream, idle_timeout: Duration) -> bool {
-    let looked = tokio::time::timeout(idle_timeout, async {
-        let mut first = [0; PREFACE.len()];
-        loop {
-            let Ok(count) = stream.peek(&mut first).await else { return false };
-            match first.get(..count) {
-                Some(begin) if count > 0 && PREFACE.starts_with(begin) => {
-                    if count == PREFACE.len() {
-                        return true;
-                    }
+/// Tells whether a connection begins with HTTP/2, without taking anything from it. Where nothing comes in time, or before the server ends, it
+/// does not.
+pub(super) async fn begins(stream: &TcpStream, idle_timeout: Duration, shared: &Shared) -> bool {
+    let mut ending = shared.ending.clone();
+    let looked = async {
+        let waited = tokio::time::timeout(idle_timeout, stream.peek(&mut [0])).await;
+        matches!(waited, Ok(Ok(1))) && tokio::time::timeout(PREFACE_TIMEOUT, has_preface(stream)).await.unwrap_or(false)
+    };
+    tokio::select! {
+        begins = looked => begins,
+        // An error means that the server is gone, which is the same.
+        _ = ending.wait_for(|ends| *ends) => false,
+    }
+}
+
+/// Tells whether the first bytes are those of HTTP/2, when there are enough of them.
+async fn has_preface(stream: &TcpStream) -> bool {
+    let mut first = [0; PREFACE.len()];
+    let mut pause = PREFACE_PAUSE;
+    loop {
+        let Ok(count) = stream.peek(&mut first).await else { return false };
+        match first.get(..count) {
+            Some(begin) if count > 0 && PREFACE.starts_with(begin) => {
+                if count == PREFACE.len() {
+                    return true;
                 }
-                _ => return false,
             }
-            tokio::time::sleep(PREFACE_PAUSE).await;
+            _ => return false,
         }
-    });
-    looked.await.unwrap_or(false)
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PREFACE_PAUSE_MAX);
+    }
+}
+
+/// Returns the answer to a request for whose stream there is no room.
+fn no_room() -> Response {
+    ApiError::unavailable("there is no room for another stream").into_response()
 }
 
 /// Answers requests until the connection ends, the server does, or the client takes more than it may.
@@ -109,7 +139,7 @@ pub(super) async fn answer(
     registry: Registry,
     shared: Shared,
 ) {
-    let Shared { room, mut ending } = shared;
+    let Shared { room, each, mut ending } = shared;
     let (idle_timeout, streams_max) = (registry.options().idle_timeout, registry.options().http2.streams_max);
     let ledger = Arc::new(Ledger::default());
     let service = service_fn(|mut request: Request<Incoming>| {
@@ -117,15 +147,22 @@ pub(super) async fn answer(
         let (registry, room) = (registry.clone(), Arc::clone(&room));
         let mut stream = ledger.open();
         async move {
-            // An error would mean that the semaphore is closed, which it never is.
-            stream.take(room.acquire_owned().await.ok());
-            let response = connection::respond(&registry, request).await;
+            let response = match tokio::time::timeout(idle_timeout, room.acquire_owned()).await {
+                Ok(permit) => {
+                    // An error would mean that the semaphore is closed, which it never is.
+                    stream.take(permit.ok());
+                    connection::respond(&registry, request).await
+                }
+                Err(_) => no_room(),
+            };
             Ok::<_, Infallible>(response.map(|body| Body::new(Pieces::new(body, stream))))
         }
     });
-    let connection = http2::Builder::new(Tasks::default())
+    // Dropped after the connection, and the streams with it.
+    let tasks = Tasks::default();
+    let connection = http2::Builder::new(tasks.executor())
         .timer(TokioTimer::new())
-        .max_concurrent_streams(streams_max)
+        .max_concurrent_streams(streams_max.min(each))
         .max_header_list_size(HEADER_MAX_BYTES)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
