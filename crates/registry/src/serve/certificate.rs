@@ -3,7 +3,7 @@
 mod name;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oci::Digest;
 use rustls::RootCertStore;
@@ -19,6 +19,8 @@ use crate::access::ClientCertificate;
 const AUTHORITIES_MAX: usize = 256;
 /// Most lists of revoked certificates.
 const LISTS_MAX: usize = 256;
+/// How long what was found of a certificate counts on its connection, in seconds.
+const LOOK_SECONDS: u64 = 60;
 
 /// Which name of a certificate says who holds it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,12 +93,13 @@ impl ClientTrust {
         Some(ClientCertificate::new(name::of(certificate, self.name), Digest::sha256(certificate)))
     }
 
-    /// Tells whether a client that shows this chain, which may be none, would be let in now.
-    fn lets_in(&self, chain: &[CertificateDer<'_>]) -> bool {
-        match chain.split_first() {
-            Some((certificate, above)) => self.verifier.verify_client_cert(certificate, above, UnixTime::now()).is_ok(),
+    /// Returns what is known of a client that shows this chain, which may be none, as far as it would be let in at a time.
+    fn known_at(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Option<ClientCertificate> {
+        let is_let_in = match chain.split_first() {
+            Some((certificate, above)) => self.verifier.verify_client_cert(certificate, above, now).is_ok(),
             None => !self.verifier.client_auth_mandatory(),
-        }
+        };
+        if is_let_in { self.known(chain) } else { Some(ClientCertificate::untrusted()) }
     }
 }
 
@@ -112,29 +115,92 @@ fn lists(pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, Clien
     if lists.is_empty() || lists.len() > LISTS_MAX { Err(ClientTrustError::Lists) } else { Ok(lists) }
 }
 
-/// What a connection began with.
+/// What a connection began with, and what is known of its client since.
 pub(super) struct Handshake {
     tls: Tls,
-    identity: TlsIdentity,
     chain: Vec<CertificateDer<'static>>,
+    last: Mutex<Look>,
+}
+
+/// What was found when the chain of a client was looked at.
+struct Look {
+    /// By what it was looked at.
+    identity: TlsIdentity,
+    /// When, in seconds since 1970.
+    at: u64,
     certificate: Option<ClientCertificate>,
 }
 
 impl Handshake {
     /// Returns what is known of a client that was let in by `identity` and has shown a chain, which may be none.
-    pub(super) fn new(tls: Tls, identity: &TlsIdentity, chain: &[CertificateDer<'_>]) -> Self {
+    pub(super) fn new(tls: Tls, identity: TlsIdentity, chain: &[CertificateDer<'_>]) -> Self {
         let chain: Vec<_> = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
         let certificate = identity.clients.as_ref().and_then(|clients| clients.known(&chain));
-        Self { tls, identity: identity.clone(), chain, certificate }
+        let last = Mutex::new(Look { identity, at: UnixTime::now().as_secs(), certificate });
+        Self { tls, chain, last }
     }
 
-    /// Returns what is known of the client now: connections outlive a reload, and what was revoked since does not count on them either.
+    /// Returns what is known of the client now: connections outlive a reload and certificates, and what was revoked or has ended since does not
+    /// count on them either.
     pub(super) fn certificate(&self) -> Option<ClientCertificate> {
-        let now = self.tls.identity();
-        if now.is(&self.identity) {
-            return self.certificate.clone();
+        self.certificate_at(UnixTime::now())
+    }
+
+    fn certificate_at(&self, now: UnixTime) -> Option<ClientCertificate> {
+        let identity = self.tls.identity();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = now.as_secs().checked_sub(last.at);
+        // A clock that was put back makes no look newer.
+        let is_fresh = age.is_some_and(|age| age < LOOK_SECONDS);
+        if !is_fresh || !identity.is(&last.identity) {
+            let certificate = identity.clients.as_ref().and_then(|clients| clients.known_at(&self.chain, now));
+            *last = Look { identity, at: now.as_secs(), certificate };
         }
-        let clients = now.clients.as_ref()?;
-        if clients.lets_in(&self.chain) { clients.known(&self.chain) } else { Some(ClientCertificate::untrusted()) }
+        last.certificate.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use oci::Digest;
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, UnixTime};
+
+    use super::{CertificateName, ClientTrust, Handshake, LOOK_SECONDS};
+    use crate::access::ClientCertificate;
+    use crate::serve::tls::{Tls, TlsIdentity, TlsVersion};
+
+    const CLIENT: &[u8] = include_bytes!("../../tests/it/certificates/client.pem");
+    const AUTHORITY: &[u8] = include_bytes!("../../tests/it/certificates/clients.pem");
+    const SERVER: &[u8] = include_bytes!("../../../client/tests/it/certificates/server.pem");
+    const KEY: &[u8] = include_bytes!("../../../client/tests/it/certificates/server.key");
+
+    fn identity() -> TlsIdentity {
+        let trust = ClientTrust::from_pem(AUTHORITY, None, true, CertificateName::CommonName).unwrap();
+        TlsIdentity::with_clients(SERVER, KEY, TlsVersion::V1_2, Some(trust)).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_that_has_ended_does_not_go_on_with_its_connection() {
+        let chain = [CertificateDer::from_pem_slice(CLIENT).unwrap()];
+        let tls = Tls::new(identity());
+        let handshake = Handshake::new(tls.clone(), tls.identity(), &chain);
+        let began = handshake.last.lock().unwrap().at;
+        let at = |seconds| handshake.certificate_at(UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
+        let looked = || handshake.last.lock().unwrap().at;
+        let trusted = ClientCertificate::new(Some("client".to_owned()), Digest::sha256(&chain[0]));
+        assert_eq!(at(began), Some(trusted.clone()));
+        at(began + LOOK_SECONDS - 1);
+        assert_eq!(looked(), began, "what was found is remembered");
+        let over = began + (1 << 33);
+        assert_eq!(at(over), Some(ClientCertificate::untrusted()));
+        assert_eq!(at(over + 1), Some(ClientCertificate::untrusted()));
+        assert_eq!(looked(), over);
+        assert_eq!(at(began), Some(trusted), "a clock that was put back is looked at anew");
+        tls.replace(identity());
+        at(began + 1);
+        assert_eq!(looked(), began + 1, "another identity asks again");
     }
 }

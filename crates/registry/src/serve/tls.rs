@@ -8,6 +8,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::Watcher;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -108,6 +109,11 @@ impl TlsIdentity {
             error => TlsError::Unusable(error),
         })?;
         config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1_1.to_vec()];
+        if clients.is_some() {
+            // A session that is taken up again brings the chain of the first one, and nobody verifies it.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         Ok(Self { config: Arc::new(config), clients })
     }
 }
@@ -174,11 +180,75 @@ pub(super) async fn serve(
     let Ok(Ok(stream)) = agreed else { return };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
     let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let end = OtherEnd { peer, handshake: Some(Handshake::new(tls, &identity, shown)), patience };
+    let end = OtherEnd { peer, handshake: Some(Handshake::new(tls, identity, shown)), patience };
     let transport = TokioIo::new(stream);
     if is_http2 {
         http2::answer(transport, end, registry, shared).await;
     } else {
         connection::answer(transport, None, end, registry, watcher).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConnection};
+
+    use super::{TlsIdentity, TlsVersion};
+    use crate::serve::{CertificateName, ClientTrust};
+
+    const SERVER: &[u8] = include_bytes!("../../../client/tests/it/certificates/server.pem");
+    const SERVER_KEY: &[u8] = include_bytes!("../../../client/tests/it/certificates/server.key");
+    const AUTHORITY: &[u8] = include_bytes!("../../../client/tests/it/certificates/authority.pem");
+    const CLIENT: &[u8] = include_bytes!("../../tests/it/certificates/client.pem");
+    const CLIENT_KEY: &[u8] = include_bytes!("../../tests/it/certificates/client.key");
+    const CLIENTS: &[u8] = include_bytes!("../../tests/it/certificates/clients.pem");
+
+    /// Returns a client that would take up a session again if it could.
+    fn client(versions: TlsVersion) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(AUTHORITY).unwrap()).unwrap();
+        let only = if versions == TlsVersion::V1_3 { &rustls::version::TLS13 } else { &rustls::version::TLS12 };
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+        let builder = builder.with_protocol_versions(&[only]).unwrap().with_root_certificates(roots);
+        let chain = vec![CertificateDer::from_pem_slice(CLIENT).unwrap()];
+        Arc::new(builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(CLIENT_KEY).unwrap()).unwrap())
+    }
+
+    /// Returns how a connection began, after all that both sides have to say.
+    fn connect(client: &Arc<ClientConfig>, identity: &TlsIdentity) -> Option<HandshakeKind> {
+        let mut client = ClientConnection::new(Arc::clone(client), "localhost".try_into().unwrap()).unwrap();
+        let mut server = ServerConnection::new(Arc::clone(&identity.config)).unwrap();
+        while client.wants_write() || server.wants_write() {
+            let (mut there, mut back) = (Vec::new(), Vec::new());
+            while client.wants_write() {
+                client.write_tls(&mut there).unwrap();
+            }
+            server.read_tls(&mut there.as_slice()).unwrap();
+            server.process_new_packets().unwrap();
+            while server.wants_write() {
+                server.write_tls(&mut back).unwrap();
+            }
+            client.read_tls(&mut back.as_slice()).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        server.handshake_kind()
+    }
+
+    #[test]
+    fn whoever_must_show_a_certificate_shows_it_on_each_connection() {
+        let trust = ClientTrust::from_pem(CLIENTS, None, true, CertificateName::Uri).unwrap();
+        let open = TlsIdentity::from_pem(SERVER, SERVER_KEY, TlsVersion::V1_2).unwrap();
+        let trusting = TlsIdentity::with_clients(SERVER, SERVER_KEY, TlsVersion::V1_2, Some(trust)).unwrap();
+        for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+            for (identity, again) in [(&open, HandshakeKind::Resumed), (&trusting, HandshakeKind::Full)] {
+                let client = client(version);
+                assert_eq!(connect(&client, identity), Some(HandshakeKind::Full), "{version:?}");
+                assert_eq!(connect(&client, identity), Some(again), "{version:?}");
+            }
+        }
     }
 }
