@@ -14,6 +14,8 @@ use forwarded::{Hop, hops};
 const HOPS_MAX: usize = 32;
 /// What is one client among addresses of version 6, in bits: networks give a whole one to everybody.
 const SUBNET_BITS: u8 = 64;
+/// What stands before an address of version 4 that is written as one of version 6, in bits.
+const MAPPED_BITS: u8 = 96;
 
 /// The other end of a connection, as an extension of each of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +124,14 @@ impl FromStr for Network {
         if prefix(address, bits) != address {
             return Err(NetworkError::Rest);
         }
-        Ok(Self { first: address, bits })
+        match address {
+            // Addresses of clients are of version 4 then, however they are written.
+            IpAddr::V6(mapped) if let Some(first) = mapped.to_ipv4_mapped() => {
+                let bits = bits.checked_sub(MAPPED_BITS).ok_or(NetworkError::Form)?;
+                Ok(Self { first: first.into(), bits })
+            }
+            first => Ok(Self { first, bits }),
+        }
     }
 }
 
@@ -200,7 +209,7 @@ fn prefix(address: IpAddr, bits: u8) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderMap;
+    use axum::http::{HeaderMap, HeaderValue};
 
     use super::{Client, ForwardHeader, Network, NetworkError, Peer, Proxies, Subnet};
 
@@ -224,6 +233,9 @@ mod tests {
             ("0.0.0.0/0", "255.0.0.1", "::1"),
             ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
             ("::/0", "2001:db8::1", "10.0.0.1"),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", "11.0.0.0"),
+            ("::ffff:192.0.2.7", "192.0.2.7", "192.0.2.6"),
+            ("::ffff:0.0.0.0/96", "192.0.2.7", "2001:db8::1"),
         ] {
             let network: Network = text.parse().unwrap();
             assert!(network.contains(inside.parse().unwrap()) && !network.contains(outside.parse().unwrap()), "{text}");
@@ -233,7 +245,9 @@ mod tests {
         {
             assert_eq!(wrong.parse::<Network>(), Err(NetworkError::Form), "{wrong}");
         }
-        assert_eq!("10.0.0.1/8".parse::<Network>(), Err(NetworkError::Rest));
+        for wrong in ["10.0.0.1/8", "::ffff:10.0.0.1/104", "::ffff:0.0.0.0/95"] {
+            assert_eq!(wrong.parse::<Network>(), Err(NetworkError::Rest), "{wrong}");
+        }
     }
 
     #[test]
@@ -288,6 +302,22 @@ mod tests {
         }
         let lines = [("x-forwarded-for", "198.51.100.1")];
         assert_eq!(client(ForwardHeader::Forwarded, "10.0.0.1", &lines), "10.0.0.1");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_nobody() {
+        let trusted = vec!["10.0.0.0/8".parse().unwrap()];
+        let proxies = Proxies { trusted, ..Proxies::default() };
+        let peer = Some(Peer::new("10.0.0.1".parse().unwrap()));
+        for (value, expected) in [
+            (&b"\xe9, 198.51.100.1"[..], "198.51.100.1"),
+            (b"198.51.100.1, \xe9", "10.0.0.1"),
+            (b"\xff\xfe,198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", HeaderValue::from_bytes(value).unwrap());
+            assert_eq!(proxies.client(peer, &headers).address, Some(expected.parse().unwrap()), "{value:?}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn hops(header: ForwardHeader, headers: &HeaderMap) -> impl Iterator<
         ForwardHeader::XForwardedFor => (X_FORWARDED_FOR, only_scheme(headers)),
     };
     let lines = headers.get_all(name).iter().rev();
-    lines.flat_map(|value| elements(value.to_str().unwrap_or("?"))).map(move |element| match header {
+    lines.flat_map(|value| elements(value.as_bytes())).map(move |element| match header {
         ForwardHeader::Forwarded => forwarded(element).unwrap_or_default(),
         ForwardHeader::XForwardedFor => Hop { of: node(element), scheme },
     })
@@ -47,23 +47,23 @@ fn is_https(scheme: &str) -> Option<bool> {
 }
 
 /// Returns what stands between commas, the last first. Quotes are paired from the end, so that one which a client leaves open hides nothing
-/// that stands behind it.
-fn elements(line: &str) -> impl Iterator<Item = &str> {
+/// that stands behind it. One that is no text names nobody, and hides nothing either.
+fn elements(line: &[u8]) -> impl Iterator<Item = &str> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
-        let text = rest?;
+        let bytes = rest?;
         let mut is_quoted = false;
-        let comma = text.bytes().rposition(|byte| {
-            is_quoted ^= byte == b'"';
-            byte == b',' && !is_quoted
+        let comma = bytes.iter().rposition(|byte| {
+            is_quoted ^= *byte == b'"';
+            *byte == b',' && !is_quoted
         });
         let (before, element) = match comma {
-            // Both sides of a comma are whole characters.
-            Some(at) => (Some(&text[..at]), &text[at + 1..]),
-            None => (None, text),
+            // The comma is in it.
+            Some(at) => (Some(&bytes[..at]), &bytes[at + 1..]),
+            None => (None, bytes),
         };
         rest = before;
-        Some(element.trim())
+        Some(std::str::from_utf8(element).map_or("?", str::trim))
     })
     .filter(|element| !element.is_empty())
 }
