@@ -1,7 +1,7 @@
 //! A file that grows by lines.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -31,13 +31,27 @@ impl AuditFile {
     /// # Errors
     /// What the file system brings.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let open = Mutex::new(Open { file: appended(path)?, is_torn: false });
-        Ok(Self { path: path.to_owned(), open })
+        Ok(Self { path: path.to_owned(), open: Mutex::new(Open::at(path)?) })
     }
 }
 
-fn appended(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(MODE).open(path)
+impl Open {
+    /// Opens a file, which may end in a line that somebody could not write to its end.
+    fn at(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).mode(MODE).open(path)?;
+        let metadata = file.metadata()?;
+        // Where that cannot be read there may be an empty line more, and none is lost.
+        let is_torn = metadata.is_file() && metadata.len() > 0 && last_byte(path).ok() != Some(b'\n');
+        Ok(Self { file, is_torn })
+    }
+}
+
+fn last_byte(path: &Path) -> io::Result<u8> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::End(-1))?;
+    let mut byte = [0];
+    file.read_exact(&mut byte)?;
+    Ok(u8::from_ne_bytes(byte))
 }
 
 impl AuditSink for AuditFile {
@@ -61,8 +75,8 @@ impl AuditSink for AuditFile {
 
     fn reopen(&self) -> io::Result<()> {
         // Opened before the lock is taken: a disk that hangs holds up nobody else.
-        let file = appended(&self.path)?;
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Open { file, is_torn: false };
+        let open = Open::at(&self.path)?;
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = open;
         Ok(())
     }
 }
@@ -89,6 +103,24 @@ mod tests {
         file.write(b"4\n").unwrap();
         assert_eq!((read(&rotated).as_str(), read(&path).as_str()), ("1\n2\n3\n", "4\n"));
         assert!(AuditFile::open(directory.path()).is_err());
+    }
+
+    #[test]
+    fn a_line_that_was_cut_short_is_ended_before_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit");
+        let tear = |text: &str| std::fs::write(&path, text).unwrap();
+        tear("1\n2");
+        let file = AuditFile::open(&path).unwrap();
+        file.write(b"3\n").unwrap();
+        file.write(b"4\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n3\n4\n");
+        tear("5");
+        file.reopen().unwrap();
+        file.write(b"6\n").unwrap();
+        file.reopen().unwrap();
+        file.write(b"7\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "5\n6\n7\n");
     }
 
     #[test]
