@@ -164,15 +164,12 @@ fn rule(subject: Subject, actions: &[Action]) -> Rule {
 }
 
 impl Authority {
-    /// Returns what is known now. Keys that were fetched for the one before go on where their source is the same.
+    /// Returns what is known now. Keys that were fetched for the one before, and fetches for it, go on where their source is the same.
     pub(super) fn new(access: &Access, fetching: &Fetching, before: Option<&Self>) -> Self {
         let mut authority = Self::from(access);
         for trusted in &mut authority.issuers {
-            trusted.ring = KeyRing::new(&trusted.issuer, fetching);
-            let Some(ring) = &trusted.ring else { continue };
-            for other in before.into_iter().flat_map(|before| &before.issuers) {
-                other.ring.iter().for_each(|other| ring.inherit(other));
-            }
+            let others = before.into_iter().flat_map(|before| &before.issuers).filter_map(|other| other.ring.as_ref());
+            trusted.ring = KeyRing::new(&trusted.issuer, fetching, others);
         }
         authority
     }

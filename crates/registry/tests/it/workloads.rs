@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use registry::access::{AccessOptions, Action, JwsAlgorithm, OidcIssuer, OidcKeys, Subject};
+use async_trait::async_trait;
+use registry::access::{
+    AccessOptions, Action, DocumentFailure, DocumentFetch, DocumentRequest, JwsAlgorithm, OidcIssuer, OidcKeys, Subject,
+};
 use registry::{FailureHook, RegistryOptions};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::assertions::{Documents, ISSUER, Signer, claims, conditions, issuer, issuer_of};
 use crate::people::{Lines, TestClock, access, basic, options, rule, token_options};
@@ -142,14 +146,14 @@ async fn decisions_name_the_workload_and_why_it_does_not_come_in() {
 /// A registry that fetches keys from these documents, and what its operator hears.
 fn fetching(
     clock: &TestClock,
-    documents: &Documents,
+    documents: Arc<dyn DocumentFetch>,
     issuer: OidcIssuer,
 ) -> (Server, Arc<std::sync::Mutex<Vec<String>>>) {
     let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
     let told = Arc::clone(&heard);
     let options = RegistryOptions {
         access: access(knowing(vec![issuer])),
-        documents: Some(Arc::new(documents.clone())),
+        documents: Some(documents),
         on_failure: Some(FailureHook::new(move |failure| told.lock().unwrap().push(failure.to_string()))),
         ..RegistryOptions::default()
     };
@@ -169,7 +173,7 @@ async fn keys_are_fetched_once_and_again_when_the_issuer_has_others() {
     let (clock, documents) = (TestClock::default(), Documents::default());
     let (old, new) = (Signer::new(JwsAlgorithm::EdDsa), Signer::new(JwsAlgorithm::EdDsa));
     documents.publish(&[old.public("old")]);
-    let (server, heard) = fetching(&clock, &documents, issuer(OidcKeys::Discovered));
+    let (server, heard) = fetching(&clock, Arc::new(documents.clone()), issuer(OidcKeys::Discovered));
     for _ in 0..3 {
         assert_eq!(status(&server, &by(&old, "old", &clock), "GET", LIST).await, 404);
     }
@@ -200,13 +204,56 @@ async fn keys_are_fetched_once_and_again_when_the_issuer_has_others() {
     assert_eq!(*heard.lock().unwrap(), Vec::<String>::new());
 }
 
+/// Documents that are on their way until the gate is open.
+#[derive(Debug)]
+struct Held {
+    documents: Documents,
+    gate: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl DocumentFetch for Held {
+    async fn fetch(&self, request: DocumentRequest) -> Result<Vec<u8>, DocumentFailure> {
+        let fetched = self.documents.fetch(request).await;
+        self.gate.acquire().await.unwrap().forget();
+        fetched
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_while_keys_are_fetched_waits_for_them_also_after_a_reload() {
+    let (clock, documents, gate) = (TestClock::default(), Documents::default(), Arc::new(Semaphore::new(0)));
+    let signer = Signer::new(JwsAlgorithm::EdDsa);
+    documents.publish(&[signer.public("one")]);
+    let held = Held { documents: documents.clone(), gate: Arc::clone(&gate) };
+    let (server, _) = fetching(&clock, Arc::new(held), issuer(OidcKeys::Discovered));
+    let authorization = by(&signer, "one", &clock);
+    let ask = || tokio::spawn(server.call("GET", LIST).header("authorization", &authorization).send());
+    let first = ask();
+    while documents.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let second = ask();
+    server.0.reload_access(&access(knowing(vec![issuer(OidcKeys::Discovered)])));
+    let third = ask();
+    // Long enough for both to be answered if they did not wait.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(8);
+    for reply in [first, second, third] {
+        reply.await.unwrap().expect(404);
+    }
+    assert_eq!(documents.asked(), [format!("{ISSUER}/keys")]);
+}
+
 #[tokio::test]
 async fn keys_go_on_for_a_time_while_the_issuer_is_away() {
     let (clock, documents) = (TestClock::default(), Documents::default());
     let signer = Signer::new(JwsAlgorithm::EdDsa);
     documents.publish(&[signer.public("one")]);
     let url = OidcKeys::At(registry::access::IssuerUrl::parse("https://keys.example/keys").unwrap());
-    let (server, heard) = fetching(&clock, &documents, issuer(url));
+    let (server, heard) = fetching(&clock, Arc::new(documents.clone()), issuer(url));
     assert_eq!(status(&server, &by(&signer, "one", &clock), "GET", LIST).await, 401);
     assert_eq!(*heard.lock().unwrap(), [format!("the keys of {ISSUER} cannot be had: it is away")]);
     documents.put("https://keys.example/keys", crate::assertions::key_set(&[signer.public("one")]));

@@ -1,6 +1,7 @@
 //! The keys of an issuer: fetched when they are needed, kept, and fetched again at a bounded rate.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,9 +36,17 @@ struct Ring {
     source: Source,
     keep: i64,
     fetching: Fetching,
+    shared: Arc<Shared>,
+}
+
+/// What all rings of one source share, those from before a reload too.
+#[derive(Default)]
+struct Shared {
     state: Mutex<State>,
     /// Held by the one who fetches.
     turn: tokio::sync::Mutex<()>,
+    /// How many fetches have come to their end. It is raised while the turn is held.
+    ended: AtomicU64,
 }
 
 /// Where keys come from. Two issuers with the same have the same keys.
@@ -82,50 +91,47 @@ impl fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Returns the keys of an issuer. `None` where they do not have to be fetched.
-    pub(in crate::access) fn new(issuer: &OidcIssuer, fetching: &Fetching) -> Option<Self> {
+    /// Returns the keys of an issuer, with all that those of `others` with the same source have, and fetch now or later. `None` where they do not
+    /// have to be fetched.
+    pub(in crate::access) fn new<'r>(
+        issuer: &OidcIssuer,
+        fetching: &Fetching,
+        others: impl IntoIterator<Item = &'r Self>,
+    ) -> Option<Self> {
         let keys = match &issuer.keys {
             OidcKeys::Here(_) => return None,
             OidcKeys::Discovered => None,
             OidcKeys::At(url) => Some(url.clone()),
         };
         let source = Source { issuer: issuer.url.clone(), keys, authorities: issuer.authorities.clone() };
+        let shared = others.into_iter().find(|other| other.0.source == source).map(|other| Arc::clone(&other.0.shared));
         Some(Self(Arc::new(Ring {
             source,
             keep: i64::try_from(issuer.keep.as_millis()).unwrap_or(i64::MAX),
             fetching: fetching.clone(),
-            state: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            shared: shared.unwrap_or_default(),
         })))
     }
 
-    /// Takes over what another ring of the same source has fetched.
-    pub(in crate::access) fn inherit(&self, other: &Self) {
-        if self.0.source != other.0.source {
-            return;
-        }
-        let (keys, fetched_at, tried_at) = {
-            let state = other.0.state();
-            (state.keys.clone(), state.fetched_at, state.tried_at)
-        };
-        *self.0.state() = State { keys, fetched_at, tried_at };
-    }
-
     /// Returns the keys that an assertion is to be verified with. They are fetched where there are none, where those that are there are
-    /// old, and where none is for the assertion; not more often than once in a while. Where that fails, old keys go on for a time.
+    /// old, and where none is for the assertion; not more often than once in a while. Whoever comes while they are fetched waits for them. Where that
+    /// fails, old keys go on for a time.
     pub(in crate::access) async fn keys(&self, assertion: &Unverified<'_>, now: i64) -> Result<Arc<KeySet>, Refusal> {
         let ring = &self.0;
+        // Read before the keys are: what ends from here on may have brought others.
+        let ended = ring.shared.ended.load(Ordering::Acquire);
         let (known, is_fresh) = ring.known(now);
         match known {
             Some(keys) if is_fresh && keys.has(assertion) => return Ok(keys),
             // Whoever asks for the keys now will have them for all.
-            Some(keys) if keys.has(assertion) && ring.turn.try_lock().is_err() => return Ok(keys),
+            Some(keys) if keys.has(assertion) && ring.is_fetching() => return Ok(keys),
             _ => {}
         }
-        if ring.may_try(now) {
+        // In this order: it may not be tried again as soon as a fetch has begun, and whoever sees that sees the fetch or what came of it.
+        if ring.may_try(now) || ring.is_fetching() {
             let fetching = Arc::clone(ring);
             // On a task of its own: whoever goes away does not keep others from the keys.
-            let fetched = tokio::spawn(async move { fetching.refresh(now).await });
+            let fetched = tokio::spawn(async move { fetching.refresh(now, ended).await });
             let _ = fetched.await;
         }
         ring.known(now).0.ok_or(Refusal::NoKeys)
@@ -134,7 +140,7 @@ impl KeyRing {
 
 impl Ring {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the keys that may still be used, and whether they are as new as they should be.
@@ -149,10 +155,14 @@ impl Ring {
         self.state().tried_at.is_none_or(|at| !(at..at.saturating_add(PAUSE)).contains(&now))
     }
 
-    /// Fetches the keys, unless somebody has while this one waited.
-    async fn refresh(&self, now: i64) {
-        let _turn = self.turn.lock().await;
-        if !self.may_try(now) {
+    fn is_fetching(&self) -> bool {
+        self.shared.turn.try_lock().is_err()
+    }
+
+    /// Fetches the keys, unless a fetch has ended since so many had, or it may not be tried. Waits in any case for the one that is on its way.
+    async fn refresh(&self, now: i64, ended: u64) {
+        let _turn = self.shared.turn.lock().await;
+        if self.shared.ended.load(Ordering::Acquire) != ended || !self.may_try(now) {
             return;
         }
         self.state().tried_at = Some(now);
@@ -168,6 +178,7 @@ impl Ring {
                 }
             }
         }
+        self.shared.ended.fetch_add(1, Ordering::Release);
     }
 
     async fn fetch(&self) -> Result<KeySet, KeyTrouble> {
