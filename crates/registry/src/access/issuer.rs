@@ -54,10 +54,10 @@ impl Gate {
         body: &mut Incoming,
         client: Client,
     ) -> Result<Option<Issued>, Box<Turned>> {
-        let authority = self.authority();
         if parts.uri.path() != TOKEN_PATH {
             return Ok(None);
         }
+        let authority = self.authority();
         let Some(tokens) = &authority.tokens else { return Ok(None) };
         let asker = Asker::new(parts, client);
         if asker.is_distrusted() {
@@ -83,6 +83,7 @@ impl Gate {
                     }
                     // RFC 6749 section 5.2.
                     Err(Stranger::Unverified) if grant_type == "refresh_token" => {
+                        self.note_stranger(Stranger::Unverified);
                         Err(Turned::answered(refused("invalid_grant"), Some(Why::Unverified)))
                     }
                     Err(stranger) => {
