@@ -55,7 +55,7 @@ pub enum ClientTrustError {
 
 impl ClientTrust {
     /// Reads the certificates of authorities (PEM), and lists of certificates that they have revoked (PEM), where there are such. With lists
-    /// each authority of a chain needs one, and a certificate of which no list says anything is not trusted. Clients without a certificate are let in where none `is_required`.
+    /// each authority of a chain needs one, and a certificate of which no list says anything, or only one that has ended, is not trusted. Clients without a certificate are let in where none `is_required`.
     ///
     /// # Errors
     /// [`ClientTrustError`]
@@ -78,6 +78,8 @@ impl ClientTrust {
         let has_lists = !lists.is_empty();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).with_crls(lists);
+        // Whoever keeps new lists from coming does not keep what was revoked alive.
+        let builder = builder.enforce_revocation_expiration();
         let builder = if is_required { builder } else { builder.allow_unauthenticated() };
         let wrong = if has_lists { ClientTrustError::Lists } else { ClientTrustError::Authorities };
         Ok(Self { verifier: builder.build().map_err(|_| wrong)?, name })
