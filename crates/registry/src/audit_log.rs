@@ -158,11 +158,11 @@ impl Inner {
         entry.line(self.clock.now(), id, phase, outcome)
     }
 
-    /// Returns an error where what cannot be told is not to be done. The operator has heard of it from the queue.
+    /// Returns an error where what cannot be told is not to be done. It has no cause: the operator has heard of that from the queue, once for all.
     fn settle(&self, written: Result<(), AuditError>) -> Result<(), ApiError> {
         match (written, self.on_failure) {
             (Ok(()), _) | (Err(_), OnAuditFailure::Continue) => Ok(()),
-            (Err(error), OnAuditFailure::Refuse) => Err(ApiError::unavailable(error)),
+            (Err(_), OnAuditFailure::Refuse) => Err(ApiError::unavailable_without_cause()),
         }
     }
 }
@@ -172,8 +172,10 @@ impl Pending<'_> {
     pub(crate) async fn end(mut self, outcome: Outcome) {
         let Some((inner, entry, id)) = self.log.take() else { return };
         let line = inner.line(&entry, &id, Some("end"), Some(&outcome));
+        // On a task of its own: a client who goes away while there is no room does not take the line with him.
+        let written = tokio::spawn(async move { inner.queue.write(line).await });
         // Waited for, so that whoever has read the answer finds the line; the operator hears of a failure.
-        let _ = inner.queue.write(line).await;
+        let _ = written.await;
     }
 }
 

@@ -208,11 +208,13 @@ impl ApiError {
 
     /// The server cannot do it at the moment, and has done nothing.
     pub(crate) fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let message = "the server cannot do that at the moment";
-        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unknown, message)
-            .header(RETRY_AFTER, HeaderValue::from(UNAVAILABLE_SECONDS));
-        error.cause = Some(cause.into());
-        error
+        Self { cause: Some(cause.into()), ..Self::unavailable_without_cause() }
+    }
+
+    /// As [`ApiError::unavailable`], where the operator has heard why.
+    pub(crate) fn unavailable_without_cause() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unknown, "the server cannot do that at the moment")
+            .header(RETRY_AFTER, HeaderValue::from(UNAVAILABLE_SECONDS))
     }
 
     pub(crate) fn into_response(self) -> Response {

@@ -1,8 +1,8 @@
 //! The thread that writes lines: a disk that hangs must not hang the requests that have nothing to tell.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -26,26 +26,25 @@ struct Job {
 pub(super) struct Queue {
     jobs: Sender<Job>,
     sink: Arc<dyn AuditSink>,
-    lost: Arc<AtomicU64>,
+    state: Arc<State>,
 }
 
-/// What the thread has.
-struct Writer {
-    sink: Arc<dyn AuditSink>,
+/// How the writing goes.
+struct State {
     on_failure: Option<FailureHook>,
-    lost: Arc<AtomicU64>,
+    lost: AtomicU64,
     /// How many were lost before the failure that is going on; `None` while all is well.
-    failing_since: Option<u64>,
+    failing_since: Mutex<Option<u64>>,
 }
 
 impl Queue {
     /// Returns a queue whose thread ends with it, once it has written all that is in it.
     pub(super) fn new(sink: Arc<dyn AuditSink>, on_failure: Option<FailureHook>) -> Self {
         let (jobs, waiting) = channel(LINES_MAX);
-        let lost = Arc::new(AtomicU64::new(0));
-        let writer = Writer { sink: Arc::clone(&sink), on_failure, lost: Arc::clone(&lost), failing_since: None };
-        std::thread::spawn(move || writer.run(waiting));
-        Self { jobs, sink, lost }
+        let state = Arc::new(State { on_failure, lost: AtomicU64::new(0), failing_since: Mutex::new(None) });
+        let (writes_to, told) = (Arc::clone(&sink), Arc::clone(&state));
+        std::thread::spawn(move || run(waiting, writes_to.as_ref(), &told));
+        Self { jobs, sink, state }
     }
 
     /// Writes a line, and returns when that is done.
@@ -61,7 +60,8 @@ impl Queue {
             told.await.unwrap_or(Err(AuditError::Late))
         };
         tokio::time::timeout(PATIENCE, done).await.unwrap_or_else(|_| {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.state.fails(&AuditError::Late);
+            self.state.loses_one();
             Err(AuditError::Late)
         })
     }
@@ -69,12 +69,12 @@ impl Queue {
     /// Writes a line for which nobody waits. Where there is no room for it, it is lost.
     pub(super) fn submit(&self, line: Vec<u8>) {
         if self.jobs.try_send(Job { line, written: None }).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.state.loses_one();
         }
     }
 
     pub(super) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+        self.state.lost.load(Ordering::Relaxed)
     }
 
     pub(super) fn reopen(&self) -> io::Result<()> {
@@ -82,34 +82,48 @@ impl Queue {
     }
 }
 
-impl Writer {
-    fn run(mut self, mut waiting: Receiver<Job>) {
-        while let Some(Job { line, written }) = waiting.blocking_recv() {
-            let outcome = self.sink.write(&line).map_err(|error| AuditError::Failed(Arc::new(error)));
-            self.note(&outcome);
-            // What nobody waits for any more has been counted as late.
-            let is_new = written.is_none_or(|written| written.send(outcome.clone()).is_ok());
-            if is_new && outcome.is_err() {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
+/// Writes what comes, until nothing can come any more.
+fn run(mut waiting: Receiver<Job>, sink: &dyn AuditSink, state: &State) {
+    while let Some(Job { line, written }) = waiting.blocking_recv() {
+        let outcome = sink.write(&line).map_err(|error| AuditError::Failed(Arc::new(error)));
+        let is_in_time = written.as_ref().is_none_or(|written| !written.is_closed());
+        match &outcome {
+            // While others wait behind a line that was late, they may be late too.
+            Ok(()) if is_in_time || waiting.is_empty() => state.is_well(),
+            Ok(()) => {}
+            Err(error) => state.fails(error),
+        }
+        // What nobody waits for any more has been counted as late.
+        let is_new = written.is_none_or(|written| written.send(outcome.clone()).is_ok());
+        if is_new && outcome.is_err() {
+            state.loses_one();
+        }
+    }
+}
+
+impl State {
+    fn loses_one(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tells the operator when a failure begins.
+    fn fails(&self, error: &AuditError) {
+        let is_first = {
+            let mut failing_since = self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_first = failing_since.is_none();
+            failing_since.get_or_insert_with(|| self.lost.load(Ordering::Relaxed));
+            is_first
+        };
+        if is_first {
+            self.tell(error);
         }
     }
 
-    /// Tells the operator when a failure begins, and what it has cost when it is over.
-    fn note(&mut self, outcome: &Result<(), AuditError>) {
-        let lost = self.lost.load(Ordering::Relaxed);
-        match (outcome, self.failing_since) {
-            (Ok(()), None) => {}
-            (Ok(()), Some(before)) => {
-                self.failing_since = None;
-                self.tell(&Recovered(lost.saturating_sub(before)));
-            }
-            (Err(error), since) => {
-                if since.is_none() {
-                    self.failing_since = Some(lost);
-                    self.tell(error);
-                }
-            }
+    /// Tells the operator what a failure has cost when it is over.
+    fn is_well(&self) {
+        let before = self.failing_since.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(before) = before {
+            self.tell(&Recovered(self.lost.load(Ordering::Relaxed).saturating_sub(before)));
         }
     }
 
@@ -124,3 +138,52 @@ impl Writer {
 #[derive(Debug, thiserror::Error)]
 #[error("the audit log is written again; {0} lines were lost")]
 struct Recovered(u64);
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex, mpsc};
+
+    use super::Queue;
+    use crate::audit_log::AuditSink;
+    use crate::options::FailureHook;
+
+    /// A disk that writes a line for each word that it is given.
+    struct Hanging(Mutex<mpsc::Receiver<()>>);
+
+    impl AuditSink for Hanging {
+        fn write(&self, _line: &[u8]) -> io::Result<()> {
+            self.0.lock().unwrap().recv().map_err(io::Error::other)
+        }
+
+        fn reopen(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn hanging() -> (Arc<Queue>, mpsc::Sender<()>, Arc<Mutex<Vec<String>>>) {
+        let (lets, waits) = mpsc::channel();
+        let told = Arc::<Mutex<Vec<String>>>::default();
+        let hears = Arc::clone(&told);
+        let hook = FailureHook::new(move |failure| hears.lock().unwrap().push(failure.to_string()));
+        (Arc::new(Queue::new(Arc::new(Hanging(Mutex::new(waits))), Some(hook))), lets, told)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_is_told_once_and_once_more_when_it_writes_again() {
+        let (queue, lets, told) = hanging();
+        for _ in 0..3 {
+            assert!(queue.write(b"late\n".to_vec()).await.is_err());
+        }
+        assert_eq!(*told.lock().unwrap(), ["the audit log is not written in time"]);
+        for _ in 0..4 {
+            lets.send(()).unwrap();
+        }
+        // Real time: what is waited for is a thread.
+        tokio::time::resume();
+        queue.write(b"in time\n".to_vec()).await.unwrap();
+        let again = "the audit log is written again; 3 lines were lost";
+        assert_eq!(*told.lock().unwrap(), ["the audit log is not written in time", again]);
+        assert_eq!(queue.lost(), 3);
+    }
+}
