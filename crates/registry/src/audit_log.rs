@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::ApiError;
+use crate::limits::Strangers;
 use crate::options::FailureHook;
 use crate::storage::Clock;
 
@@ -89,6 +90,7 @@ struct Inner {
     /// What the next entry is called: the number of the process, and one more than the last.
     process: u32,
     next: AtomicU64,
+    strangers: Strangers,
 }
 
 /// A change that has begun. Unless it is said how it ended, it was abandoned: then nobody knows here whether it was done.
@@ -100,7 +102,8 @@ impl AuditLog {
     pub(crate) fn new(options: &AuditOptions, clock: Clock, on_failure: Option<FailureHook>) -> Self {
         Self(options.0.as_ref().map(|(sink, policy)| {
             let queue = Queue::new(Arc::clone(sink), on_failure);
-            Arc::new(Inner { queue, on_failure: *policy, clock, process: rand::random(), next: AtomicU64::new(0) })
+            let (process, next, strangers) = (rand::random(), AtomicU64::new(0), Strangers::new());
+            Arc::new(Inner { queue, on_failure: *policy, clock, process, next, strangers })
         }))
     }
 
@@ -112,6 +115,17 @@ impl AuditLog {
     /// Returns how many lines were not written.
     pub(crate) fn lost(&self) -> u64 {
         self.0.as_ref().map_or(0, |inner| inner.queue.lost())
+    }
+
+    /// Returns how many lines about strangers were not to be written, for there were many.
+    pub(crate) fn passed_over(&self) -> u64 {
+        self.0.as_ref().map_or(0, |inner| inner.strangers.passed_over())
+    }
+
+    /// Tells whether something that was denied is to be told: what somebody does who is known always, of strangers only so much.
+    pub(crate) fn hears_of(&self, doer: &Doer<'_>) -> bool {
+        let is_known = doer.identity.is_some_and(|identity| !identity.is_anonymous());
+        self.0.as_ref().is_some_and(|inner| is_known || inner.strangers.is_told(doer.client, inner.clock.now()))
     }
 
     /// Goes on in another file where the one that was written to has been given another name.
@@ -183,6 +197,54 @@ impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if let Some((inner, entry, id)) = self.log.take() {
             inner.queue.submit(inner.line(&entry, &id, Some("end"), Some(&Outcome::Abandoned)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex, mpsc};
+
+    use axum::http::Method;
+
+    use super::{AuditLog, AuditOptions, AuditSink, Doer, Entry, OnAuditFailure, Outcome, What};
+    use crate::storage::Clock;
+
+    /// A disk that writes a line for each word that it is given.
+    struct Hanging(Mutex<mpsc::Receiver<()>>, Mutex<Vec<String>>);
+
+    impl AuditSink for Hanging {
+        fn write(&self, line: &[u8]) -> io::Result<()> {
+            self.0.lock().unwrap().recv().map_err(io::Error::other)?;
+            self.1.lock().unwrap().push(String::from_utf8_lossy(line).into_owned());
+            Ok(())
+        }
+
+        fn reopen(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_change_is_told_though_its_client_goes_away_while_there_is_no_room() {
+        let (lets, waits) = mpsc::channel();
+        let sink = Arc::new(Hanging(Mutex::new(waits), Mutex::default()));
+        let options = AuditOptions::to(Arc::<Hanging>::clone(&sink), OnAuditFailure::Refuse);
+        let log = AuditLog::new(&options, Clock::system(), None);
+        lets.send(()).unwrap();
+        let pending = log.begin(Entry::new(What::Token, Doer::default(), &Method::PUT)).await.map_err(drop).unwrap();
+        let inner = Arc::clone(log.0.as_ref().unwrap());
+        while inner.queue.lost() < 2 {
+            inner.queue.submit(b"{}\n".to_vec());
+        }
+        let mut ending = Box::pin(pending.end(Outcome::Abandoned));
+        assert!(futures_util::poll!(&mut ending).is_pending());
+        drop(ending);
+        let is_ended = || sink.1.lock().unwrap().iter().any(|line| line.contains("\"phase\":\"end\""));
+        while !is_ended() {
+            lets.send(()).unwrap();
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -5,9 +5,11 @@
 //! | `rate` | one bucket as a number |
 //! | `table` | many buckets in a bounded room, of which none can be pushed out |
 //! | `logins` | passwords that were wrong |
+//! | `strangers` | lines of the audit log about those who are not known |
 
 mod logins;
 mod rate;
+mod strangers;
 mod table;
 
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use crate::peer::Client;
 pub(crate) use logins::Logins;
 use rate::Rate;
 pub(crate) use rate::Wait;
+pub(crate) use strangers::Strangers;
 use table::{Key, Table};
 
 /// Buckets of one table.
@@ -33,7 +36,7 @@ const BUCKETS: usize = 1 << 16;
 /// What a limit is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requests {
-    /// Requests to a repository that change nothing.
+    /// Requests to a repository that change nothing. Limits per address without repositories count those for a token and those to no repository too.
     Pulls,
     /// All other requests to a repository.
     Pushes,
@@ -137,7 +140,7 @@ impl Refusals {
     }
 }
 
-/// Holds requests to repositories against the limits.
+/// Holds requests against the limits.
 pub(crate) struct Limiter {
     limits: Vec<(RateLimit, Rate)>,
     /// None where there are no limits.
@@ -145,11 +148,12 @@ pub(crate) struct Limiter {
     refusals: Arc<Refusals>,
 }
 
-/// A request to a repository, as far as limits look at it.
+/// A request, as far as limits look at it.
 pub(crate) struct Request<'r> {
     pub(crate) client: Client,
     pub(crate) method: &'r Method,
-    pub(crate) repository: &'r RepositoryName,
+    /// `None` where it is for a token, or to no repository.
+    pub(crate) repository: Option<&'r RepositoryName>,
     /// In milliseconds since 1970.
     pub(crate) now: i64,
 }
@@ -193,11 +197,13 @@ impl Limiter {
         request: &Request<'_>,
         key: impl Fn(Per) -> Option<Key<'k>>,
     ) -> Result<(), ApiError> {
-        let (of, name) = (Requests::of(request.method), request.repository.as_str());
-        let is_for = |limit: &RateLimit| {
-            limit.of == of
-                && (limit.repositories.is_empty() || limit.repositories.iter().any(|pattern| pattern.matches(name)))
+        // Some clients ask for a token by POST, which changes nothing either.
+        let of = request.repository.map_or(Requests::Pulls, |_| Requests::of(request.method));
+        let is_in = |patterns: &[Pattern]| {
+            request.repository.is_some_and(|name| patterns.iter().any(|pattern| pattern.matches(name.as_str())))
         };
+        let is_for =
+            |limit: &RateLimit| limit.of == of && (limit.repositories.is_empty() || is_in(&limit.repositories));
         let keyed = self.limits.iter().enumerate().filter_map(|(number, (limit, rate))| {
             let key = key(limit.per)?;
             is_for(limit).then_some((number, limit.per, rate, key))

@@ -157,7 +157,7 @@ impl Registry {
             operations::Operation::Ready => operations::ready(self.readiness().await),
             operations::Operation::Metrics => {
                 let Shared { storage, audit, options, observer, .. } = &*self.0;
-                operations::metrics(observer.metrics(storage, audit.lost(), options.traces.as_ref()).await)
+                operations::metrics(observer.metrics(storage, audit, options.traces.as_ref()).await)
             }
         };
         if method == Method::HEAD {
@@ -339,8 +339,8 @@ impl Registry {
     /// Tells of a request that is denied, and returns its answer.
     async fn turned_away(&self, turned: Box<Turned>, entry: Entry<'_>) -> Result<Response, ApiError> {
         let Turned { answer, identity, claimed, why } = *turned;
-        if let Some(why) = why.filter(|_| self.0.audit.is_kept()) {
-            let doer = Doer { client: entry.doer.client, identity: identity.as_ref(), claimed: claimed.as_deref() };
+        let doer = Doer { client: entry.doer.client, identity: identity.as_ref(), claimed: claimed.as_deref() };
+        if let Some(why) = why.filter(|_| self.0.audit.hears_of(&doer)) {
             let entry = Entry { doer, why: Some(why.to_string()), ..entry };
             // It is denied whether that can be told or not; the operator hears of a failure.
             let outcome = Outcome::of(&answer);
@@ -357,8 +357,11 @@ impl Registry {
         watch: &mut Watch,
     ) -> Result<Response, ApiError> {
         let path = parts.uri.path();
+        let now = self.0.storage.clock().now();
+        let to_none = limits::Request { client, method: &parts.method, repository: None, now };
         if path == TOKEN_PATH {
             watch.route = RouteKind::Token;
+            self.0.limiter.by_address(&to_none)?;
         }
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let asker = Asker::new(parts, client);
@@ -373,6 +376,7 @@ impl Registry {
         match Route::parse(path) {
             Ok(Route::Ping) => {
                 watch.route = RouteKind::Ping;
+                self.0.limiter.by_address(&to_none)?;
                 match self.0.gate.admit(asker, &[]).await {
                     Ok(grant) => watch.identified(grant.identity()),
                     Err(turned) => return Box::pin(self.turned_away(turned, denial(client, &parts.method))).await,
@@ -381,6 +385,7 @@ impl Registry {
             }
             Ok(Route::Extensions) => {
                 watch.route = RouteKind::Extension;
+                self.0.limiter.by_address(&to_none)?;
                 match self.0.gate.admit(asker, &[]).await {
                     Ok(grant) => watch.identified(grant.identity()),
                     Err(turned) => return Box::pin(self.turned_away(turned, denial(client, &parts.method))).await,
@@ -389,8 +394,7 @@ impl Registry {
             }
             Ok(Route::Repository { name, resource }) => {
                 watch.names(&name, &resource);
-                let now = self.0.storage.clock().now();
-                let limited = limits::Request { client, method: &parts.method, repository: &name, now };
+                let limited = limits::Request { repository: Some(&name), ..to_none };
                 self.0.limiter.by_address(&limited)?;
                 let demands = demands(&name, &resource, &parts.method, &query);
                 let grant = match self.0.gate.admit(asker, &demands).await {

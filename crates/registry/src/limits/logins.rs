@@ -38,7 +38,7 @@ pub(crate) struct Attempt<'l> {
 }
 
 /// Returns the limits of failed logins, as they are where nothing is said of them.
-fn usual() -> RateLimit {
+pub(super) fn usual() -> RateLimit {
     RateLimit {
         of: Requests::FailedLogins,
         per: Per::Address,

@@ -60,6 +60,8 @@ families! {
         "Decisions about access: allowed, denied, or credentials that are wrong (unverified).";
     RATE_LIMITED = Counter "supercargo_rate_limited_total" ["of", "per"] "Requests that were refused because they came too often.";
     AUDIT_LOST = Counter "supercargo_audit_lost_lines_total" [] "Lines of the audit log that were not written, or not in time.";
+    AUDIT_PASSED_OVER = Counter "supercargo_audit_passed_over_lines_total" []
+        "Lines of the audit log about strangers that were left out, for their address had many.";
     FAILURES = Counter "supercargo_failures_total" ["during"] "Failures that the operator was told of, by what was going on.";
     TRACE_SPANS = Counter "supercargo_trace_spans_total" ["result"]
         "Spans that the collector of traces took (sent) or did not take (lost), and those for which the queue had no room (dropped).";

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::count::Counter;
 use super::request::{Counts, DECISIONS, METHODS, RouteKind, STATUSES};
 use super::{Exposition, Failures, Probe, family, process};
+use crate::audit_log::AuditLog;
 use crate::limits::Refusals;
 use crate::storage::Storage;
 use crate::traces::Traces;
@@ -52,7 +53,7 @@ impl Observer {
     }
 
     /// Returns every metric. Without an answer of the database what is read there is left out.
-    pub(crate) async fn metrics(&self, storage: &Storage, audit_lost: u64, traces: Option<&Traces>) -> String {
+    pub(crate) async fn metrics(&self, storage: &Storage, audit: &AuditLog, traces: Option<&Traces>) -> String {
         let (waiting, uploads) = {
             let _turn = self.turn.lock().await;
             let asked = async { tokio::join!(storage.waiting(), storage.count_sessions()) };
@@ -72,7 +73,8 @@ impl Observer {
             exposition.labelled(&family::DECISIONS, &[word], count.get());
         }
         self.refusals.write(&mut exposition);
-        exposition.number(&family::AUDIT_LOST, audit_lost);
+        exposition.number(&family::AUDIT_LOST, audit.lost());
+        exposition.number(&family::AUDIT_PASSED_OVER, audit.passed_over());
         self.failures.write(&mut exposition);
         Traces::write(traces, &mut exposition);
         exposition.number(&family::DATABASE_UP, waiting.is_some());

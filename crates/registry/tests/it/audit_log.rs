@@ -159,6 +159,32 @@ async fn what_is_denied_and_every_token_is_told_and_no_secret_with_it() {
 }
 
 #[tokio::test]
+async fn strangers_do_not_fill_the_log() {
+    let (server, lines, _) = audited(OnAuditFailure::Refuse);
+    let ask = async |address: &str, path: &str| {
+        let call = server.call("GET", path).header("authorization", "Bearer x");
+        call.extension(Peer::new(address.parse().unwrap())).send().await.expect(401);
+    };
+    for path in ["/v2/", "/token", "/v2/team/app/tags/list"] {
+        for _ in 0..10 {
+            ask("192.0.2.1", path).await;
+        }
+    }
+    assert_eq!(lines.take().len(), 20);
+    ask("192.0.2.2", "/v2/").await;
+    assert_eq!(std::mem::take(&mut *lines.written.lock().unwrap()).len(), 1, "another address");
+    // Who is known is told of however often.
+    for _ in 0..30 {
+        server.call("DELETE", "/v2/team/app/manifests/v1").of("reader").send().await.expect(403);
+    }
+    assert_eq!(lines.words(), ["denied - reader refused"; 30]);
+    let metrics = server.0.operate(axum::http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap()).await;
+    let text = http_body_util::BodyExt::collect(metrics.into_body()).await.unwrap().to_bytes();
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    assert!(text.contains("supercargo_audit_passed_over_lines_total 10\n"), "{text}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_told_is_not_done_unless_that_was_chosen() {
     for (policy, expected) in [(OnAuditFailure::Refuse, (503, 503)), (OnAuditFailure::Continue, (201, 201))] {
         let (server, lines, told) = audited(policy);

@@ -64,6 +64,25 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
+async fn a_limit_of_addresses_for_all_repositories_is_also_for_what_is_asked_of_none() {
+    let pattern = vec![Pattern::parse("public/*").unwrap()];
+    for (repositories, expected) in [(Vec::new(), 429), (pattern, 401)] {
+        let limits = RateLimits::new(vec![RateLimit { repositories, ..limit(Requests::Pulls, Per::Address, 1) }]);
+        let access = AccessOptions { tokens: Some(people::token_options()), ..people::options() };
+        let options =
+            RegistryOptions { access: people::access(access), rate_limits: limits, ..RegistryOptions::default() };
+        for path in ["/v2/", "/v2/_oci/ext/discover", "/token"] {
+            let server = served(&TestClock::default(), options.clone());
+            let ask = async || {
+                let call = server.call("GET", path).from("192.0.2.1").header("authorization", "Bearer x");
+                call.send().await.status.as_u16()
+            };
+            assert_eq!((ask().await, ask().await), (401, expected), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_network_of_version_6_is_one_client() {
     let server = limited(&TestClock::default(), vec![limit(Requests::Pulls, Per::Address, 1)]);
     assert_eq!(get(&server, "2001:db8:1:2::1", "/v2/app/tags/list").await, 404);
