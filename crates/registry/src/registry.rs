@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use axum::response::Response;
+use oci::RepositoryName;
 
 use crate::access::{Asker, DecisionHook, Gate, Issued, TOKEN_PATH, Turned, demands};
 use crate::audit_log::{AuditLog, Change, Doer, Entry, Outcome, What};
@@ -349,6 +350,16 @@ impl Registry {
         answer
     }
 
+    /// Returns a request as limits look at it. Nobody keeps it while he waits: every request would be larger for it.
+    fn limited<'r>(
+        &self,
+        client: Client,
+        method: &'r Method,
+        repository: Option<&'r RepositoryName>,
+    ) -> limits::Request<'r> {
+        limits::Request { client, method, repository, now: self.0.storage.clock().now() }
+    }
+
     async fn answer(
         &self,
         parts: &Parts,
@@ -357,11 +368,9 @@ impl Registry {
         watch: &mut Watch,
     ) -> Result<Response, ApiError> {
         let path = parts.uri.path();
-        let now = self.0.storage.clock().now();
-        let to_none = limits::Request { client, method: &parts.method, repository: None, now };
         if path == TOKEN_PATH {
             watch.route = RouteKind::Token;
-            self.0.limiter.by_address(&to_none)?;
+            self.0.limiter.by_address(&self.limited(client, &parts.method, None))?;
         }
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let asker = Asker::new(parts, client);
@@ -376,7 +385,7 @@ impl Registry {
         match Route::parse(path) {
             Ok(Route::Ping) => {
                 watch.route = RouteKind::Ping;
-                self.0.limiter.by_address(&to_none)?;
+                self.0.limiter.by_address(&self.limited(client, &parts.method, None))?;
                 match self.0.gate.admit(asker, &[]).await {
                     Ok(grant) => watch.identified(grant.identity()),
                     Err(turned) => return Box::pin(self.turned_away(turned, denial(client, &parts.method))).await,
@@ -385,7 +394,7 @@ impl Registry {
             }
             Ok(Route::Extensions) => {
                 watch.route = RouteKind::Extension;
-                self.0.limiter.by_address(&to_none)?;
+                self.0.limiter.by_address(&self.limited(client, &parts.method, None))?;
                 match self.0.gate.admit(asker, &[]).await {
                     Ok(grant) => watch.identified(grant.identity()),
                     Err(turned) => return Box::pin(self.turned_away(turned, denial(client, &parts.method))).await,
@@ -394,8 +403,7 @@ impl Registry {
             }
             Ok(Route::Repository { name, resource }) => {
                 watch.names(&name, &resource);
-                let limited = limits::Request { repository: Some(&name), ..to_none };
-                self.0.limiter.by_address(&limited)?;
+                self.0.limiter.by_address(&self.limited(client, &parts.method, Some(&name)))?;
                 let demands = demands(&name, &resource, &parts.method, &query);
                 let grant = match self.0.gate.admit(asker, &demands).await {
                     Ok(grant) => grant,
@@ -405,7 +413,7 @@ impl Registry {
                     }
                 };
                 watch.identified(grant.identity());
-                self.0.limiter.by_identity(&limited, grant.identity())?;
+                self.0.limiter.by_identity(&self.limited(client, &parts.method, Some(&name)), grant.identity())?;
                 let context = Context {
                     shared: &self.0,
                     name,
