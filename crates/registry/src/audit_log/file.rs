@@ -83,6 +83,7 @@ impl AuditSink for AuditFile {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::{AuditFile, AuditSink};
@@ -109,7 +110,7 @@ mod tests {
     fn a_line_that_was_cut_short_is_ended_before_the_next() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit");
-        let tear = |text: &str| std::fs::write(&path, text).unwrap();
+        let tear = |text: &str| std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
         tear("1\n2");
         let file = AuditFile::open(&path).unwrap();
         file.write(b"3\n").unwrap();
