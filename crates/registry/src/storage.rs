@@ -8,6 +8,7 @@
 
 mod audit;
 mod blobs;
+mod blocking;
 mod clock;
 mod collect;
 mod database;

@@ -24,6 +24,7 @@ use store::BlobBody;
 
 use super::{BlobStorage, BlobWriter, Listed, StorageError};
 use crate::route::UploadId;
+use crate::storage::blocking::blocking;
 
 /// Most files that are kept open for the next who asks.
 const OPEN_MAX: usize = 256;
@@ -354,11 +355,4 @@ fn remove(path: &Path) -> Result<(), StorageError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StorageError::file("cannot remove", path)(error)),
         _ => Ok(()),
     }
-}
-
-/// Runs what waits for the disk where it may wait. It runs to its end also when nobody waits for it any more.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
-) -> Result<T, StorageError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| StorageError::Ended)?
 }

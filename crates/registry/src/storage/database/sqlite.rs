@@ -23,7 +23,8 @@ use super::migrate::{Schema, check, migrate};
 use super::versions::Versions;
 use super::{Durability, Operation, StorageError};
 use crate::storage::Clock;
-use open::{blocking, immediately, open, run, with_settings};
+use crate::storage::blocking::blocking;
+use open::{immediately, open, run, with_settings};
 use readers::Readers;
 use writer::Writer;
 

@@ -1,4 +1,4 @@
-//! Connections, and where they are used: on threads that may wait for the disk.
+//! Connections, which are used on threads that may wait for the disk.
 
 use std::path::Path;
 use std::time::Duration;
@@ -39,11 +39,4 @@ pub(super) fn run(connection: &Connection, sql: &str) -> Result<(), StorageError
 /// Its own, and [`StorageError::Ended`] when it waits for something else, which is a mistake in it.
 pub(super) fn immediately<T>(future: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
     future.now_or_never().ok_or(StorageError::Ended)?
-}
-
-/// Runs what waits for the disk where it may wait. It runs to its end also when nobody waits for it any more.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
-) -> Result<T, StorageError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| StorageError::Ended)?
 }

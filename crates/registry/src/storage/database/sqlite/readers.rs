@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::OpenFlags;
 use tokio::sync::Semaphore;
 
-use super::open::{blocking, immediately, open, run};
+use super::open::{immediately, open, run};
 use crate::storage::Clock;
+use crate::storage::blocking::blocking;
 use crate::storage::database::{Connection, Operation, StorageError};
 
 /// Connections that read at once.
