@@ -14,17 +14,7 @@ pub(super) struct HttpsFetch;
 impl DocumentFetch for HttpsFetch {
     async fn fetch(&self, request: DocumentRequest) -> Result<Vec<u8>, DocumentFailure> {
         let DocumentRequest { url, authorities, max_bytes, timeout } = request;
-        // An error says that the program has chosen a provider itself, which is as good.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
-            .timeout(timeout)
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("supercargo/", env!("CARGO_PKG_VERSION")));
+        let mut builder = super::events::builder().https_only(true).timeout(timeout).pool_max_idle_per_host(0);
         if let Some(pem) = authorities {
             let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| failure(&error))?;
             builder = builder.tls_certs_only(certificates);

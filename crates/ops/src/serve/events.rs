@@ -16,17 +16,21 @@ pub(super) struct HttpSender(pub(super) reqwest::Client);
 
 impl HttpSender {
     pub(super) fn new() -> Result<Self, reqwest::Error> {
-        // An error says that the program has chosen a provider itself, which is as good.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
-            .user_agent(concat!("supercargo/", env!("CARGO_PKG_VERSION")))
-            .pool_idle_timeout(IDLE);
-        builder.build().map(Self)
+        builder().pool_idle_timeout(IDLE).build().map(Self)
     }
+}
+
+/// Returns what makes clients for services that the operator names: they follow no redirects, use no proxies that the environment names,
+/// and ask once.
+pub(super) fn builder() -> reqwest::ClientBuilder {
+    // An error says that the program has chosen a provider itself, which is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .user_agent(concat!("supercargo/", env!("CARGO_PKG_VERSION")))
 }
 
 #[async_trait]
