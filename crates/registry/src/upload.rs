@@ -12,6 +12,7 @@
 //! were or will be, and the upload is lost. So no two nodes ever write to the same upload.
 
 mod claim;
+mod insistent;
 mod owners;
 mod progress;
 mod receive;

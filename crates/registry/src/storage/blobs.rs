@@ -90,6 +90,12 @@ pub trait BlobWriter: Send + Sync + std::fmt::Debug {
     /// behind.
     async fn write(&mut self, position: u64, piece: Bytes) -> Result<(), StorageError>;
 
+    /// Does the same as [`BlobWriter::write`], here and now. Returns `None`, and has written nothing, where that might keep the thread
+    /// waiting.
+    fn write_at_once(&mut self, _position: u64, _piece: &[u8]) -> Option<Result<(), StorageError>> {
+        None
+    }
+
     /// Returns the first `length` bytes, which have been written; `None` where they can be read only when they are a blob.
     async fn read(&mut self, length: u64) -> Result<Option<BlobBody>, StorageError>;
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use oci::{Algorithm, Digest, RepositoryName};
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::insistent::Insistent;
 use super::{Inner, Progress, Session, UploadError};
 use crate::error::ApiError;
 use crate::quota::Quotas;
@@ -86,22 +86,40 @@ impl Upload {
         }
     }
 
-    /// Begins to write a piece at `position`, which must be where the upload ends. The piece is written whether or not
-    /// anybody waits for that.
-    pub(super) fn append(self: Arc<Self>, position: u64, piece: Bytes) -> JoinHandle<Result<(), UploadError>> {
-        tokio::spawn(traces::carried(async move {
+    /// Writes a piece at `position`, which must be where the upload ends. The piece is written whether or not anybody waits for that.
+    pub(super) fn append(self: Arc<Self>, position: u64, piece: Bytes) -> Insistent<Result<(), UploadError>> {
+        Insistent::new(async move {
             let mut progress = self.progress.lock().await;
             let progress = progress.as_mut().ok_or(UploadError::Closed)?;
-            let received = progress.at(position)? + piece.len() as u64;
-            if received > self.blob_max_bytes {
-                return Err(ApiError::too_large(self.blob_max_bytes).into());
-            }
-            let since = *self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
-            if since.elapsed() > RENEWED_EVERY {
+            self.check_room(progress.at(position)? + piece.len() as u64)?;
+            if self.must_renew() {
                 self.renew().await?;
             }
             progress.append(self.storage.blobs().as_ref(), self.id, piece).await
-        }))
+        })
+    }
+
+    /// Does the same as [`Upload::append`], here and now: nothing of it is left to do when this returns. Returns false, and has done nothing,
+    /// where that might keep the thread waiting.
+    pub(super) fn append_at_once(&self, position: u64, piece: &[u8]) -> Result<bool, UploadError> {
+        let Ok(mut progress) = self.progress.try_lock() else { return Ok(false) };
+        let progress = progress.as_mut().ok_or(UploadError::Closed)?;
+        self.check_room(progress.at(position)? + piece.len() as u64)?;
+        if self.must_renew() {
+            return Ok(false);
+        }
+        progress.append_at_once(piece).transpose().map(|written| written.is_some()).map_err(UploadError::from)
+    }
+
+    fn check_room(&self, received: u64) -> Result<(), UploadError> {
+        if received > self.blob_max_bytes {
+            return Err(ApiError::too_large(self.blob_max_bytes).into());
+        }
+        Ok(())
+    }
+
+    fn must_renew(&self) -> bool {
+        self.turn.is_some() && self.renewed.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > RENEWED_EVERY
     }
 
     /// Ends the upload, which must end at `position`, and gives what was received, which must be `digest`, to the repository.

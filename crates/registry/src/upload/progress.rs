@@ -10,8 +10,8 @@ use crate::error::ApiError;
 use crate::route::UploadId;
 use crate::storage::{BlobStorage, BlobWriter, Session, Storage, StorageError};
 
-/// Bytes that are hashed without a pause: a few tens of microseconds.
-const HASHED_AT_ONCE: usize = 64 * 1024;
+/// Bytes that are hashed, or written, without a pause: a few tens of microseconds.
+pub(super) const AT_ONCE_BYTES: usize = 64 * 1024;
 
 /// How far an upload has come.
 pub(super) struct Progress {
@@ -66,6 +66,16 @@ impl Progress {
         self.hasher = hasher;
         self.received += piece.len() as u64;
         Ok(())
+    }
+
+    /// Does the same as [`Progress::append`], here and now; returns `None`, and has done nothing, where that might keep the thread waiting.
+    pub(super) fn append_at_once(&mut self, piece: &[u8]) -> Option<Result<(), StorageError>> {
+        let written = self.writer.as_mut()?.write_at_once(self.received, piece)?;
+        if written.is_ok() {
+            self.hasher.update(piece);
+            self.received += piece.len() as u64;
+        }
+        Some(written)
     }
 
     /// Returns what the place of the blobs needs to go on behind the first `length` bytes.
@@ -142,7 +152,7 @@ async fn hash(body: BlobBody, algorithm: Algorithm) -> Result<Hasher, ApiError> 
 /// Hashes a piece where it is, for to give it to another thread costs more than to hash some tens of kilobytes; others have their turns
 /// in between.
 async fn update(hasher: &mut Hasher, piece: &[u8]) {
-    let mut parts = piece.chunks(HASHED_AT_ONCE).peekable();
+    let mut parts = piece.chunks(AT_ONCE_BYTES).peekable();
     while let Some(part) = parts.next() {
         hasher.update(part);
         if parts.peek().is_some() {

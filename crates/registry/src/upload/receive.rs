@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
-use tokio::task::JoinHandle;
+use bytes::{Buf, Bytes, BytesMut};
 
+use super::insistent::Insistent;
+use super::progress::AT_ONCE_BYTES;
 use super::{Upload, UploadError};
 use crate::error::{ApiError, Code};
 use crate::incoming::Incoming;
 
-/// Bytes that are written and hashed together, of a large body. Each piece is given to another thread and back, so that few are cheap; two
-/// are in memory.
+/// Bytes of a large body that are given to another thread together, where they cannot be written at once. Few pieces are cheap; two are in
+/// memory.
 const PIECE_BYTES: usize = 512 * 1024;
+
+/// Chunks from which on copies are avoided.
+const LARGE_CHUNK_BYTES: usize = AT_ONCE_BYTES / 4;
 
 /// Writes a body into an upload from `position` on; with `length`, exactly so many bytes. Returns where the upload ends then.
 ///
-/// One piece is hashed and written while the next is read, so two of them are in memory. What has arrived stays when the body
-/// breaks off, and a client that asks is told how far it came.
+/// Bytes are written and hashed as they come, where that keeps nobody waiting. Otherwise one piece is written while the next is read, so two
+/// of them are in memory. What has arrived stays when the body breaks off, and a client that asks is told how far it came.
 pub(crate) async fn receive(
     upload: &Arc<Upload>,
     body: &mut Incoming,
@@ -38,33 +42,33 @@ pub(crate) async fn receive(
         return Err(error.into());
     }
     let end = length.map(|length| position + length);
-    let mut writer = Writer { upload, position, writing: None };
-    let room =
-        body.announced().map_or(PIECE_BYTES, |bytes| usize::try_from(bytes).unwrap_or(PIECE_BYTES).min(PIECE_BYTES));
-    let mut piece = BytesMut::with_capacity(room);
+    let mut writer = Writer::new(upload, position, body.announced());
     let outcome = loop {
-        match body.chunk().await {
+        let chunk = tokio::select! {
+            biased;
+            // Bytes are hashed here between those that come.
+            written = writer.wait(), if writer.writing.is_some() => {
+                written?;
+                continue;
+            }
+            chunk = body.chunk() => chunk,
+        };
+        match chunk {
             Ok(Some(chunk)) => {
-                let after = writer.position + (piece.len() + chunk.len()) as u64;
+                let after = writer.end() + chunk.len() as u64;
                 if end.is_some_and(|end| after > end) {
                     break Err(wrong_length());
                 }
                 if let Some(error) = is_too_much(after) {
                     break Err(error);
                 }
-                piece.extend_from_slice(&chunk);
-                if piece.len() >= PIECE_BYTES {
-                    writer.write(std::mem::replace(&mut piece, BytesMut::with_capacity(room))).await?;
-                }
+                writer.write(chunk).await?;
             }
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),
         }
     };
-    if !piece.is_empty() {
-        writer.write(piece).await?;
-    }
-    let reached = writer.flush().await?;
+    let reached = writer.finish().await?;
     outcome?;
     if end.is_some_and(|end| reached != end) {
         return Err(wrong_length().into());
@@ -78,25 +82,102 @@ fn wrong_length() -> ApiError {
 
 struct Writer<'u> {
     upload: &'u Arc<Upload>,
-    /// Where the upload ends when everything given to the writer is written.
+    /// Where the upload ends when everything is written that was given away.
     position: u64,
-    writing: Option<JoinHandle<Result<(), UploadError>>>,
+    /// What comes behind that.
+    piece: BytesMut,
+    /// The size from which on a piece is given away.
+    enough: usize,
+    /// The piece before it.
+    writing: Option<Insistent<Result<(), UploadError>>>,
 }
 
-impl Writer<'_> {
-    /// Begins to write a piece, as soon as the one before is written.
-    async fn write(&mut self, piece: BytesMut) -> Result<(), UploadError> {
-        let position = self.flush().await?;
-        self.position += piece.len() as u64;
-        self.writing = Some(Arc::clone(self.upload).append(position, piece.freeze()));
+impl<'u> Writer<'u> {
+    fn new(upload: &'u Arc<Upload>, position: u64, announced: Option<u64>) -> Self {
+        let announced = announced.and_then(|bytes| usize::try_from(bytes).ok());
+        let (room, enough) = match announced {
+            Some(bytes) if bytes <= PIECE_BYTES => (bytes, PIECE_BYTES),
+            // With its first bytes a file is made, into which more can be written at once.
+            _ => (2 * AT_ONCE_BYTES, AT_ONCE_BYTES),
+        };
+        Self { upload, position, piece: BytesMut::with_capacity(room), enough, writing: None }
+    }
+
+    /// Returns where the upload ends when everything is written.
+    fn end(&self) -> u64 {
+        self.position + self.piece.len() as u64
+    }
+
+    /// Writes bytes, or keeps them for a piece.
+    async fn write(&mut self, mut chunk: Bytes) -> Result<(), UploadError> {
+        if self.piece.is_empty() && chunk.len() >= LARGE_CHUNK_BYTES {
+            self.write_at_once(&mut chunk).await?;
+        }
+        if self.piece.capacity() == 0 && !chunk.is_empty() {
+            self.piece.reserve(self.enough);
+        }
+        self.piece.extend_from_slice(&chunk);
+        if self.piece.len() >= AT_ONCE_BYTES {
+            let mut piece = std::mem::take(&mut self.piece);
+            self.write_at_once(&mut piece).await?;
+            self.piece = piece;
+        }
+        if self.piece.len() >= self.enough {
+            self.enough = PIECE_BYTES;
+            self.give_away().await?;
+        }
         Ok(())
     }
 
-    /// Waits until everything is written and returns where the upload ends.
-    async fn flush(&mut self) -> Result<u64, UploadError> {
-        if let Some(writing) = self.writing.take() {
-            writing.await.map_err(|error| UploadError::Other(ApiError::internal(error)))??;
+    /// Writes as much of `bytes` as can be written at once, and leaves the others.
+    async fn write_at_once(&mut self, bytes: &mut impl Buf) -> Result<(), UploadError> {
+        if self.writing.is_some() {
+            return Ok(());
         }
+        while bytes.has_remaining() {
+            let part = bytes.chunk();
+            let part = &part[..part.len().min(AT_ONCE_BYTES)];
+            if !self.upload.append_at_once(self.position, part)? {
+                break;
+            }
+            let written = part.len();
+            self.position += written as u64;
+            bytes.advance(written);
+            if bytes.has_remaining() {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to write the piece on another thread, as soon as the one before is written.
+    async fn give_away(&mut self) -> Result<(), UploadError> {
+        self.wait().await?;
+        let piece = std::mem::take(&mut self.piece).freeze();
+        let position = self.position;
+        self.position += piece.len() as u64;
+        self.writing = Some(Arc::clone(self.upload).append(position, piece));
+        Ok(())
+    }
+
+    /// Waits until everything that was given away is written.
+    async fn wait(&mut self) -> Result<(), UploadError> {
+        let Some(writing) = &mut self.writing else { return Ok(()) };
+        let written = writing.await;
+        self.writing = None;
+        written
+    }
+
+    /// Writes what is left and returns where the upload ends.
+    async fn finish(mut self) -> Result<u64, UploadError> {
+        self.wait().await?;
+        let mut piece = std::mem::take(&mut self.piece);
+        self.write_at_once(&mut piece).await?;
+        self.piece = piece;
+        if !self.piece.is_empty() {
+            self.give_away().await?;
+        }
+        self.wait().await?;
         Ok(self.position)
     }
 }

@@ -51,15 +51,19 @@ impl Counts {
         // Pieces of a body would crowd out all else.
         let span = (what != Asked::Write).then(|| traces::begin(|| described(what)));
         let outcome = asked.await;
-        // There is a place for every kind.
-        self.took[what as usize].observe(began.elapsed());
-        if outcome.is_err() {
-            self.failed[what as usize].one();
-        }
+        self.add(what, began, outcome.is_err());
         if let Some(span) = span {
             span.end(outcome.is_err());
         }
         outcome
+    }
+
+    fn add(&self, what: Asked, began: Instant, has_failed: bool) {
+        // There is a place for every kind.
+        self.took[what as usize].observe(began.elapsed());
+        if has_failed {
+            self.failed[what as usize].one();
+        }
     }
 }
 
@@ -159,6 +163,13 @@ struct CountedWriter {
 impl BlobWriter for CountedWriter {
     async fn write(&mut self, position: u64, piece: Bytes) -> Result<(), StorageError> {
         self.counts.count(Asked::Write, self.writer.write(position, piece)).await
+    }
+
+    fn write_at_once(&mut self, position: u64, piece: &[u8]) -> Option<Result<(), StorageError>> {
+        let began = Instant::now();
+        let written = self.writer.write_at_once(position, piece)?;
+        self.counts.add(Asked::Write, began, written.is_err());
+        Some(written)
     }
 
     async fn read(&mut self, length: u64) -> Result<Option<BlobBody>, StorageError> {

@@ -3,6 +3,7 @@
 //! A blob is written to its file in `uploads/`, synced, given its name in `blobs/`, and the directory of that name is synced:
 //! when `commit` returns it survives a loss of power.
 
+mod at_once;
 mod listing;
 
 use std::collections::HashSet;
@@ -22,6 +23,7 @@ use rustix::fs::{Advice, AtFlags, CWD};
 use rustix::io::Errno;
 use store::BlobBody;
 
+use self::at_once::AtOnce;
 use super::{BlobStorage, BlobWriter, Listed, StorageError};
 use crate::route::UploadId;
 use crate::storage::blocking::blocking;
@@ -40,6 +42,7 @@ struct Directories {
     open: Cache<String, Arc<File>>,
     /// Directories of which it is known that they survive a loss of power: a few thousand at most, by the form of places.
     lasting: Mutex<HashSet<PathBuf>>,
+    at_once: AtOnce,
 }
 
 impl fmt::Debug for BlobFiles {
@@ -62,7 +65,7 @@ impl BlobFiles {
     /// Returns the blobs in a directory, in which nothing is made.
     pub fn inspect(root: &Path) -> Self {
         let (root, uploads, open) = (root.to_owned(), root.join("uploads"), Cache::new(OPEN_MAX));
-        Self(Arc::new(Directories { root, uploads, open, lasting: Mutex::default() }))
+        Self(Arc::new(Directories { root, uploads, open, lasting: Mutex::default(), at_once: AtOnce::new() }))
     }
 
     /// Returns the file in a place. It stays open, unless the place was given up meanwhile: whoever removes a file makes it nameless first
@@ -274,6 +277,13 @@ impl BlobWriter for FileWriter {
         });
         self.file = Some(written.await?);
         Ok(())
+    }
+
+    fn write_at_once(&mut self, position: u64, piece: &[u8]) -> Option<Result<(), StorageError>> {
+        // A file is made where that may take its time.
+        let file = self.file.as_ref()?;
+        let written = self.files.0.at_once.run(|| file.write_all_at(piece, position))?;
+        Some(written.map_err(|error| StorageError::file("cannot write", &self.files.upload(&self.name))(error)))
     }
 
     async fn read(&mut self, length: u64) -> Result<Option<BlobBody>, StorageError> {

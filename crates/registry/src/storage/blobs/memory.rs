@@ -92,14 +92,25 @@ struct MemoryWriter {
     memory: BlobMemory,
 }
 
+impl MemoryWriter {
+    fn append(&self, position: u64, piece: &[u8]) {
+        if let Some(bytes) = self.memory.lock().under_way.get_mut(&self.name) {
+            bytes.truncate(index(position));
+            bytes.extend_from_slice(piece);
+        }
+    }
+}
+
 #[async_trait]
 impl BlobWriter for MemoryWriter {
     async fn write(&mut self, position: u64, piece: Bytes) -> Result<(), StorageError> {
-        if let Some(bytes) = self.memory.lock().under_way.get_mut(&self.name) {
-            bytes.truncate(index(position));
-            bytes.extend_from_slice(&piece);
-        }
+        self.append(position, &piece);
         Ok(())
+    }
+
+    fn write_at_once(&mut self, position: u64, piece: &[u8]) -> Option<Result<(), StorageError>> {
+        self.append(position, piece);
+        Some(Ok(()))
     }
 
     async fn read(&mut self, length: u64) -> Result<Option<BlobBody>, StorageError> {
