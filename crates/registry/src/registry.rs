@@ -309,6 +309,11 @@ impl Registry {
         self.0.audit.reopen()
     }
 
+    /// Returns when the audit log is written to its end, or has not been for too long.
+    pub(crate) async fn flush_audit(&self) {
+        self.0.audit.flush().await;
+    }
+
     /// Tells of a change before and after it, and does it between.
     async fn audited(
         &self,

@@ -155,6 +155,8 @@ async fn accept(listener: TcpListener, registry: Registry, tls: Option<Tls>, sto
         // What is left in the outbox is written by the next start.
         let _ = tokio::time::timeout(registry.options().shutdown_grace, registry.keep_journal()).await;
     }
+    // What was broken off has just told that it was.
+    registry.flush_audit().await;
     if let Some(exporting) = exporting {
         exporting.finish(registry.options().shutdown_grace).await;
     }

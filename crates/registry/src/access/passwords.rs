@@ -1,7 +1,7 @@
 //! Verifying passwords without being brought down by it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use oci::Digest;
@@ -25,8 +25,13 @@ pub(super) struct Verifier {
     running: Arc<Semaphore>,
     /// What was right, by a hash that only this process can make, and until when that counts, in milliseconds since 1970.
     right: Mutex<HashMap<Digest, i64>>,
+    /// What is being verified, by the same hash: whoever brings the same waits for that.
+    flights: Mutex<HashMap<Digest, Weak<Flight>>>,
     salt: [u8; 32],
 }
+
+/// The turn of one of those who bring the same.
+type Flight = tokio::sync::Mutex<()>;
 
 /// Why a password is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +49,7 @@ impl Verifier {
             waiting: Arc::new(Semaphore::new(WAITING_MAX)),
             running: Arc::new(Semaphore::new(AT_ONCE)),
             right: Mutex::default(),
+            flights: Mutex::default(),
             salt: rand::random(),
         }
     }
@@ -60,6 +66,12 @@ impl Verifier {
         let known = users.hash(user);
         let Some(hash) = known.or_else(|| users.decoy(user)) else { return Ok(false) };
         let memory = self.memory(user, &hash.fingerprint(), password);
+        if self.remembers(&memory, now) {
+            return Ok(true);
+        }
+        // Many who come with the same at once are one attempt, should it be right.
+        let flight = self.flight(&memory);
+        let _turn = flight.lock().await;
         if self.remembers(&memory, now) {
             return Ok(true);
         }
@@ -101,6 +113,18 @@ impl Verifier {
         Digest::sha256(&bytes)
     }
 
+    fn flight(&self, memory: &Digest) -> Arc<Flight> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(memory).and_then(Weak::upgrade) {
+            return flight;
+        }
+        // There are as many as there are requests under way.
+        flights.retain(|_, flight| flight.strong_count() > 0);
+        let flight = Arc::<Flight>::default();
+        flights.insert(*memory, Arc::downgrade(&flight));
+        flight
+    }
+
     fn remembers(&self, memory: &Digest, now: i64) -> bool {
         let right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
         right.get(memory).is_some_and(|until| *until > now)
@@ -122,6 +146,8 @@ impl Verifier {
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;
+
+    use oci::Digest;
 
     use super::{Unheard, Verifier, WAITING_MAX};
     use crate::access::htpasswd::Users;
@@ -181,5 +207,21 @@ mod tests {
         assert_eq!(verifier.verify(&again, ("ada", right), at(0), HOUR).await, Err(Unheard::Busy));
         drop(all);
         assert_eq!(verifier.verify(&users, ("ada", "wrong"), at(0), HOUR).await, Ok(false));
+    }
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_who_come_with_the_same_at_once_are_one_attempt() {
+        let (users, right) = users();
+        let verifier = verifier();
+        let client = Client { address: Some([192, 0, 2, 7].into()), is_https: None };
+        let all = (0..500).map(|_| verifier.verify(&users, ("ada", right), (0, client), HOUR));
+        for outcome in futures_util::future::join_all(all).await {
+            assert_eq!(outcome, Ok(true));
+        }
+        let all = (0..500).map(|_| verifier.verify(&users, ("ada", "wrong"), (0, client), HOUR));
+        let outcomes = futures_util::future::join_all(all).await;
+        assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(Unheard::Limited(_)))), "each wrong one counts");
+        assert!(!outcomes.contains(&Ok(true)));
+        let _ = verifier.flight(&Digest::sha256(b"another"));
+        assert!(verifier.flights.lock().unwrap().len() <= 1, "what has ended is forgotten");
     }
 }

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
@@ -12,11 +14,11 @@ use super::{AuditError, AuditSink};
 use crate::options::FailureHook;
 
 /// Most lines that wait to be written.
-const LINES_MAX: usize = 1024;
+pub(super) const LINES_MAX: usize = 1024;
 /// How long a request waits for its line.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A line, and who waits for it.
+/// A line, and who waits for it. An empty one is only waited for.
 struct Job {
     line: Vec<u8>,
     written: Option<oneshot::Sender<Result<(), AuditError>>>,
@@ -66,11 +68,31 @@ impl Queue {
         })
     }
 
-    /// Writes a line for which nobody waits. Where there is no room for it, it is lost.
+    /// Writes a line for which nobody waits. Where there is no room for it, it is lost, unless some comes in time.
     pub(super) fn submit(&self, line: Vec<u8>) {
-        if self.jobs.try_send(Job { line, written: None }).is_err() {
-            self.state.loses_one();
-        }
+        let job = match self.jobs.try_send(Job { line, written: None }) {
+            Ok(()) => return,
+            Err(TrySendError::Full(job) | TrySendError::Closed(job)) => job,
+        };
+        let (jobs, state) = (self.jobs.clone(), Arc::clone(&self.state));
+        let Ok(runtime) = Handle::try_current() else { return state.loses_one() };
+        runtime.spawn(async move {
+            if !matches!(tokio::time::timeout(PATIENCE, jobs.send(job)).await, Ok(Ok(()))) {
+                state.loses_one();
+            }
+        });
+    }
+
+    /// Returns when everything that was in the queue has been written, or has not been for too long.
+    pub(super) async fn flush(&self) {
+        // Those who lost lines have said so.
+        let _ = tokio::time::timeout(PATIENCE, async {
+            let (written, told) = oneshot::channel();
+            if self.jobs.send(Job { line: Vec::new(), written: Some(written) }).await.is_ok() {
+                let _ = told.await;
+            }
+        })
+        .await;
     }
 
     pub(super) fn lost(&self) -> u64 {
@@ -85,6 +107,10 @@ impl Queue {
 /// Writes what comes, until nothing can come any more.
 fn run(mut waiting: Receiver<Job>, sink: &dyn AuditSink, state: &State) {
     while let Some(Job { line, written }) = waiting.blocking_recv() {
+        if line.is_empty() {
+            let _ = written.map(|written| written.send(Ok(())));
+            continue;
+        }
         let outcome = sink.write(&line).map_err(|error| AuditError::Failed(Arc::new(error)));
         let is_in_time = written.as_ref().is_none_or(|written| !written.is_closed());
         match &outcome {
@@ -144,7 +170,7 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex, mpsc};
 
-    use super::Queue;
+    use super::{LINES_MAX, PATIENCE, Queue};
     use crate::audit_log::AuditSink;
     use crate::options::FailureHook;
 
@@ -185,5 +211,37 @@ mod tests {
         let again = "the audit log is written again; 3 lines were lost";
         assert_eq!(*told.lock().unwrap(), ["the audit log is not written in time", again]);
         assert_eq!(queue.lost(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_nobody_waits_for_waits_for_room() {
+        let (queue, lets, _) = hanging();
+        // One is with the thread or about to be.
+        for _ in 0..LINES_MAX + 8 {
+            queue.submit(b"abandoned\n".to_vec());
+        }
+        for _ in 0..LINES_MAX + 8 {
+            lets.send(()).unwrap();
+        }
+        tokio::time::resume();
+        while Arc::strong_count(&queue.state) > 2 {
+            tokio::task::yield_now().await;
+        }
+        queue.flush().await;
+        assert_eq!(queue.lost(), 0);
+        // Each has had its word: the next waits for one more.
+        lets.send(()).unwrap();
+        queue.write(b"last\n".to_vec()).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_for_which_no_room_comes_is_lost() {
+        let (queue, _lets, _) = hanging();
+        for _ in 0..LINES_MAX + 8 {
+            queue.submit(b"abandoned\n".to_vec());
+        }
+        tokio::time::sleep(PATIENCE * 2).await;
+        let lost = queue.lost();
+        assert!((7..=8).contains(&lost), "{lost} lost");
     }
 }

@@ -460,6 +460,34 @@ fn what_is_wrong_with_endpoints_quotas_and_retention_is_said() {
 }
 
 #[test]
+fn what_is_wrong_with_an_issuer_is_said() {
+    let issuer = "[[auth.oidc]]\nname = \"ci\"\nissuer = \"https://issuer.example\"\naudience = \"registry\"\n";
+    for (text, said) in [
+        (issuer.replace("\"ci\"", "\"certificate\""), "no issuer is called `certificate`"),
+        (issuer.replace("https:", "http:"), "`issuer` is no URL of `https`"),
+        (issuer.replace("https://", "https://ada:s3cret@"), "has a user, a query or a fragment in it"),
+        (issuer.replace("\"registry\"", "\"\""), "`audience` has 1 to 1024 bytes"),
+        (issuer.replace("audience = \"registry\"\n", ""), "`audience`"),
+        (format!("{issuer}algorithms = [\"HS256\"]\n"), "`HS256` is no algorithm that is taken"),
+        (format!("{issuer}algorithms = []\n"), "`algorithms` has nothing in it"),
+        (format!("{issuer}skew = \"11m\"\n"), "`skew` is at most 10m"),
+        (format!("{issuer}claims = {{}}\n"), "`claims` has nothing in it"),
+        (format!("{issuer}claims = {{ \"\" = \"a\" }}\n"), "this cannot be the name of a claim"),
+        (format!("{issuer}keys-file = \"keys\"\nkeys-url = \"https://issuer.example/keys\"\n"), "say nothing"),
+        (format!("{issuer}{issuer}"), "two issuers are called `ci`"),
+        (format!("{issuer}{}", issuer.replace("\"ci\"", "\"cd\"")), "another table is of the same issuer"),
+    ] {
+        let found = wrong(&text);
+        assert!(found.contains(said) && found.contains("serve.toml:"), "{text}: {found}");
+        // What is said points into the text, which the operator has; a secret in it is not said once more.
+        assert!(!found.lines().next().unwrap().contains("s3cret"), "{found}");
+    }
+    let rule = "[[rules]]\nrepositories = [\"*\"]\nactions = [\"read\"]\nissuer = \"ci\"\n";
+    let with_keys = format!("{issuer}keys-file = \"groups\"\n{rule}");
+    assert!(wrong_with_files(&with_keys).starts_with("serve.toml:5:13: /etc/registry/groups: "));
+}
+
+#[test]
 fn a_variable_wins_over_the_file() {
     let file = "listen = \"127.0.0.1:1\"\nroot = \"data\"\n[limits]\nuploads = 6\ntags-page = 5\n";
     let variables = [("LISTEN", "[::1]:2"), ("ROOT", "here"), ("LIMITS_UPLOADS", "7"), ("COLLECT_UNTAGGED", "3d")];

@@ -388,6 +388,28 @@ async fn signatures_stay_with_a_manifest_that_is_only_marked_as_bad() {
 }
 
 #[tokio::test]
+async fn tags_are_as_old_as_the_clock_of_the_database_says() {
+    let Some((postgres, schema)) = new_schema() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let storage = node(postgres, &schema, BlobFiles::open(directory.path()).unwrap()).await;
+    let server = Server::over(storage, options(vec![pushed_within(30 * DAY)]));
+    let age = |tag: &str, days: u64| {
+        let milliseconds = days * DAY * 1000;
+        let older = format!("UPDATE tag SET pushed_at = pushed_at - {milliseconds} WHERE name = '{tag}'");
+        postgres.run(&format!("SET search_path = {schema}; {older}"));
+    };
+    for tag in ["old", "young"] {
+        server.put_image("app", tag, tag).await;
+    }
+    age("old", 31);
+    age("young", 29);
+    // The repository is looked at again.
+    server.put_image("app", "new", "new").await;
+    server.0.collect().await;
+    assert_eq!(tags(&server, "app").await, ["new", "young"]);
+}
+
+#[tokio::test]
 async fn untagged_manifests_stay_as_long_as_is_said_for_their_repository() {
     let policy = |repository: &str, untagged| RetentionRule {
         repositories: patterns(&[repository]),
