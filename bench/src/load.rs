@@ -1,8 +1,8 @@
 //! A generator of load that leaves the processors to the server it measures.
 //!
 //! One thread drives all connections: requests are bytes that were put together before, of an answer only the head is read,
-//! and bodies are thrown away inside the kernel. Connections are kept and requests are not pipelined. Any answer that was
-//! not expected ends the run as an error.
+//! and bodies are thrown away inside the kernel, which also sends large ones from files in memory. Connections are kept and
+//! requests are not pipelined. Any answer that was not expected ends the run as an error.
 //!
 //! ```text
 //!   Script ─ Step ─▶ Connection ─ bytes ─▶ server
@@ -14,6 +14,7 @@ mod answer;
 mod body;
 mod command;
 mod connection;
+mod part;
 mod request;
 
 use std::mem::MaybeUninit;
@@ -29,6 +30,7 @@ use serde::Serialize;
 pub use answer::Answer;
 pub use command::{LoadArguments, command};
 use connection::Connection;
+pub use part::Part;
 pub use request::Request;
 
 use crate::statistics::{percentile, ratio};

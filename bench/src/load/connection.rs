@@ -1,6 +1,6 @@
 //! A connection: one request and one answer at a time.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _};
 use std::net::{SocketAddr, TcpStream};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -86,12 +86,12 @@ impl Connection {
     fn write(&mut self) -> Result<()> {
         let Some(request) = &self.request else { return Ok(()) };
         while let Some(part) = request.parts().get(self.sent.0) {
-            match self.socket.write(part.get(self.sent.1..).unwrap_or_default()) {
+            match part.send(&mut self.socket, self.sent.1) {
                 Ok(count) => self.sent.1 += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error).context("cannot send"),
             }
-            if self.sent.1 >= part.len() {
+            if self.sent.1 >= part.length() {
                 self.sent = (self.sent.0 + 1, 0);
             }
         }

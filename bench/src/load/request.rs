@@ -4,13 +4,17 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::Part;
+
 /// Kinds of manifests that are asked for: all that registries know.
 pub const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
 
 /// A request as bytes, and the status that is expected. Cloning shares the bytes.
 #[derive(Clone, Debug)]
 pub struct Request {
-    parts: Arc<[Arc<[u8]>]>,
+    /// The first line, for messages.
+    line: Arc<str>,
+    parts: Arc<[Part]>,
     expected: u16,
     /// The answer says how long a body would be, and brings none.
     head_only: bool,
@@ -29,34 +33,27 @@ impl Request {
         path: &str,
         headers: &[&str],
         expected: u16,
-        body: &[Arc<[u8]>],
+        body: &[Part],
     ) -> Self {
-        let length: usize = body.iter().map(|part| part.len()).sum();
+        let length: usize = body.iter().map(Part::length).sum();
         let length = format!("Content-Length: {length}");
         Self::assemble(method, address, path, &[headers, &[&length]].concat(), expected, body)
     }
 
-    fn assemble(
-        method: &str,
-        address: SocketAddr,
-        path: &str,
-        headers: &[&str],
-        expected: u16,
-        body: &[Arc<[u8]>],
-    ) -> Self {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {ACCEPT}\r\n");
+    fn assemble(method: &str, address: SocketAddr, path: &str, headers: &[&str], expected: u16, body: &[Part]) -> Self {
+        let line = format!("{method} {path} HTTP/1.1");
+        let mut head = format!("{line}\r\nHost: {address}\r\nAccept: {ACCEPT}\r\n");
         for line in headers {
             // Writing to a text does not fail.
             let _ = write!(head, "{line}\r\n");
         }
         head.push_str("\r\n");
-        let head: Arc<[u8]> = head.into_bytes().into();
-        let parts = std::iter::once(head).chain(body.iter().cloned()).collect();
-        Self { parts, expected, head_only: method == "HEAD" }
+        let parts = std::iter::once(Part::new(head.into_bytes())).chain(body.iter().cloned()).collect();
+        Self { line: line.into(), parts, expected, head_only: method == "HEAD" }
     }
 
     /// Returns what is to be sent, in order.
-    pub(super) fn parts(&self) -> &[Arc<[u8]>] {
+    pub(super) fn parts(&self) -> &[Part] {
         &self.parts
     }
 
@@ -70,8 +67,6 @@ impl Request {
 
     /// Returns the first line, for messages.
     pub(super) fn line(&self) -> String {
-        let head = self.parts.first().map_or(&[][..], |head| head);
-        let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
-        String::from_utf8_lossy(line).into_owned()
+        self.line.to_string()
     }
 }

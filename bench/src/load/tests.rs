@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::thread;
 
 use super::*;
@@ -59,7 +58,7 @@ impl Script for Both {
             assert_eq!(came, b"/2000003");
             return Ok(Step::Continue(Request::new("GET", self.0, "/", &[], 200)));
         }
-        let body: [Arc<[u8]>; 2] = [vec![1; 2_000_000].into(), vec![2; 3].into()];
+        let body = [vec![1; 2_000_000], vec![2; 3]].map(Part::new);
         Ok(Step::Begin(Request::with_body("PUT", self.0, "/", &[], 201, &body)))
     }
 }

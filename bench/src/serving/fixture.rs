@@ -163,7 +163,7 @@ impl Rows<'_> {
         self.manifest(&Manifest {
             repository: id(repository),
             digest: &image.digest,
-            bytes: &image.parts.concat(),
+            bytes: &image.bytes()?,
             subject: None,
             referrer: None,
             artifact_type: None,

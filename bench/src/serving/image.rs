@@ -1,10 +1,12 @@
 //! Content that nobody has seen before, without a price: many bytes that are always the same, and a few behind them that
 //! never are. The hash of the former is computed once.
 
-use std::sync::Arc;
+use std::io;
 
 use oci::{Algorithm, Digest, Hasher};
 use serde_json::json;
+
+use crate::load::Part;
 
 /// The type of every manifest that is pushed.
 pub const MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -15,7 +17,7 @@ const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 /// Bytes with their digest.
 #[derive(Clone, Debug)]
 pub struct Blob {
-    pub parts: Vec<Arc<[u8]>>,
+    pub parts: Vec<Part>,
     pub digest: Digest,
     pub size: usize,
 }
@@ -23,14 +25,23 @@ pub struct Blob {
 impl Blob {
     /// Returns a blob of these bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self { digest: Digest::sha256(&bytes), size: bytes.len(), parts: vec![bytes.into()] }
+        Self { digest: Digest::sha256(&bytes), size: bytes.len(), parts: vec![Part::new(bytes)] }
+    }
+
+    /// Returns a copy of its bytes.
+    ///
+    /// # Errors
+    /// What reading them brings.
+    pub fn bytes(&self) -> io::Result<Vec<u8>> {
+        let parts: Vec<Vec<u8>> = self.parts.iter().map(Part::read).collect::<io::Result<_>>()?;
+        Ok(parts.concat())
     }
 }
 
 /// What layers of one size begin with.
 #[derive(Clone)]
 pub struct Material {
-    base: Arc<[u8]>,
+    base: Part,
     hasher: Hasher,
 }
 
@@ -45,10 +56,10 @@ impl Material {
             state ^= state << 17;
             state.to_le_bytes()
         };
-        let base: Arc<[u8]> = std::iter::repeat_with(&mut word).flatten().take(size).collect();
+        let base: Vec<u8> = std::iter::repeat_with(&mut word).flatten().take(size).collect();
         let mut hasher = Algorithm::Sha256.hasher();
         hasher.update(&base);
-        Self { base, hasher }
+        Self { base: Part::new(base), hasher }
     }
 
     /// Returns the layer of this number.
@@ -56,8 +67,8 @@ impl Material {
         let tail = format!("{number:016}").into_bytes();
         let mut hasher = self.hasher.clone();
         hasher.update(&tail);
-        let size = self.base.len() + tail.len();
-        Blob { parts: vec![Arc::clone(&self.base), tail.into()], digest: hasher.finish(), size }
+        let size = self.base.length() + tail.len();
+        Blob { parts: vec![self.base.clone(), Part::new(tail)], digest: hasher.finish(), size }
     }
 }
 
@@ -89,12 +100,12 @@ mod tests {
 
     #[test]
     fn a_layer_has_the_digest_of_all_its_parts_and_no_two_are_equal() {
-        let material = Material::new(1000);
-        let (one, two) = (material.layer(1), material.layer(2));
-        assert_ne!(one.digest, two.digest);
-        for layer in [one, two] {
-            let whole = layer.parts.concat();
+        // The beginning of the larger ones is in a file.
+        let [small, large] = [1000, 100_000].map(Material::new);
+        for layer in [small.layer(1), small.layer(2), large.layer(1), large.layer(2)] {
+            let whole = layer.bytes().unwrap();
             assert_eq!((layer.size, layer.digest), (whole.len(), Digest::sha256(&whole)));
         }
+        assert_ne!(small.layer(1).digest, small.layer(2).digest);
     }
 }

@@ -193,6 +193,33 @@ async fn under_tls_the_client_says_which_version_it_speaks() {
 }
 
 #[tokio::test]
+async fn under_tls_a_file_that_lost_its_end_is_not_filled_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = Storage::open(directory.path(), Clock::system(), Keeping::default()).await.unwrap();
+    let identity = TlsIdentity::from_pem(&file("server.pem"), &file("server.key"), TlsVersion::V1_2).unwrap();
+    let (address, registry) = ("127.0.0.1:0".parse().unwrap(), Registry::new(storage, options()));
+    let server = RunningRegistry::start_with(address, registry, Some(Tls::new(identity))).await.unwrap();
+    let content: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
+    let digest = Digest::sha256(&content);
+    let path = format!("/v2/app/blobs/uploads/?digest={digest}");
+    let mut client = Client::over(TokioIo::new(connect(&server, &[b"h2"]).await)).await;
+    assert_eq!(client.ask("POST", &path, &[], &content).await.0, 201);
+    for file in files(&directory.path().join("blobs")) {
+        std::fs::File::options().write(true).open(file).unwrap().set_len(200_000).unwrap();
+    }
+    let mut stream = connect(&server, &[]).await;
+    let request = format!("GET /v2/app/blobs/{digest} HTTP/1.1\r\nhost: x\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut arrived = Vec::new();
+    // That the connection ends is not announced, for the answer has not.
+    assert!(stream.read_to_end(&mut arrived).await.is_err());
+    let head = arrived.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+    let body = &arrived[head..];
+    assert!(body.len() <= 200_000 && content.starts_with(body), "{} bytes", body.len());
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn without_tls_http2_is_spoken_where_that_is_said_and_http_1_1_beside_it() {
     for cleartext in [true, false] {
         let server = start(RegistryOptions { http2: Http2 { cleartext, ..Http2::default() }, ..options() }).await;
