@@ -121,8 +121,11 @@ impl Uploads {
             self.expire().await?;
             (all, of_owner) = self.0.storage.count_sessions_of(owner.as_deref()).await?;
         }
-        if all >= self.0.most as u64 || of_owner >= self.0.most_each as u64 {
+        if all >= self.0.most as u64 {
             return Err(too_many());
+        }
+        if of_owner >= self.0.most_each as u64 {
+            return Err(too_many_of_one());
         }
         let id = UploadId::random();
         self.0.storage.begin_session(id, repository, algorithm, owner).await?;
@@ -200,10 +203,16 @@ impl Uploads {
     pub(crate) async fn expire(&self) -> Result<(), ApiError> {
         let (now, lifetime) = (Instant::now(), self.0.lifetime);
         self.0.kept().retain(|_, kept| now.duration_since(kept.since) < lifetime);
-        for id in self.0.storage.expired_sessions(lifetime).await? {
-            self.0.storage.remove_received(id).await?;
-            self.0.storage.end_session(id, None).await?;
-            self.0.kept().remove(&id);
+        loop {
+            let expired = self.0.storage.expired_sessions(lifetime).await?;
+            if expired.is_empty() {
+                break;
+            }
+            for id in expired {
+                self.0.storage.remove_received(id).await?;
+                self.0.storage.end_session(id, None).await?;
+                self.0.kept().remove(&id);
+            }
         }
         Ok(self.0.storage.remove_strays(lifetime).await?)
     }
@@ -211,12 +220,18 @@ impl Uploads {
     /// Counts an upload that ends with its request among those of somebody, as long as the share lives.
     pub(crate) fn share(&self, owner: Option<String>) -> Result<Option<Share>, ApiError> {
         let Some(owner) = owner else { return Ok(None) };
-        self.0.owners.share(owner, self.0.most_each).map(Some).ok_or_else(too_many)
+        self.0.owners.share(owner, self.0.most_each).map(Some).ok_or_else(too_many_of_one)
     }
 }
 
+/// The answer where the server has as many uploads as it may.
 fn too_many() -> ApiError {
     ApiError::too_many("too many uploads are under way", RETRY_AFTER_SECONDS)
+}
+
+/// The answer where one caller has as many uploads as one may.
+fn too_many_of_one() -> ApiError {
+    ApiError::too_many("too many of your uploads are under way; end them, or let them expire", RETRY_AFTER_SECONDS)
 }
 
 impl Inner {

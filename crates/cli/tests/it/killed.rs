@@ -56,10 +56,10 @@ impl Killed {
             ("SUPERCARGO_SERVE_COLLECT_LEASE", lease.clone()),
             ("SUPERCARGO_SERVE_COLLECT_UNTAGGED", lease),
             ("SUPERCARGO_SERVE_COLLECT_PERIOD", "1s".to_owned()),
-            ("SUPERCARGO_SERVE_LIMITS_UPLOADS", "1000000".to_owned()),
             ("SUPERCARGO_SERVE_LIMITS_UPLOAD_LIFETIME", lifetime.to_owned()),
             // Those that clients of killed servers leave behind are many, and hinder nobody.
-            ("SUPERCARGO_SERVE_LIMITS_UPLOADS", "100000".to_owned()),
+            ("SUPERCARGO_SERVE_LIMITS_UPLOADS", "1000000".to_owned()),
+            ("SUPERCARGO_SERVE_LIMITS_UPLOADS_EACH", "1000000".to_owned()),
         ]
     }
 

@@ -165,7 +165,7 @@ impl Storage {
         self.sessions().read(Count { owner: owner.map(str::to_owned) }).await
     }
 
-    /// Returns uploads that lay untouched for longer than `lifetime`.
+    /// Returns uploads that lay untouched for longer than `lifetime`, so many of them as are looked at in one go.
     pub(crate) async fn expired_sessions(&self, lifetime: Duration) -> Result<Vec<UploadId>, StorageError> {
         self.sessions().read(Expired { lifetime: milliseconds(lifetime) }).await
     }

@@ -182,13 +182,17 @@ async fn nobody_has_all_the_room_for_uploads() {
     };
     begin("reader").await.expect(202);
     let path = begin("reader").await.expect(202).header("location").to_owned();
-    begin("reader").await.expect_error(429, "TOOMANYREQUESTS").assert_headers(&[("retry-after", "5")]);
+    let refused = begin("reader").await.expect_error(429, "TOOMANYREQUESTS");
+    refused.assert_headers(&[("retry-after", "5")]);
+    let message = &refused.json()["errors"][0]["message"];
+    assert!(message.as_str().unwrap().starts_with("too many of your uploads"), "{message}");
     begin("writer").await.expect(202);
     let cancel = server.call("DELETE", &path).from("192.0.2.1").header("authorization", &by("reader"));
     cancel.send().await.expect(204);
     begin("reader").await.expect(202);
     begin("owner").await.expect(202);
-    begin("cleaner").await.expect_error(429, "TOOMANYREQUESTS");
+    let refused = begin("cleaner").await.expect_error(429, "TOOMANYREQUESTS");
+    assert_eq!(refused.json()["errors"][0]["message"], "too many uploads are under way");
     let open = Server::with(RegistryOptions { uploads_max_each: 1, ..RegistryOptions::default() });
     for (address, expected) in [("192.0.2.1", 202), ("192.0.2.1", 429), ("2001:db8::1", 202), ("2001:db8::2", 429)] {
         let answered = open.call("POST", "/v2/app/blobs/uploads/").from(address).send().await;

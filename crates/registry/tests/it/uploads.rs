@@ -242,7 +242,13 @@ async fn abandoned_uploads_expire() {
         move || Duration::from_secs(now.load(Ordering::Relaxed))
     });
     let storage = Storage::in_memory_with(Arc::new(BlobMemory::default()), clock, Keeping::default());
-    let server = Server::over(storage, RegistryOptions { upload_lifetime: lifetime, ..RegistryOptions::default() });
+    let many = 1100;
+    let options = RegistryOptions { uploads_max: many + 2, uploads_max_each: many + 2, ..RegistryOptions::default() };
+    let server = Server::over(storage, RegistryOptions { upload_lifetime: lifetime, ..options });
+    // More than are looked at together.
+    for _ in 0..many {
+        server.begin("app").await;
+    }
     let abandoned = server.begin("app").await;
     let used = server.begin("app").await;
     now.fetch_add(lifetime.as_secs() / 2, Ordering::Relaxed);
@@ -251,6 +257,10 @@ async fn abandoned_uploads_expire() {
     server.0.expire_uploads().await;
     server.get(&abandoned).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     server.get(&used).await.expect(204);
+    for _ in 0..=many {
+        server.begin("app").await;
+    }
+    server.post("/v2/app/blobs/uploads/").await.expect_error(429, "TOOMANYREQUESTS");
 }
 
 #[tokio::test(start_paused = true)]
