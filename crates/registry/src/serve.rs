@@ -4,6 +4,7 @@ mod certificate;
 mod connection;
 mod http2;
 mod operations;
+mod pacing;
 mod patience;
 mod tls;
 
@@ -69,6 +70,7 @@ impl RunningRegistry {
     /// When the address cannot be listened on.
     pub async fn start_with(address: SocketAddr, registry: Registry, tls: Option<Tls>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
+        pacing::end_of_listener(&listener);
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(accept(listener, registry, tls, stopped));

@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 
 use super::certificate::Handshake;
 use super::http2::{self, Shared};
+use super::pacing;
 use super::patience::{self, Patience};
 use crate::outgoing::{Outlet, Transport};
 use crate::peer::Peer;
@@ -50,6 +51,7 @@ impl OtherEnd {
 pub(super) fn prepare(stream: &TcpStream, registry: &Registry) -> Duration {
     // A small answer must not wait for the acknowledgement of the one before; without the option it is only slower.
     let _ = stream.set_nodelay(true);
+    pacing::end_of_connection(stream);
     patience::limit(stream, registry.options().idle_timeout)
 }
 
