@@ -11,6 +11,8 @@ pub struct Machine {
     pub processor: String,
     pub kernel: String,
     pub file_system: String,
+    /// By what the kernel decides how fast to send. One that paces (`bbr`) costs servers a timer for every packet, on loopback too.
+    pub congestion_control: String,
 }
 
 impl Machine {
@@ -19,18 +21,20 @@ impl Machine {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let congestion_control = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
         Self {
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             processor: model.map_or("unknown", |(_, name)| name).to_owned(),
             kernel: kernel.trim().to_owned(),
             file_system: file_system(work),
+            congestion_control: congestion_control.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned()),
         }
     }
 
     /// Returns it as a line of text.
     pub fn heading(&self) -> String {
-        let Self { processors, processor, kernel, file_system } = self;
-        format!("{processors} x {processor}, Linux {kernel}, files on {file_system}")
+        let Self { processors, processor, kernel, file_system, congestion_control } = self;
+        format!("{processors} x {processor}, Linux {kernel} ({congestion_control}), files on {file_system}")
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType, recv, sockopt};
 
 use super::answer::Answer;
 use super::body::Body;
@@ -33,7 +33,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn open(address: SocketAddr) -> Result<Self> {
-        let socket = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+        let socket = connect(address).with_context(|| format!("cannot connect to {address}"))?;
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
@@ -155,4 +155,14 @@ impl Connection {
         }
         Ok(whole)
     }
+}
+
+/// Connects without congestion control that paces (BBR): it would set a timer for every packet, on the processors of the server.
+fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    // What a connection begins with goes on setting timers.
+    sockopt::set_tcp_congestion(&socket, "reno")?;
+    net::connect(&socket, &address)?;
+    Ok(socket.into())
 }
