@@ -4,6 +4,7 @@
 //! when `commit` returns it survives a loss of power.
 
 mod at_once;
+mod early;
 mod listing;
 
 use std::collections::HashSet;
@@ -24,6 +25,7 @@ use rustix::io::Errno;
 use store::BlobBody;
 
 use self::at_once::AtOnce;
+use self::early::{Early, Turns};
 use super::{BlobStorage, BlobWriter, Listed, StorageError};
 use crate::route::UploadId;
 use crate::storage::blocking::blocking;
@@ -43,6 +45,7 @@ struct Directories {
     /// Directories of which it is known that they survive a loss of power: a few thousand at most, by the form of places.
     lasting: Mutex<HashSet<PathBuf>>,
     at_once: AtOnce,
+    early: Turns,
 }
 
 impl fmt::Debug for BlobFiles {
@@ -65,7 +68,8 @@ impl BlobFiles {
     /// Returns the blobs in a directory, in which nothing is made.
     pub fn inspect(root: &Path) -> Self {
         let (root, uploads, open) = (root.to_owned(), root.join("uploads"), Cache::new(OPEN_MAX));
-        Self(Arc::new(Directories { root, uploads, open, lasting: Mutex::default(), at_once: AtOnce::new() }))
+        let (at_once, early) = (AtOnce::new(), Turns::new());
+        Self(Arc::new(Directories { root, uploads, open, lasting: Mutex::default(), at_once, early }))
     }
 
     /// Returns the file in a place. It stays open, unless the place was given up meanwhile: whoever removes a file makes it nameless first
@@ -124,7 +128,7 @@ impl BlobFiles {
 impl BlobStorage for BlobFiles {
     async fn begin(&self, name: &str) -> Result<Box<dyn BlobWriter>, StorageError> {
         // The file is made with the first byte.
-        let writer = FileWriter { files: self.clone(), name: name.to_owned(), file: None };
+        let writer = FileWriter { files: self.clone(), name: name.to_owned(), file: None, early: Early::default() };
         Ok(Box::new(writer))
     }
 
@@ -146,9 +150,8 @@ impl BlobStorage for BlobFiles {
         });
         let file = opened.await?.map(Arc::new);
         let there = file.is_some() || written == 0;
-        let writer =
-            || Box::new(FileWriter { files: self.clone(), name: name.to_owned(), file }) as Box<dyn BlobWriter>;
-        Ok(there.then(writer))
+        let writer = || FileWriter { files: self.clone(), name: name.to_owned(), file, early: Early::default() };
+        Ok(there.then(|| Box::new(writer()) as Box<dyn BlobWriter>))
     }
 
     async fn discard(&self, name: &str, _state: &[u8]) -> Result<(), StorageError> {
@@ -253,6 +256,7 @@ struct FileWriter {
     files: BlobFiles,
     name: String,
     file: Option<Arc<File>>,
+    early: Early,
 }
 
 impl FileWriter {
@@ -270,20 +274,23 @@ impl FileWriter {
 impl BlobWriter for FileWriter {
     async fn write(&mut self, position: u64, piece: Bytes) -> Result<(), StorageError> {
         let (file, path) = (self.file.clone(), self.files.upload(&self.name));
+        let bytes = piece.len();
         let written = blocking(move || {
             let file = file.map_or_else(|| make(&path).map(Arc::new), Ok)?;
             file.write_all_at(&piece, position).map_err(StorageError::file("cannot write", &path))?;
             Ok(file)
         });
-        self.file = Some(written.await?);
-        Ok(())
+        let file = self.file.insert(written.await?);
+        self.early.wrote(bytes, file, &self.files.0.early, || self.files.upload(&self.name))
     }
 
     fn write_at_once(&mut self, position: u64, piece: &[u8]) -> Option<Result<(), StorageError>> {
         // A file is made where that may take its time.
         let file = self.file.as_ref()?;
+        let path = || self.files.upload(&self.name);
         let written = self.files.0.at_once.run(|| file.write_all_at(piece, position))?;
-        Some(written.map_err(|error| StorageError::file("cannot write", &self.files.upload(&self.name))(error)))
+        let written = written.map_err(|error| StorageError::file("cannot write", &path())(error));
+        Some(written.and_then(|()| self.early.wrote(piece.len(), file, &self.files.0.early, path)))
     }
 
     async fn read(&mut self, length: u64) -> Result<Option<BlobBody>, StorageError> {
@@ -303,6 +310,7 @@ impl BlobWriter for FileWriter {
     }
 
     async fn commit(mut self: Box<Self>, digest: &Digest, length: u64) -> Result<(), StorageError> {
+        self.early.end().await?;
         let file = self.file().await?;
         let from = self.files.upload(&self.name);
         let to = self.files.0.root.join(self.place(digest));
