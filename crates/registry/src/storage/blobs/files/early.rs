@@ -6,9 +6,9 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
+use futures_util::FutureExt as _;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, unconstrained};
 
 use super::StorageError;
 
@@ -54,7 +54,8 @@ impl Early {
         if self.written < STEP_BYTES || self.step.as_ref().is_some_and(|step| !step.is_finished()) {
             return Ok(());
         }
-        if let Some(ended) = self.step.take().and_then(FutureExt::now_or_never) {
+        // It has ended, and tells so also a task that has done much already.
+        if let Some(ended) = self.step.take().and_then(|step| unconstrained(step).now_or_never()) {
             ended.map_err(|_| StorageError::Ended)??;
         }
         let Ok(turn) = Arc::clone(&turns.0).try_acquire_owned() else { return Ok(()) };
