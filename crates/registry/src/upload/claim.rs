@@ -171,12 +171,20 @@ impl Upload {
     async fn give_back(&self, uploads: &Inner) -> Result<(), UploadError> {
         let Some(mut progress) = self.progress.lock().await.take() else { return Ok(()) };
         let Some(turn) = self.turn else { return Ok(self.throw_away(progress).await?) };
+        let state = match progress.suspend(progress.received).await {
+            Ok(state) => state,
+            Err(error) => {
+                // Bytes of it were lost, so nobody can go on with it.
+                self.throw_away(progress).await?;
+                return Err(error.into());
+            }
+        };
         let session = Session {
             id: self.id,
             algorithm: progress.hasher.algorithm(),
             received: progress.received,
             hasher: Some(progress.hasher.clone()),
-            state: progress.suspend(progress.received).await?,
+            state,
             turn,
         };
         if self.storage.save_session(session).await? {

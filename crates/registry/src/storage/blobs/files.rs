@@ -3,9 +3,11 @@
 //! A blob is written to its file in `uploads/`, synced, given its name in `blobs/`, and the directory of that name is synced:
 //! when `commit` returns it survives a loss of power.
 
+mod ahead;
 mod at_once;
-mod early;
+mod direct;
 mod listing;
+mod writer;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,14 +20,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use oci::Digest;
 use quick_cache::sync::Cache;
 use rustix::fs::{Advice, AtFlags, CWD};
 use rustix::io::Errno;
 use store::BlobBody;
 
+use self::ahead::Ahead;
 use self::at_once::AtOnce;
-use self::early::{Early, Turns};
+use self::direct::Leave;
+use self::writer::FileWriter;
 use super::{BlobStorage, BlobWriter, Listed, StorageError};
 use crate::route::UploadId;
 use crate::storage::blocking::blocking;
@@ -45,7 +48,8 @@ struct Directories {
     /// Directories of which it is known that they survive a loss of power: a few thousand at most, by the form of places.
     lasting: Mutex<HashSet<PathBuf>>,
     at_once: AtOnce,
-    early: Turns,
+    direct: Leave,
+    ahead: Ahead,
 }
 
 impl fmt::Debug for BlobFiles {
@@ -68,8 +72,16 @@ impl BlobFiles {
     /// Returns the blobs in a directory, in which nothing is made.
     pub fn inspect(root: &Path) -> Self {
         let (root, uploads, open) = (root.to_owned(), root.join("uploads"), Cache::new(OPEN_MAX));
-        let (at_once, early) = (AtOnce::new(), Turns::new());
-        Self(Arc::new(Directories { root, uploads, open, lasting: Mutex::default(), at_once, early }))
+        let (at_once, direct) = (AtOnce::new(), Leave::new());
+        Self(Arc::new(Directories {
+            root,
+            uploads,
+            open,
+            lasting: Mutex::default(),
+            at_once,
+            direct,
+            ahead: Ahead::default(),
+        }))
     }
 
     /// Returns the file in a place. It stays open, unless the place was given up meanwhile: whoever removes a file makes it nameless first
@@ -128,8 +140,7 @@ impl BlobFiles {
 impl BlobStorage for BlobFiles {
     async fn begin(&self, name: &str) -> Result<Box<dyn BlobWriter>, StorageError> {
         // The file is made with the first byte.
-        let writer = FileWriter { files: self.clone(), name: name.to_owned(), file: None, early: Early::default() };
-        Ok(Box::new(writer))
+        Ok(Box::new(FileWriter::new(self, name, None)))
     }
 
     async fn resume(
@@ -150,8 +161,7 @@ impl BlobStorage for BlobFiles {
         });
         let file = opened.await?.map(Arc::new);
         let there = file.is_some() || written == 0;
-        let writer = || FileWriter { files: self.clone(), name: name.to_owned(), file, early: Early::default() };
-        Ok(there.then(|| Box::new(writer()) as Box<dyn BlobWriter>))
+        Ok(there.then(|| Box::new(FileWriter::new(self, name, file)) as Box<dyn BlobWriter>))
     }
 
     async fn discard(&self, name: &str, _state: &[u8]) -> Result<(), StorageError> {
@@ -249,89 +259,6 @@ impl BlobStorage for BlobFiles {
         let (root, directory, after) = (self.0.root.clone(), directory.to_owned(), after.to_owned());
         blocking(move || listing::list(&root, &directory, &after, limit)).await
     }
-}
-
-#[derive(Debug)]
-struct FileWriter {
-    files: BlobFiles,
-    name: String,
-    file: Option<Arc<File>>,
-    early: Early,
-}
-
-impl FileWriter {
-    async fn file(&mut self) -> Result<Arc<File>, StorageError> {
-        if let Some(file) = &self.file {
-            return Ok(Arc::clone(file));
-        }
-        let path = self.files.upload(&self.name);
-        let made = blocking(move || make(&path));
-        Ok(Arc::clone(self.file.insert(Arc::new(made.await?))))
-    }
-}
-
-#[async_trait]
-impl BlobWriter for FileWriter {
-    async fn write(&mut self, position: u64, piece: Bytes) -> Result<(), StorageError> {
-        let (file, path) = (self.file.clone(), self.files.upload(&self.name));
-        let bytes = piece.len();
-        let written = blocking(move || {
-            let file = file.map_or_else(|| make(&path).map(Arc::new), Ok)?;
-            file.write_all_at(&piece, position).map_err(StorageError::file("cannot write", &path))?;
-            Ok(file)
-        });
-        let file = self.file.insert(written.await?);
-        self.early.wrote(bytes, file, &self.files.0.early, || self.files.upload(&self.name))
-    }
-
-    fn write_at_once(&mut self, position: u64, piece: &[u8]) -> Option<Result<(), StorageError>> {
-        // A file is made where that may take its time.
-        let file = self.file.as_ref()?;
-        let path = || self.files.upload(&self.name);
-        let written = self.files.0.at_once.run(|| file.write_all_at(piece, position))?;
-        let written = written.map_err(|error| StorageError::file("cannot write", &path())(error));
-        Some(written.and_then(|()| self.early.wrote(piece.len(), file, &self.files.0.early, path)))
-    }
-
-    async fn read(&mut self, length: u64) -> Result<Option<BlobBody>, StorageError> {
-        let file = self.file().await?;
-        let path = self.files.upload(&self.name);
-        let file = file.try_clone().map_err(StorageError::file("cannot open", &path))?;
-        Ok(Some(BlobBody::from_file(file, 0, length)))
-    }
-
-    async fn suspend(&mut self, _length: u64) -> Result<Vec<u8>, StorageError> {
-        Ok(Vec::new())
-    }
-
-    fn place(&self, digest: &Digest) -> String {
-        let encoded = digest.encoded();
-        format!("blobs/{}/{}/{encoded}-{}", digest.algorithm(), &encoded[..2], self.name)
-    }
-
-    async fn commit(mut self: Box<Self>, digest: &Digest, length: u64) -> Result<(), StorageError> {
-        self.early.end().await?;
-        let file = self.file().await?;
-        let from = self.files.upload(&self.name);
-        let to = self.files.0.root.join(self.place(digest));
-        let files = self.files.clone();
-        blocking(move || {
-            let truncated = || match file.metadata()?.len() {
-                found if found == length => Ok(()),
-                // A request that broke off may have left bytes behind the end.
-                _ => file.set_len(length),
-            };
-            truncated().and_then(|()| file.sync_data()).map_err(StorageError::file("cannot write", &from))?;
-            files.name(&from, &to)
-        })
-        .await
-    }
-}
-
-/// Opens a file to write to, which is made if it is not there.
-fn make(path: &Path) -> Result<File, StorageError> {
-    let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
-    opened.map_err(StorageError::file("cannot make", path))
 }
 
 /// Gives an open file one more name: the very file that was read, whatever its other names lead to by now. Returns false where a file
