@@ -394,7 +394,7 @@ fn a_list_that_makes_no_sense_is_shown_with_its_place() {
     help: to = "oci:DIR"
     "#);
     insta::assert_snapshot!(said("[[mirror]]\nfrom = \"h.example/a\"\nto = \"h.example/b\"\nkeep = 0\n"), @r#"
-    error: `keep` is integer, not a whole number above zero
+    error: `keep` is 0, not a whole number above zero
      --> mirror.toml:4:8
       |
     4 | keep = 0

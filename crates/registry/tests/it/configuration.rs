@@ -524,7 +524,7 @@ fn errors_point_at_the_place() {
         ),
         (
             "[limits]\nuploads = 0\n",
-            "`uploads` is integer, not a whole number above zero\n --> serve.toml:2:11\n  |\n2 | uploads = 0\n  |           ^",
+            "`uploads` is 0, not a whole number above zero\n --> serve.toml:2:11\n  |\n2 | uploads = 0\n  |           ^",
         ),
         (
             "listen = \"localhost:5000\"",
@@ -662,11 +662,8 @@ fn limits_and_networks_that_say_nothing_are_errors() {
     for (text, message) in [
         ("proxies.trusted = [\"10.0.0.1/8\"]", "`10.0.0.1/8`: the address of the network has bits behind its prefix"),
         ("proxies.trusted = [\"proxy\"]", "`proxy`: this is neither an address nor a network as 10.0.0.0/8"),
-        ("rate-limits = [{ of = \"pulls\", requests = 0 }]", "`requests` is integer, not a whole number above zero"),
-        (
-            "rate-limits = [{ of = \"pulls\", requests = 1, burst = 0 }]",
-            "`burst` is integer, not a whole number above zero",
-        ),
+        ("rate-limits = [{ of = \"pulls\", requests = 0 }]", "`requests` is 0, not a whole number above zero"),
+        ("rate-limits = [{ of = \"pulls\", requests = 1, burst = 0 }]", "`burst` is 0, not a whole number above zero"),
         (
             "rate-limits = [{ of = \"failed-logins\", requests = 1, repositories = [\"a\"] }]",
             "nobody comes in to some repositories alone: failed logins are of all",

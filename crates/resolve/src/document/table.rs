@@ -246,10 +246,11 @@ fn place_of(item: &Item, otherwise: &Range<usize>) -> Range<usize> {
 
 fn check_shape(item: &Item, shape: &Shape, place: &Range<usize>, name: &str) -> Result<(), DocumentError> {
     let wrong = |place: Range<usize>| {
-        Err(DocumentError::new(
-            format!("`{}` is {}, not {}", name.escape_debug(), item.type_name(), shape.name()),
-            place,
-        ))
+        let found = match (shape, item.as_integer()) {
+            (Shape::Count, Some(number)) => number.to_string(),
+            _ => item.type_name().to_owned(),
+        };
+        Err(DocumentError::new(format!("`{}` is {found}, not {}", name.escape_debug(), shape.name()), place))
     };
     let fits = match shape {
         Shape::Text | Shape::Duration | Shape::DurationOr(_) => item.is_str(),
