@@ -3,6 +3,7 @@
 mod add;
 mod artifacts;
 mod attach;
+mod auth;
 mod bisect;
 mod candidates;
 mod completions;
@@ -24,6 +25,8 @@ mod lineage;
 mod load;
 mod lock;
 mod locking;
+mod login;
+mod logout;
 mod mark;
 mod mirror;
 mod outdated;
@@ -91,6 +94,9 @@ pub(crate) enum Command {
     Gc(gc::GcArguments),
     Store(store::StoreArguments),
     Serve(serve::ServeArguments),
+    Login(login::LoginArguments),
+    Logout(logout::LogoutArguments),
+    Auth(auth::AuthArguments),
     Tour(tour::TourArguments),
     Completions(completions::CompletionsArguments),
 }
@@ -136,6 +142,9 @@ impl Command {
             Self::Gc(arguments) => arguments.run(session).await,
             Self::Store(arguments) => arguments.run(session).await,
             Self::Serve(arguments) => Box::pin(arguments.run(session)).await,
+            Self::Login(arguments) => arguments.run(session).await,
+            Self::Logout(arguments) => arguments.run(session).await,
+            Self::Auth(arguments) => arguments.run(session).await,
             Self::Tour(arguments) => arguments.run(session).await,
             Self::Completions(arguments) => arguments.run(),
         }

@@ -18,7 +18,7 @@ pub(crate) struct Variable {
 /// Every variable that supercargo reads, in the order in which they are shown.
 pub(crate) const VARIABLES: [Variable; 15] = [
     Variable { name: STORE, purpose: "directory of the local content store" },
-    Variable { name: AUTH_FILE, purpose: "file with credentials, before all others but --authfile" },
+    Variable { name: AUTH_FILE, purpose: "file with credentials, instead of all others" },
     Variable { name: PROGRESS, purpose: "as --progress" },
     Variable { name: NOW, purpose: "the time, instead of the clock's, as in 2026-03-31T12:00:00Z" },
     Variable { name: SERVE, purpose: "keys of the configuration of `serve`, which names them all" },
@@ -81,6 +81,8 @@ pub(crate) struct Environment {
     pub(crate) state_home: Option<PathBuf>,
     /// `HOME`.
     pub(crate) home: Option<PathBuf>,
+    /// The user that this process runs as.
+    pub(crate) user_id: u32,
     /// Whether `NO_COLOR` is set.
     pub(crate) no_color: bool,
     /// Whether `TERM` is `dumb`.
@@ -108,6 +110,7 @@ impl Environment {
             config_home: absolute(XDG_CONFIG_HOME).or_else(|| below_home(".config")),
             data_home: absolute(XDG_DATA_HOME).or_else(|| below_home(".local/share")),
             state_home: absolute(XDG_STATE_HOME).or_else(|| below_home(".local/state")),
+            user_id: rustix::process::getuid().as_raw(),
             no_color: variable(NO_COLOR).is_some(),
             dumb_terminal: variable(TERM).is_some_and(|term| term == "dumb"),
             home,
@@ -120,6 +123,7 @@ impl Environment {
     pub(crate) fn isolated(directory: &std::path::Path, now: &str) -> Vec<(&'static str, OsString)> {
         let own = [
             (HOME, directory.into()),
+            (XDG_RUNTIME_DIR, directory.into()),
             (STORE, directory.join("store").into()),
             (PROGRESS, "none".into()),
             (NO_COLOR, "1".into()),

@@ -21,6 +21,7 @@ mod error;
 mod exit;
 mod printer;
 mod progress;
+mod prompt;
 mod run;
 mod session;
 mod settings;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::ValueEnum as _;
 use oci::{Platform, Timestamp};
 use ops::context::LockUse;
+use ops::credentials::AuthFiles;
 use ops::observations::Clock;
 use ops::project::ProjectPlace;
 use ops::registry::configuration::AwsVariables;
@@ -158,19 +159,24 @@ fn content_store(environment: &Environment) -> Option<PathBuf> {
     environment.store.clone().or_else(below_data)
 }
 
-/// Returns the files that may hold credentials, the first before the others. A file that the user has named has to exist;
-/// the others are left out when they do not.
-fn auth_files(flags: &GlobalArguments, environment: &Environment) -> Vec<PathBuf> {
-    let named = [&flags.authfile, &environment.auth_file, &environment.registry_auth_file];
+/// Returns the files that may hold credentials. One that is named for this program stands alone; podman's variable names another place
+/// for the file of the session.
+fn auth_files(flags: &GlobalArguments, environment: &Environment) -> AuthFiles {
     let below = |directory: &Option<PathBuf>, file: &str| directory.as_ref().map(|directory| directory.join(file));
-    let usual = [
-        below(&environment.docker_config, "config.json"),
-        below(&environment.runtime_directory, "containers/auth.json"),
-        below(&environment.config_home, "containers/auth.json"),
-        below(&environment.home, ".docker/config.json"),
-    ];
-    let named = named.into_iter().flatten().cloned();
-    named.chain(usual.into_iter().flatten().filter(|path| path.exists())).collect()
+    let of_podman = environment.registry_auth_file.clone();
+    let of_docker = below(&environment.docker_config, "config.json");
+    let of_session = below(&environment.runtime_directory, "containers/auth.json")
+        .unwrap_or_else(|| format!("/run/containers/{}/auth.json", environment.user_id).into());
+    let of_session = Some(of_session).filter(|_| of_podman.is_none());
+    let of_user = below(&environment.config_home, "containers/auth.json");
+    // Where docker's directory is named, the one in the home directory is not docker's.
+    let of_home = below(&environment.home, ".docker/config.json").filter(|_| of_docker.is_none());
+    AuthFiles {
+        named: flags.authfile.as_ref().or(environment.auth_file.as_ref()).cloned(),
+        preferred: of_podman.clone(),
+        new: of_docker.clone().or_else(|| of_user.clone()),
+        usual: [of_podman, of_docker, of_session, of_user, of_home].into_iter().flatten().collect(),
+    }
 }
 
 #[cfg(test)]
@@ -216,6 +222,32 @@ mod tests {
             ..environment()
         };
         let files = auth_files(&flags, &environment);
-        assert_eq!(files, ["flag.json", "ours.json", "podman.json"].map(PathBuf::from));
+        assert_eq!(files.named, Some("flag.json".into()));
+        let files = auth_files(&GlobalArguments { authfile: None, ..flags }, &environment);
+        assert_eq!(files.named, Some("ours.json".into()));
+    }
+
+    #[test]
+    fn files_are_asked_in_the_order_of_the_book() {
+        let environment = Environment {
+            runtime_directory: Some("/run/u".into()),
+            config_home: Some("/home/u/.config".into()),
+            ..environment()
+        };
+        let files = auth_files(&flags(), &environment);
+        let of_podman = ["/run/u/containers/auth.json", "/home/u/.config/containers/auth.json"].map(PathBuf::from);
+        assert_eq!(files.usual, [&of_podman[..], &["/home/u/.docker/config.json".into()]].concat());
+        assert_eq!((files.named, files.new.as_ref()), (None, Some(&of_podman[1])));
+        let environment = Environment { docker_config: Some("/docker".into()), ..environment };
+        let files = auth_files(&flags(), &environment);
+        assert_eq!(files.usual, [&["/docker/config.json".into()], &of_podman[..]].concat());
+        assert_eq!((files.preferred, files.new), (None, Some("/docker/config.json".into())));
+        let environment = Environment { registry_auth_file: Some("podman.json".into()), ..environment };
+        let files = auth_files(&flags(), &environment);
+        assert_eq!(
+            files.usual,
+            ["podman.json", "/docker/config.json", "/home/u/.config/containers/auth.json"].map(PathBuf::from)
+        );
+        assert_eq!(files.preferred, Some("podman.json".into()));
     }
 }

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
+use oci::{Host, RepositoryName};
 use reqwest::Url;
 use store::StoreError;
 
@@ -17,7 +18,7 @@ pub(crate) use scope::{Access, Scope};
 use token::Token;
 pub(crate) use token::TokenService;
 
-use crate::credentials::Credential;
+use crate::credentials::{Credential, Credentials};
 use crate::exchange::{Answer, Transport};
 use crate::options::RetryPolicy;
 use crate::syntax::challenge::{self, Challenge};
@@ -60,6 +61,13 @@ pub(crate) struct Pass {
     fresh: bool,
 }
 
+impl Pass {
+    /// Returns what is shown without a token of a token service.
+    const fn alone(header: Option<HeaderValue>) -> Self {
+        Self { header, serial: 0, fresh: true }
+    }
+}
+
 /// Who asks whom for what.
 #[derive(Clone, Copy)]
 pub(crate) struct Asker<'a> {
@@ -68,8 +76,18 @@ pub(crate) struct Asker<'a> {
     /// The registry's own URL.
     pub(crate) base: &'a Url,
     pub(crate) location: &'a str,
-    pub(crate) credential: Option<&'a Credential>,
+    /// Where credentials are found, for which registry and which of its repositories.
+    pub(crate) credentials: &'a Credentials,
+    pub(crate) host: &'a Host,
+    pub(crate) repository: Option<&'a RepositoryName>,
     pub(crate) scope: &'a Scope,
+}
+
+impl Asker<'_> {
+    /// Returns what there is to be shown. Nobody is asked for it before a registry wants something.
+    pub(crate) async fn credential(self) -> Result<Option<Credential>, StoreError> {
+        self.credentials.find(self.host, self.repository).await
+    }
 }
 
 impl Auth {
@@ -82,24 +100,34 @@ impl Auth {
         Ok(())
     }
 
+    /// Tells whether nothing is known that the registry wants to be shown.
+    pub(crate) fn wants_nothing(&self) -> bool {
+        *self.demand.lock().unwrap_or_else(PoisonError::into_inner) == Demand::Nothing
+    }
+
     /// Returns what to show with a request.
     ///
     /// # Errors
-    /// [`StoreError::Denied`] when the token service refuses, [`StoreError::Unreachable`] when it does not answer.
+    /// [`StoreError::Denied`] when the token service refuses, [`StoreError::Unreachable`] when it does not answer,
+    /// [`StoreError::Credentials`] when it is not known what to show.
     pub(crate) async fn pass(&self, asker: Asker<'_>) -> Result<Pass, StoreError> {
         let demand = self.demand.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match demand {
             Demand::Nothing => Ok(Pass::default()),
-            Demand::Basic => Ok(Pass { header: asker.credential.and_then(Credential::basic), serial: 0, fresh: true }),
+            Demand::Basic => Ok(Pass::alone(asker.credential().await?.as_ref().and_then(Credential::basic))),
             Demand::Bearer(service) => {
                 let slot = self.slot(asker.scope);
                 let mut held = slot.token.lock().await;
                 if let Some(token) = held.as_ref().filter(|token| token.expires > Instant::now()) {
                     return Ok(Pass { header: Some(token.header.clone()), serial: token.serial, fresh: false });
                 }
+                let credential = asker.credential().await?;
+                if let Some(header) = credential.as_ref().and_then(Credential::bearer) {
+                    return Ok(Pass::alone(Some(header)));
+                }
                 let named = slot.named.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let serial = self.serial.fetch_add(1, Ordering::Relaxed) + 1;
-                let token = token::fetch(&service, asker, named.as_deref(), serial).await?;
+                let token = token::fetch(&service, asker, credential.as_ref(), named.as_deref(), serial).await?;
                 let header = token.header.clone();
                 *held = Some(token);
                 Ok(Pass { header: Some(header), serial, fresh: true })
@@ -111,12 +139,18 @@ impl Auth {
     ///
     /// # Errors
     /// Why there is nothing else that could be shown.
-    pub(crate) async fn refused(&self, pass: &Pass, answer: &Answer, asker: Asker<'_>) -> Result<(), String> {
+    pub(crate) async fn refused(
+        &self,
+        pass: &Pass,
+        answer: &Answer,
+        asker: Asker<'_>,
+        credential: Option<&Credential>,
+    ) -> Result<(), String> {
         self.learn(answer, asker.base)?;
         let demand = self.demand.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match demand {
             Demand::Nothing => Err("it answered 401 without saying what it wants".to_owned()),
-            Demand::Basic if asker.credential.and_then(Credential::basic).is_none() => {
+            Demand::Basic if credential.and_then(Credential::basic).is_none() => {
                 Err("it wants a user name and a password, and none are known for it".to_owned())
             }
             Demand::Basic if pass.header.is_some() => Err("user name and password were not accepted".to_owned()),
@@ -125,7 +159,8 @@ impl Auth {
                 let slot = self.slot(asker.scope);
                 let wider = learn_scope(&slot, answer, asker.scope);
                 if pass.fresh && pass.header.is_some() && !wider {
-                    return Err(match asker.credential {
+                    return Err(match credential {
+                        Some(Credential::Bearer(_)) => "the token that is known for it was not accepted".to_owned(),
                         Some(_) => "its own token was not accepted".to_owned(),
                         None => {
                             "its token for anonymous users was not accepted, and no credentials are known".to_owned()

@@ -49,6 +49,14 @@ impl Client {
         self.registry(host).base().await.map(|_| ())
     }
 
+    /// Asks a registry whether it lets in whoever shows the credentials of this client. Returns false when it wants to see none.
+    ///
+    /// # Errors
+    /// [`StoreError::Denied`] when it does not, [`StoreError::Unreachable`] when it does not answer.
+    pub async fn sign_in(&self, host: &Host) -> Result<bool, StoreError> {
+        self.registry(host).sign_in().await
+    }
+
     pub(crate) fn options(&self) -> &ClientOptions {
         &self.0.options
     }

@@ -1,22 +1,24 @@
-//! User names, passwords and tokens by registry, as docker and podman keep them.
+//! User names, passwords and tokens by registry, as docker and podman keep them: in files, and with helpers that the files name.
+
+mod asked;
+mod auth_file;
+mod change;
+mod helper;
+mod place;
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use oci::{Host, RepositoryName};
-use serde::Deserialize;
 use store::StoreError;
 
-/// Largest auth file that is read, in bytes.
-const AUTH_FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
-
-/// Docker Hub's name in references, and the names it goes by in auth files.
-const DOCKER_HUB: &str = "docker.io";
-const DOCKER_HUB_ALIASES: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];
+use self::asked::Asked;
+pub use self::auth_file::AuthFile;
+pub use self::change::{Kept, keep, remove};
 
 /// Something that is not shown: there is no way to print it.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,184 +47,232 @@ pub enum Credential {
     },
     /// A token that is exchanged for others (`identitytoken`).
     Refresh(Secret),
+    /// A token that is shown as it is (`registrytoken`).
+    Bearer(Secret),
 }
 
 impl Credential {
+    /// Returns the user name, unless it is, or may be, what is secret: some registries take a token for a name.
+    pub fn shown_user(&self) -> Option<&str> {
+        match self {
+            Self::Password { user, password } => {
+                let is_token = matches!(password.reveal(), "" | "x" | "x-oauth-basic");
+                Some(user.as_str()).filter(|_| !is_token)
+            }
+            Self::Refresh(_) | Self::Bearer(_) => None,
+        }
+    }
+
     /// Returns the `Authorization` of the basic scheme, where there is a password.
     pub(crate) fn basic(&self) -> Option<HeaderValue> {
         let Self::Password { user, password } = self else { return None };
         let pair = STANDARD.encode(format!("{user}:{}", password.reveal()));
-        let mut value = HeaderValue::try_from(format!("Basic {pair}")).ok()?;
-        value.set_sensitive(true);
-        Some(value)
+        sensitive(format!("Basic {pair}"))
+    }
+
+    /// Returns the `Authorization` of the bearer scheme, where there is a token for it.
+    pub(crate) fn bearer(&self) -> Option<HeaderValue> {
+        let Self::Bearer(token) = self else { return None };
+        sensitive(format!("Bearer {}", token.reveal()))
     }
 }
 
-/// User names, passwords and tokens by registry or by a prefix of repositories in it.
+fn sensitive(value: String) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Where credentials were found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The registry, or the prefix of repositories in it, for which they are there.
+    pub place: String,
+    /// The program that was asked for them; `None` when they stand in the file.
+    pub helper: Option<String>,
+}
+
+/// What a file has for a repository.
+#[derive(Clone)]
+pub enum Outcome {
+    /// Nothing.
+    Nothing {
+        /// The programs that were asked and have nothing.
+        helpers: Vec<String>,
+    },
+    /// Credentials.
+    Found {
+        /// Where.
+        origin: Origin,
+        /// What they are.
+        credential: Credential,
+    },
+    /// It is not known.
+    Failed {
+        /// Where there should be some.
+        origin: Origin,
+        /// Why nobody knows.
+        reason: String,
+    },
+}
+
+/// User names, passwords and tokens by registry or by a prefix of repositories in it. A clone shares what helpers have said.
 #[derive(Clone, Default)]
 pub struct Credentials {
-    entries: BTreeMap<String, Credential>,
+    given: BTreeMap<String, Credential>,
+    files: Vec<Arc<AuthFile>>,
+    asked: Asked,
 }
 
 impl Credentials {
-    /// Reads auth files of docker (`config.json`) or podman (`auth.json`). For each key the first file that has it wins.
+    /// Reads auth files of docker (`config.json`) or podman (`auth.json`). The first that has something for a repository wins.
     ///
     /// # Errors
-    /// [`StoreError::File`] when a file cannot be read, [`StoreError::Format`] when it is not such a file. The content of a
-    /// file is never part of the message.
+    /// As [`AuthFile::read`].
     pub fn from_files<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self, StoreError> {
-        let mut credentials = Self::default();
-        for path in paths {
-            let path = path.as_ref();
-            let mut bytes = Vec::new();
-            std::fs::File::open(path)
-                .and_then(|file| file.take(AUTH_FILE_MAX_BYTES + 1).read_to_end(&mut bytes))
-                .map_err(|source| StoreError::File {
-                    action: "cannot read credentials from",
-                    path: path.to_owned(),
-                    source,
-                })?;
-            credentials.add_file(&bytes).map_err(|reason| StoreError::Format { path: path.to_owned(), reason })?;
-        }
-        Ok(credentials)
+        let files =
+            paths.into_iter().map(|path| AuthFile::read(path.as_ref()).map(Arc::new)).collect::<Result<_, _>>()?;
+        Ok(Self { files, ..Self::default() })
     }
 
     /// Adds a credential for a registry (`HOST[:PORT]`) or a prefix of repositories in it (`HOST[:PORT]/PATH`), unless there
-    /// is one for exactly that.
+    /// is one for exactly that. It comes before those of all files.
     pub fn add(&mut self, place: &str, credential: Credential) {
-        self.entries.entry(normal_key(place)).or_insert(credential);
+        if let Some(place) = place::normal(place) {
+            self.given.entry(place).or_insert(credential);
+        }
     }
 
-    /// Returns the credential for a repository: that of the longest prefix of its name, down to the registry's own.
-    pub fn find(&self, host: &Host, repository: Option<&RepositoryName>) -> Option<&Credential> {
-        let mut place = host.as_str().to_owned();
-        if let Some(repository) = repository {
-            place.push('/');
-            place.push_str(repository.as_str());
+    /// Returns the credential for a repository: in the first file that has one, that of the longest prefix of its name, down to the
+    /// registry's own. Helpers are asked once for each prefix.
+    ///
+    /// # Errors
+    /// [`StoreError::Credentials`] when it is not known whether there is one.
+    pub async fn find(
+        &self,
+        host: &Host,
+        repository: Option<&RepositoryName>,
+    ) -> Result<Option<Credential>, StoreError> {
+        if let Some(credential) = place::places(host, repository).find_map(|place| self.given.get(&place)) {
+            return Ok(Some(credential.clone()));
         }
-        loop {
-            if let Some(credential) = self.entries.get(&place) {
-                return Some(credential);
+        for file in &self.files {
+            match file.look(host, repository, &self.asked).await {
+                Outcome::Nothing { .. } => {}
+                Outcome::Found { credential, .. } => return Ok(Some(credential)),
+                Outcome::Failed { origin, reason } => {
+                    let helper = origin.helper.map(|helper| format!(" names {}:", oci::text::printable(&helper)));
+                    let (path, helper) = (file.path().display(), helper.unwrap_or_else(|| ":".to_owned()));
+                    let (location, reason) = (host.to_string(), format!("{path}{helper} {reason}"));
+                    return Err(StoreError::Credentials { location, reason });
+                }
             }
-            let shorter = place.rfind('/')?;
-            place.truncate(shorter);
         }
+        Ok(None)
     }
 
-    fn add_file(&mut self, bytes: &[u8]) -> Result<(), String> {
-        #[derive(Deserialize)]
-        struct Document {
-            #[serde(default)]
-            auths: Option<BTreeMap<String, Option<Entry>>>,
+    /// Returns what each file has for a repository, or for the registry itself, in the order in which they are asked.
+    pub async fn explain(&self, host: &Host, repository: Option<&RepositoryName>) -> Vec<(&AuthFile, Outcome)> {
+        let mut looked = Vec::new();
+        for file in &self.files {
+            looked.push((&**file, file.look(host, repository, &self.asked).await));
         }
-        #[derive(Default, Deserialize)]
-        struct Entry {
-            #[serde(default)]
-            auth: Option<String>,
-            #[serde(default)]
-            username: Option<String>,
-            #[serde(default)]
-            password: Option<String>,
-            #[serde(default)]
-            identitytoken: Option<String>,
-        }
-        if bytes.len() as u64 > AUTH_FILE_MAX_BYTES {
-            return Err(format!("has more than {AUTH_FILE_MAX_BYTES} bytes"));
-        }
-        // The parser's message may quote a secret: say only where it stopped.
-        let document: Document = serde_json::from_slice(bytes)
-            .map_err(|error| format!("is not an auth file (line {}, column {})", error.line(), error.column()))?;
-        for (place, entry) in document.auths.unwrap_or_default() {
-            let entry = entry.unwrap_or_default();
-            let credential = if let Some(token) = entry.identitytoken.filter(|token| !token.is_empty()) {
-                Credential::Refresh(Secret(token))
-            } else if let Some(auth) = entry.auth.filter(|auth| !auth.is_empty()) {
-                let pair = STANDARD.decode(auth.trim()).ok().and_then(|pair| String::from_utf8(pair).ok());
-                let (user, password) = pair.as_deref().and_then(|pair| pair.split_once(':')).ok_or_else(|| {
-                    let place = oci::text::printable(&place);
-                    format!("has an `auth` that is not USER:PASSWORD in base64, for {place}")
-                })?;
-                // Docker pads passwords with zero bytes.
-                let password = Secret(password.trim_end_matches('\0').to_owned());
-                Credential::Password { user: user.to_owned(), password }
-            } else if let (Some(user), Some(password)) = (entry.username, entry.password) {
-                Credential::Password { user, password: Secret(password) }
-            } else {
-                // An empty entry says that a credential helper has it.
-                continue;
-            };
-            self.add(&place, credential);
-        }
-        Ok(())
+        looked
     }
 }
 
 impl std::fmt::Debug for Credentials {
     /// Shows for how many places there are credentials, and nothing else.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Credentials({} places)", self.entries.len())
-    }
-}
-
-/// Brings the spellings of a place to one: `https://index.docker.io/v1/` is `docker.io`.
-fn normal_key(place: &str) -> String {
-    let bare = place.strip_prefix("https://").or_else(|| place.strip_prefix("http://"));
-    let was_url = bare.is_some();
-    let mut bare = bare.unwrap_or(place).trim_end_matches('/');
-    if was_url {
-        // Docker writes the API's path behind the host.
-        bare = bare.strip_suffix("/v1").or_else(|| bare.strip_suffix("/v2")).unwrap_or(bare);
-    }
-    let (host, path) = bare.split_once('/').map_or((bare, None), |(host, path)| (host, Some(path)));
-    let mut host = host.to_ascii_lowercase();
-    if DOCKER_HUB_ALIASES.contains(&host.as_str()) {
-        DOCKER_HUB.clone_into(&mut host);
-    }
-    match path {
-        Some(path) => format!("{host}/{path}"),
-        None => host,
+        let places = self.given.len() + self.files.iter().map(|file| file.len()).sum::<usize>();
+        write!(f, "Credentials({places} places)")
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Credential, Credentials, Secret};
+    use super::*;
 
-    fn user(credentials: &Credentials, host: &str, repository: Option<&str>) -> Option<String> {
+    async fn user(credentials: &Credentials, host: &str, repository: Option<&str>) -> Option<String> {
         let repository = repository.map(|name| name.parse().unwrap());
-        match credentials.find(&host.parse().unwrap(), repository.as_ref())? {
+        match credentials.find(&host.parse().unwrap(), repository.as_ref()).await.unwrap()? {
             Credential::Password { user, password } => Some(format!("{user}={}", password.reveal())),
             Credential::Refresh(token) => Some(format!("refresh={}", token.reveal())),
+            Credential::Bearer(token) => Some(format!("bearer={}", token.reveal())),
         }
     }
 
-    #[test]
-    fn reads_files_of_docker_and_podman() {
-        let mut credentials = Credentials::default();
-        let file = br#"{"auths":{
-            "https://index.docker.io/v1/":{"auth":"dTpwOnE="},
-            "h:5000":{"auth":"aTpq"}, "h:5000/team/app":{"username":"deep","password":"x"},
-            "t.example":{"identitytoken":"tok","auth":"dTpw"}, "helper.example":{}, "null.example":null },
-            "credsStore":"desktop","HttpHeaders":{}}"#;
-        credentials.add_file(file).unwrap();
-        credentials.add_file(br#"{"auths":{"h:5000":{"auth":"bm90OnRoaXM="}}}"#).unwrap();
-        assert_eq!(user(&credentials, "docker.io", Some("library/a")).as_deref(), Some("u=p:q"));
-        assert_eq!(user(&credentials, "h:5000", Some("team/other")).as_deref(), Some("i=j"));
-        assert_eq!(user(&credentials, "h:5000", Some("team/app/deeper")).as_deref(), Some("deep=x"));
-        assert_eq!(user(&credentials, "h:5000", Some("team/application")).as_deref(), Some("i=j"));
-        assert_eq!(user(&credentials, "t.example", None).as_deref(), Some("refresh=tok"));
-        assert_eq!(user(&credentials, "helper.example", None), None);
-        assert_eq!(user(&credentials, "h", None), None);
+    fn of_files(files: &[&str]) -> Credentials {
+        let files =
+            files.iter().map(|file| Arc::new(AuthFile::parse(Path::new("auth.json"), file.as_bytes()).unwrap()));
+        Credentials { files: files.collect(), ..Credentials::default() }
     }
 
-    #[test]
-    fn does_not_show_what_is_secret() {
+    #[tokio::test]
+    async fn reads_files_of_docker_and_podman() {
+        let file = r#"{"auths":{
+            "https://index.docker.io/v1/":{"auth":"dTpwOnE="},
+            "h:5000":{"auth":"aTpq"}, "h:5000/team/app":{"username":"deep","password":"x"},
+            "t.example":{"identitytoken":"tok","auth":"dTpw"}, "b.example":{"registrytoken":"tik"},
+            "helper.example":{}, "null.example":null },
+            "HttpHeaders":{}}"#;
+        let credentials = of_files(&[
+            "",
+            file,
+            r#"{"auths":{"h:5000":{"auth":"bm90OnRoaXM="},"h:5000/team/other":{"auth":"aTpq"}}}"#,
+        ]);
+        let cases = [
+            ("docker.io", Some("library/a"), Some("u=p:q")),
+            ("h:5000", Some("team/other"), Some("i=j")),
+            ("h:5000", Some("team/app/deeper"), Some("deep=x")),
+            ("h:5000", Some("team/application"), Some("i=j")),
+            ("t.example", None, Some("refresh=tok")),
+            ("b.example", None, Some("bearer=tik")),
+            ("helper.example", None, None),
+            ("h", None, None),
+        ];
+        for (host, repository, is) in cases {
+            assert_eq!(user(&credentials, host, repository).await.as_deref(), is, "{host}/{repository:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_spellings_of_a_place_one_counts() {
+        let ours = r#""https://index.docker.io/v1/":{"auth":"dTpw"}"#;
+        let other = r#""docker.io":{"auth":"aTpq"}"#;
+        for (file, is) in [
+            (format!("{ours},{other}"), "u=p"),
+            (format!("{other},{ours}"), "u=p"),
+            (format!(r#""index.docker.io":{{}},{other}"#), "i=j"),
+            (format!(r#"{other},"https://index.docker.io/v1/":{{}}"#), "i=j"),
+            (format!(r#"{ours},"https://index.docker.io/v1/access-token":{{"auth":"eDp5"}}"#), "u=p"),
+        ] {
+            let credentials = of_files(&[&format!(r#"{{"auths":{{{file}}}}}"#)]);
+            assert_eq!(user(&credentials, "docker.io", None).await.as_deref(), Some(is), "{file}");
+        }
+    }
+
+    #[tokio::test]
+    async fn does_not_show_what_is_secret() {
         let mut credentials = Credentials::default();
         credentials.add("h", Credential::Password { user: "u".into(), password: Secret::new("geheim".into()) });
         assert_eq!(format!("{credentials:?}"), "Credentials(1 places)");
-        let error = credentials.add_file(br#"{"auths":{"h":{"auth": geheim }}}"#).unwrap_err();
+        let error = AuthFile::parse(Path::new("f"), br#"{"auths":{"h":{"auth": geheim }}}"#).err().unwrap();
         assert!(!error.contains("geheim"), "{error}");
-        let error = credentials.add_file(br#"{"auths":{"h":{"auth":"Z2VoZWlt"}}}"#).unwrap_err();
-        assert!(!error.contains("geheim"), "{error}");
+        let credentials = of_files(&[r#"{"auths":{"h":{"auth":"Z2VoZWlt"}}}"#]);
+        let error = credentials.find(&"h".parse().unwrap(), None).await.err().unwrap();
+        assert!(!format!("{error:?}").contains("geheim") && error.to_string().contains("auth.json"), "{error}");
+        assert!(
+            credentials.find(&"other".parse().unwrap(), None).await.unwrap().is_none(),
+            "it is for another registry"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_helper_that_has_no_name_is_not_run() {
+        let credentials = of_files(&[r#"{"credHelpers":{"h":"../../bin/sh"}}"#]);
+        let error = credentials.find(&"h".parse().unwrap(), None).await.err().unwrap();
+        assert!(matches!(error, StoreError::Credentials { .. }));
+        assert!(error.to_string().contains("`../../bin/sh`") || error.to_string().contains("../../bin/sh"), "{error}");
     }
 }

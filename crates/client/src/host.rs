@@ -119,6 +119,22 @@ impl Registry {
         self.base.get_or_try_init(|| self.ping()).await
     }
 
+    /// Asks `GET /v2/` with what there is to be shown. Returns false when nothing is wanted.
+    pub(crate) async fn sign_in(&self) -> Result<bool, StoreError> {
+        let base = self.base().await?;
+        if self.auth.wants_nothing() {
+            return Ok(false);
+        }
+        let (scope, location) = (Scope::none(), self.name.as_str());
+        let context = Context { location, action: "the login", repository: None, scope: &scope, without_permit: false };
+        let answer = self.call(Call::new(Method::GET, base.clone(), context)).await?;
+        if !answer.status.is_success() {
+            return Err(context.refused(answer).await);
+        }
+        answer.discard().await;
+        Ok(true)
+    }
+
     async fn ping(&self) -> Result<Url, StoreError> {
         let scope = Scope::none();
         let context = Context {
@@ -261,7 +277,9 @@ impl Registry {
         let outcome = if passes >= PASSES_MAX {
             Err("it does not accept its own tokens".to_owned())
         } else {
-            self.auth.refused(pass, &answer, self.asker(base, context)).await
+            let asker = self.asker(base, context);
+            let credential = asker.credential().await?;
+            self.auth.refused(pass, &answer, asker, credential.as_ref()).await
         };
         let complaint = refusal::complaint(answer).await.to_string();
         outcome.map_err(|reason| {
@@ -314,7 +332,9 @@ impl Registry {
             retry: self.options.retry,
             base,
             location: context.location,
-            credential: self.options.credentials.find(&self.name, context.repository),
+            credentials: &self.options.credentials,
+            host: &self.name,
+            repository: context.repository,
             scope: context.scope,
         }
     }

@@ -16,7 +16,7 @@
 mod auth;
 mod blobs;
 mod client;
-mod credentials;
+pub mod credentials;
 mod delete;
 mod direct;
 mod download;

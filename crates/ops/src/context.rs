@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use client::{Client, ClientOptions, Credentials};
+use client::{Client, ClientOptions};
 use oci::{Descriptor, Digest, Manifest, MediaType, Reference};
 use store::{ArchiveStore, BlobBody, ContentStore, DockerArchive, LayoutStore, Store, StoreError};
 use transfer::{CopyOptions, ManifestCache, UrlSource};
 
+use crate::credentials::AuthFiles;
 use crate::error::OpsError;
 use crate::observations::{Clock, Observer, Watched};
 use crate::reach::Reach;
@@ -24,8 +25,8 @@ pub struct ContextOptions {
     pub content_store: Option<PathBuf>,
     /// How registries are reached.
     pub client: ClientOptions,
-    /// Files with credentials, the first before the others. They are read when a registry is first named.
-    pub auth_files: Vec<PathBuf>,
+    /// Files with credentials. They are read when a registry is first named.
+    pub auth_files: AuthFiles,
     /// The directory in which is written down what registries answer about tags, where one is known.
     pub observations: Option<PathBuf>,
     /// The clock; nothing is written down without one.
@@ -107,10 +108,18 @@ impl Context {
             return Ok(client);
         }
         let mut options = self.options.client.clone();
-        if !self.options.auth_files.is_empty() {
-            options.credentials = Credentials::from_files(&self.options.auth_files)?;
-        }
+        options.credentials = self.options.auth_files.read()?;
         Ok(self.client.get_or_init(|| Client::new(options)))
+    }
+
+    /// Returns the files with credentials.
+    pub(crate) const fn auth_files(&self) -> &AuthFiles {
+        &self.options.auth_files
+    }
+
+    /// Returns how registries are reached.
+    pub(crate) const fn client_options(&self) -> &ClientOptions {
+        &self.options.client
     }
 
     /// Returns the local content store; it is made if it does not exist.

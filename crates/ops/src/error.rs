@@ -191,6 +191,12 @@ impl OpsError {
     }
 }
 
+/// Returns what an error says, with its causes behind it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
+}
+
 fn transfer_kind(error: &TransferError) -> ErrorKind {
     match error {
         TransferError::NotFound { .. } | TransferError::NoPlatform { .. } => ErrorKind::NotFound,
@@ -211,7 +217,7 @@ fn store_kind(error: &StoreError) -> ErrorKind {
         StoreError::Unreachable { .. } | StoreError::Protocol { .. } | StoreError::Refused { .. } => {
             ErrorKind::Unreachable
         }
-        StoreError::Denied { .. } => ErrorKind::Denied,
+        StoreError::Denied { .. } | StoreError::Credentials { .. } => ErrorKind::Denied,
         StoreError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
         StoreError::File { .. } => ErrorKind::FileSystem,
         StoreError::Format { .. } => ErrorKind::Integrity,

@@ -33,6 +33,7 @@
 //! | [`reach`] | which registries do not answer, and what is not known because of that |
 //! | [`relocate`] | a project as it is locked, to a registry, a layout or an archive |
 //! | [`verify`](mod@crate::verify) | a lock against what is there |
+//! | [`credentials`](mod@crate::credentials) | who this user is to registries |
 //! | [`serve`](mod@crate::serve) | a registry of one's own |
 //! | [`gc`] | what is not needed any more, in a layout or a repository |
 //! | [`content`] | the local content store as a whole |
@@ -53,6 +54,7 @@ mod claim;
 pub mod content;
 pub mod context;
 pub mod copy;
+pub mod credentials;
 pub mod delete;
 mod delta;
 pub mod destination;

@@ -1,8 +1,8 @@
 //! Small files that are replaced whole or not at all.
 
-use std::fs::File;
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, fchown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
 use crate::error::StoreError;
@@ -73,16 +73,39 @@ pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let failed = |error| StoreError::file("cannot write", path)(error);
     let path = &*path.canonicalize().map_err(failed)?;
     let kept = path.metadata().map_err(failed)?;
+    let permissions = kept.permissions();
+    replace_as(path, Some(&kept), permissions, bytes)
+}
+
+/// As [`overwrite`], for what only its owner may read and write, from its first byte on. A file that is not there is made.
+///
+/// # Errors
+/// [`StoreError::File`]; then nothing has changed.
+pub fn save_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let failed = |error| StoreError::file("cannot write", path)(error);
+    let private = Permissions::from_mode(0o600);
+    let path = match path.canonicalize() {
+        Ok(path) => path,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return replace_as(path, None, private, bytes),
+        Err(error) => return Err(failed(error)),
+    };
+    let kept = path.metadata().map_err(failed)?;
+    replace_as(&path, Some(&kept), private, bytes)
+}
+
+/// Replaces the file at `path` by one with these permissions, and the owner of the one that was there.
+fn replace_as(path: &Path, kept: Option<&Metadata>, permissions: Permissions, bytes: &[u8]) -> Result<(), StoreError> {
+    let failed = |error| StoreError::file("cannot write", path)(error);
     let directory = directory_of(path);
     let staging = Staging::new(directory.join(STAGING_NAME));
     let outcome = staging.begin().and_then(|staged| {
         let ours = staged.file().metadata().map_err(failed)?;
-        if (kept.uid(), kept.gid()) != (ours.uid(), ours.gid()) {
+        if let Some(kept) = kept.filter(|kept| (kept.uid(), kept.gid()) != (ours.uid(), ours.gid())) {
             // Only root may; for others the file becomes theirs, as it does under an editor.
             let _ = fchown(staged.file(), Some(kept.uid()), Some(kept.gid()));
         }
         // After the owner: a change of owner takes bits away.
-        staged.file().set_permissions(kept.permissions()).map_err(failed)?;
+        staged.file().set_permissions(permissions).map_err(failed)?;
         replace(staged, path, directory, bytes)
     });
     staging.remove_if_empty();

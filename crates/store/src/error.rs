@@ -30,6 +30,14 @@ pub enum StoreError {
         /// What the store said.
         reason: String,
     },
+    /// It is not known what to show a registry: a file or a program that should have credentials for it cannot be used.
+    #[error("nobody knows which credentials there are for {location}: {reason}")]
+    Credentials {
+        /// The registry, or a prefix of repositories in it.
+        location: String,
+        /// What could not be used, and why, without secrets.
+        reason: String,
+    },
     /// The store refused the content or the request for another reason.
     #[error("{location} refused {action}: {reason}")]
     Refused {
@@ -120,7 +128,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// Returns what makes an I/O error say which file it is about and what was to be done with it.
-    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    pub fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { action, path, source }
     }

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod clients;
+mod credentials;
 mod interop;
 mod kill;
 mod losses;

@@ -107,8 +107,9 @@ fn of_store(error: &StoreError) -> Option<String> {
         }
         StoreError::Denied { location, .. } => {
             let host = host_of(location)?;
-            Some(format!("docker login {host}    or    podman login {host}"))
+            Some(format!("supercargo login {host}"))
         }
+        StoreError::Credentials { location, .. } => Some(format!("supercargo auth explain {location}")),
         StoreError::File { path, source, .. } => Some(of_file(path, source)),
         StoreError::Format { path, .. } => Some(format!("ls -l {}", quote(&path.to_string_lossy()))),
         _ => None,

@@ -77,7 +77,7 @@ fn credentials_come_from_the_files_of_docker_and_podman() {
     let server = Server::locked();
     let target = server.at("app:1");
     let said = desk.fails(&["copy", "oci:app:1.0", &target], 5);
-    assert!(said.contains(&format!("help: docker login {0}    or    podman login {0}", server.host())), "{said}");
+    assert!(said.contains(&format!("help: supercargo login {0}", server.host())), "{said}");
 
     let file = |user: &str| {
         let pair = base64(user.as_bytes());

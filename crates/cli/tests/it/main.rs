@@ -27,6 +27,7 @@ mod import;
 mod killed;
 mod lineage;
 mod links;
+mod login;
 mod look;
 mod mark;
 mod mirror;

@@ -63,6 +63,10 @@ const COMMANDS: &[&[&str]] = &[
     &["serve", "audit"],
     &["serve", "retention"],
     &["serve", "hold"],
+    &["login"],
+    &["logout"],
+    &["auth"],
+    &["auth", "explain"],
     &["tour"],
     &["completions"],
 ];
@@ -140,6 +144,9 @@ fn the_help_names_every_command_variable_and_exit_code() {
       gc           Remove what is not needed any more, in a layout or in a repository of any registry
       store        Look after the local content store
       serve        Run a registry
+      login        Keep a user name and a password for a registry
+      logout       Forget what is kept for a registry
+      auth         Show where credentials come from
       tour         Show the main job on two small registries in this process
       completions  Write the completions for a shell
 
@@ -229,7 +236,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
 
     Environment:
       SUPERCARGO_STORE     directory of the local content store
-      SUPERCARGO_AUTH_FILE file with credentials, before all others but --authfile
+      SUPERCARGO_AUTH_FILE file with credentials, instead of all others
       SUPERCARGO_PROGRESS  as --progress
       SUPERCARGO_NOW       the time, instead of the clock's, as in 2026-03-31T12:00:00Z
       SUPERCARGO_SERVE_…   keys of the configuration of `serve`, which names them all

@@ -9,7 +9,7 @@ use reqwest::Url;
 use serde::Deserialize;
 use store::StoreError;
 
-use super::Asker;
+use super::{Asker, Scope};
 use crate::credentials::Credential;
 use crate::exchange::{Answer, Body, Request};
 use crate::refusal;
@@ -56,6 +56,7 @@ struct Document {
 pub(super) async fn fetch(
     service: &TokenService,
     asker: Asker<'_>,
+    credential: Option<&Credential>,
     named: Option<&str>,
     serial: u64,
 ) -> Result<Token, StoreError> {
@@ -65,7 +66,7 @@ pub(super) async fn fetch(
         action: ACTION.to_owned(),
         reason: reason.to_owned(),
     };
-    let answer = ask(service, asker, named, ACTION).await?;
+    let answer = ask(service, asker, credential, named, ACTION).await?;
     let answered = Instant::now();
     if answer.status == StatusCode::BAD_REQUEST {
         // RFC 6749 section 5.2: a refresh token that is not accepted.
@@ -97,12 +98,13 @@ pub(super) async fn fetch(
 async fn ask(
     service: &TokenService,
     asker: Asker<'_>,
+    credential: Option<&Credential>,
     named: Option<&str>,
     action: &str,
 ) -> Result<Answer, StoreError> {
     let mut backoff = Backoff::new(asker.retry);
     loop {
-        let outcome = asker.transport.send(request(service, asker, named)).await;
+        let outcome = asker.transport.send(request(service, asker.scope, credential, named)).await;
         let wish = match &outcome {
             Ok(answer) if retry::is_passing(answer.status) => retry::wish(answer),
             Err(failure) if failure.is_passing() => None,
@@ -114,10 +116,10 @@ async fn ask(
     }
 }
 
-fn request(service: &TokenService, asker: Asker<'_>, named: Option<&str>) -> Request {
+fn request(service: &TokenService, scope: &Scope, credential: Option<&Credential>, named: Option<&str>) -> Request {
     let mut url = service.realm.clone();
-    let scopes = asker.scope.parts().chain(named.into_iter().flat_map(|named| named.split(' ')));
-    if let Some(Credential::Refresh(token)) = asker.credential {
+    let scopes = scope.parts().chain(named.into_iter().flat_map(|named| named.split(' ')));
+    if let Some(Credential::Refresh(token)) = credential {
         let mut form = url.clone();
         form.set_query(None);
         form.query_pairs_mut()
@@ -144,7 +146,7 @@ fn request(service: &TokenService, asker: Asker<'_>, named: Option<&str>) -> Req
         url.set_query(None);
     }
     let request = Request::new(Method::GET, url);
-    match asker.credential.and_then(Credential::basic) {
+    match credential.and_then(Credential::basic) {
         Some(basic) => request.with(AUTHORIZATION, basic),
         None => request,
     }

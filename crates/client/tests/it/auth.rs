@@ -266,7 +266,7 @@ fn a_file_of_credentials_that_cannot_be_used_is_named() {
     let missing = Credentials::from_files(["/nonexistent/auth.json"]).unwrap_err();
     assert!(matches!(missing, StoreError::File { .. }), "{missing}");
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    write!(file, r#"{{"auths":{{"h":{{"auth":"geheim"}}}}}}"#).unwrap();
+    write!(file, r#"{{"auths":{{"h":{{"auth":geheim}}}}}}"#).unwrap();
     let error = Credentials::from_files([file.path()]).unwrap_err();
     assert!(matches!(error, StoreError::Format { .. }), "{error}");
     assert!(!format!("{error:?}").contains("geheim"));

@@ -1,6 +1,7 @@
 //! What users give: auth files, lists of copies, arguments.
 
 use client::Credentials;
+use futures_util::FutureExt as _;
 use oci::{Host, RepositoryName};
 use ops::artifact::FileRequest;
 
@@ -16,11 +17,23 @@ pub fn credentials(data: &[u8]) {
     let Some(credentials) = checked(Credentials::from_files([&path, &path])) else { return };
     let shown = format!("{credentials:?}");
     assert!(shown.starts_with("Credentials(") && shown.len() < 50, "{shown}");
+    // What a file names is not run here.
+    let names_programs = |document: &serde_json::Map<String, serde_json::Value>| {
+        ["credHelpers", "credsStore"].iter().any(|key| document.contains_key(*key))
+    };
+    if serde_json::from_slice(data).is_ok_and(|document| names_programs(&document)) {
+        return;
+    }
     let name: RepositoryName = "team/app/image".parse().unwrap();
+    let find = |host: &Host, name| {
+        // Without programs there is nothing to wait for. An entry that is none counts as one that is there.
+        let found = credentials.find(host, name).now_or_never().unwrap();
+        found.is_err() || found.is_ok_and(|found| found.is_some())
+    };
     for host in ["docker.io", "registry.example", "registry.example:5000", "127.0.0.1:5000"] {
         let host: Host = host.parse().unwrap();
-        if credentials.find(&host, None).is_some() {
-            assert!(credentials.find(&host, Some(&name)).is_some(), "{host}");
+        if find(&host, None) {
+            assert!(find(&host, Some(&name)), "{host}");
         }
     }
 }
