@@ -158,7 +158,8 @@ impl Gate {
             Caller::default()
         } else {
             let authorization = Authorization::of(asker.headers);
-            let identified = authority.identify(&self.verifier, authorization, asker, self.clock.now()).await;
+            let identified = authority.identify(&self.verifier, authorization, asker, self.clock.now());
+            let identified = Box::pin(identified).await;
             identified.map_err(|stranger| {
                 self.note_stranger(stranger);
                 let claimed = authority.claimed(&Authorization::of(asker.headers));

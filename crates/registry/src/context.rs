@@ -32,7 +32,7 @@ impl Context<'_> {
 
     /// Returns what a caller is told who asks for something that is not there: `unknown`, or that there is no such repository.
     pub(crate) async fn absent(&self, unknown: ApiError) -> ApiError {
-        match self.storage().has_repository(&self.name).await {
+        match Box::pin(self.storage().has_repository(&self.name)).await {
             Ok(true) => unknown,
             Ok(false) => ApiError::name_unknown(&self.name),
             Err(error) => error.into(),

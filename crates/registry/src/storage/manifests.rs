@@ -51,7 +51,8 @@ impl Storage {
         };
         let keeping = self.keeping();
         let find = Find { repository: repository.clone(), name: name.clone(), keeping };
-        let Some((manifest, stay)) = self.metadata().read(find).await? else { return Ok(None) };
+        // Boxed, so that what is remembered takes no more memory for it.
+        let Some((manifest, stay)) = Box::pin(self.metadata().read(find)).await? else { return Ok(None) };
         let manifest = Arc::new(manifest);
         if stay != Stay::Uncertain {
             if let Some((answers, before)) = answers.zip(before) {
@@ -62,7 +63,7 @@ impl Storage {
         // Whoever is told that it is there builds on it, so it must stay for a while.
         let promise = Promise { repository: repository.clone(), digest: manifest.descriptor.digest, keeping };
         self.counts().promises.one();
-        Ok(self.metadata().write(promise).await?.then_some(manifest))
+        Ok(Box::pin(self.metadata().write(promise)).await?.then_some(manifest))
     }
 
     /// Puts a manifest and points tags to it, all or nothing. Returns what is missing of what it is made of, where that may be.

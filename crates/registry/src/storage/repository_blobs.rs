@@ -43,7 +43,8 @@ impl Storage {
         };
         let keeping = self.keeping();
         let find = Find { repository: repository.clone(), digest: *digest, keeping };
-        let Some((blob, stay)) = self.metadata().read(find).await? else { return Ok(None) };
+        // Boxed, so that what is remembered takes no more memory for it.
+        let Some((blob, stay)) = Box::pin(self.metadata().read(find)).await? else { return Ok(None) };
         let blob = Arc::new(blob);
         if stay != Stay::Uncertain {
             if let Some((answers, before)) = answers.zip(before) {
@@ -54,7 +55,7 @@ impl Storage {
         // Whoever is told that it is there builds on it, so it must stay for a while.
         let promise = Promise { repository: repository.clone(), digest: *digest, keeping };
         self.counts().promises.one();
-        Ok(self.metadata().write(promise).await?.then_some(blob))
+        Ok(Box::pin(self.metadata().write(promise)).await?.then_some(blob))
     }
 
     /// Gives a repository the blob whose bytes have been put into a place. If there is such a blob already, that is the one
