@@ -66,8 +66,7 @@ impl Credential {
     /// Returns the `Authorization` of the basic scheme, where there is a password.
     pub(crate) fn basic(&self) -> Option<HeaderValue> {
         let Self::Password { user, password } = self else { return None };
-        let pair = STANDARD.encode(format!("{user}:{}", password.reveal()));
-        sensitive(format!("Basic {pair}"))
+        sensitive(format!("Basic {}", pair(user, password)))
     }
 
     /// Returns the `Authorization` of the bearer scheme, where there is a token for it.
@@ -77,10 +76,26 @@ impl Credential {
     }
 }
 
-fn sensitive(value: String) -> Option<HeaderValue> {
+/// Returns a user name and a password as the basic scheme and auth files write them (RFC 7617 section 2).
+fn pair(user: &str, password: &Secret) -> String {
+    STANDARD.encode(format!("{user}:{}", password.reveal()))
+}
+
+/// Returns a header's value that is not shown. `None` when it has characters that cannot be sent.
+pub(crate) fn sensitive(value: String) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(value).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// The error of a file, or of the program that it names, of which it is not known what it has for `place`.
+fn unknown(place: &str, file: &Path, helper: Option<&str>, reason: &str) -> StoreError {
+    let file = file.display();
+    let reason = match helper {
+        Some(helper) => format!("{file} names `{}`: {reason}", oci::text::printable(helper)),
+        None => format!("{file}: {reason}"),
+    };
+    StoreError::Credentials { location: place.to_owned(), reason }
 }
 
 /// Where credentials were found.
@@ -161,10 +176,7 @@ impl Credentials {
                 Outcome::Nothing { .. } => {}
                 Outcome::Found { credential, .. } => return Ok(Some(credential)),
                 Outcome::Failed { origin, reason } => {
-                    let helper = origin.helper.map(|helper| format!(" names {}:", oci::text::printable(&helper)));
-                    let (path, helper) = (file.path().display(), helper.unwrap_or_else(|| ":".to_owned()));
-                    let (location, reason) = (host.to_string(), format!("{path}{helper} {reason}"));
-                    return Err(StoreError::Credentials { location, reason });
+                    return Err(unknown(host.as_str(), file.path(), origin.helper.as_deref(), &reason));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use client::credentials::{Credentials, Kept, Origin, Outcome};
+use client::credentials::{Credentials, Origin, Outcome};
 use client::{Client, Credential};
 use oci::{Host, RepositoryName};
 use store::StoreError;
@@ -132,11 +132,7 @@ pub async fn login(context: &Context, request: &LoginRequest) -> Result<LoginRep
     credentials.add(request.place.host.as_str(), credential.clone());
     let was_checked = context.client_with(credentials)?.sign_in(&request.place.host).await?;
     let kept = client::credentials::keep(path, &request.place.to_string(), &credential).await?;
-    let helper = match kept {
-        Kept::File => None,
-        Kept::Helper(program) => Some(program),
-    };
-    Ok(LoginReport { file: path.to_owned(), helper, was_checked })
+    Ok(LoginReport { file: path.to_owned(), helper: kept.helper(), was_checked })
 }
 
 /// What was forgotten.
@@ -155,16 +151,12 @@ pub async fn logout(context: &Context, place: &Place) -> Result<LogoutReport, Op
     let mut removed = Vec::new();
     for path in context.auth_files().to_read() {
         for kept in client::credentials::remove(path, &place.to_string()).await? {
-            let helper = match kept {
-                Kept::File => None,
-                Kept::Helper(program) => Some(program),
-            };
-            removed.push((path.to_owned(), helper));
+            removed.push((path.to_owned(), kept.helper()));
         }
     }
     if removed.is_empty() {
-        let location = "no file of credentials, and no program that one names,".to_owned();
-        return Err(OpsError::NotFound { location, name: format!("something for {place}") });
+        let name = format!("credentials for {place}");
+        return Err(OpsError::NotFound { location: "this user".to_owned(), name });
     }
     Ok(LogoutReport { removed })
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use store::StoreError;
 
 use super::{Asker, Scope};
-use crate::credentials::Credential;
+use crate::credentials::{Credential, sensitive};
 use crate::exchange::{Answer, Body, Request};
 use crate::refusal;
 use crate::retry::{self, Backoff};
@@ -87,9 +87,8 @@ pub(super) async fn fetch(
         .map_err(|_| protocol("its token service did not answer with JSON of its type"))?;
     let text = document.token.or(document.access_token).filter(|token| !token.is_empty());
     let text = text.ok_or_else(|| protocol("its token service gave no token"))?;
-    let mut header = HeaderValue::try_from(format!("Bearer {text}"))
-        .map_err(|_| protocol("the token has characters that cannot be sent"))?;
-    header.set_sensitive(true);
+    let header = sensitive(format!("Bearer {text}"));
+    let header = header.ok_or_else(|| protocol("the token has characters that cannot be sent"))?;
     let lifetime = document.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs).min(LIFETIME_MAX);
     // A token that ends on the way would cost a request.
     Ok(Token { header, expires: answered + lifetime.mul_f32(0.9), serial })

@@ -5,15 +5,13 @@
 use std::fs;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize as _;
 use serde_json::{Map, Value, json};
 use store::StoreError;
 
 use super::auth_file::{AuthFile, bytes};
 use super::helper::Helper;
-use super::{Credential, place};
+use super::{Credential, pair, place, unknown};
 
 /// Who keeps a credential now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +20,16 @@ pub enum Kept {
     File,
     /// The program that the file names.
     Helper(String),
+}
+
+impl Kept {
+    /// Returns the program that keeps it, where one does.
+    pub fn helper(self) -> Option<String> {
+        match self {
+            Self::File => None,
+            Self::Helper(program) => Some(program),
+        }
+    }
 }
 
 /// Keeps a credential for a registry, or a prefix of repositories in it, in the file at `path`: with the helper that it names for
@@ -41,9 +49,7 @@ pub async fn keep(path: &Path, place: &str, credential: &Credential) -> Result<K
             helper.store(written, credential).await.map_err(|reason| failed(&place, path, helper, &reason))?;
             json!({})
         }
-        (None, Credential::Password { user, password }) => {
-            json!({ "auth": STANDARD.encode(format!("{user}:{}", password.reveal())) })
-        }
+        (None, Credential::Password { user, password }) => json!({ "auth": pair(user, password) }),
         (None, Credential::Refresh(token)) => json!({ "identitytoken": token.reveal() }),
         (None, Credential::Bearer(token)) => json!({ "registrytoken": token.reveal() }),
     };
@@ -97,14 +103,11 @@ fn normal(place: &str) -> Result<String, StoreError> {
 }
 
 fn no_helper(place: &str, path: &Path, name: &str) -> StoreError {
-    let (path, name) = (path.display(), oci::text::printable(name));
-    let reason = format!("{path} names `{name}`: that is no name of a helper");
-    StoreError::Credentials { location: place.to_owned(), reason }
+    unknown(place, path, Some(name), "that is no name of a helper")
 }
 
 fn failed(place: &str, path: &Path, helper: &Helper, reason: &str) -> StoreError {
-    let reason = format!("{} names {}: {reason}", path.display(), helper.program());
-    StoreError::Credentials { location: place.to_owned(), reason }
+    unknown(place, path, Some(&helper.program()), reason)
 }
 
 /// Removes the entries of a place, however it is spelled. Returns whether there were any, and whether one held something.
@@ -153,6 +156,9 @@ fn make_directory(path: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
 
     use super::super::{Credentials, Secret};
     use super::*;

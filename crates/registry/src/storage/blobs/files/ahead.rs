@@ -102,6 +102,7 @@ mod tests {
         assert_eq!(read, (2..WAITING as u64 + 2).rev().collect::<Vec<_>>());
         assert!(!ahead.waiting().is_reading);
     }
+
     #[tokio::test]
     async fn nothing_is_read_while_somebody_writes() {
         let directory = tempfile::tempdir().unwrap();
