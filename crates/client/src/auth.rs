@@ -4,9 +4,8 @@ mod scope;
 mod token;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
@@ -48,6 +47,8 @@ pub(crate) struct Auth {
 #[derive(Debug, Default)]
 struct Slot {
     token: tokio::sync::Mutex<Option<Token>>,
+    /// Whether the token of a wider scope was refused: it may have been given for less than was asked.
+    own_only: AtomicBool,
     /// A scope the registry named itself, where that is another than ours.
     named: Mutex<Option<String>>,
 }
@@ -58,13 +59,29 @@ pub(crate) struct Pass {
     /// The value of `Authorization`.
     pub(crate) header: Option<HeaderValue>,
     serial: u64,
-    fresh: bool,
+    from: Source,
+}
+
+/// Where what is shown comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Source {
+    /// It was made, or fetched, for this request: there is nothing newer.
+    #[default]
+    Fresh,
+    /// It was fetched for another request of this scope.
+    Kept,
+    /// It was fetched for a wider scope.
+    Wider,
 }
 
 impl Pass {
     /// Returns what is shown without a token of a token service.
     const fn alone(header: Option<HeaderValue>) -> Self {
-        Self { header, serial: 0, fresh: true }
+        Self { header, serial: 0, from: Source::Fresh }
+    }
+
+    fn of(token: &Token, from: Source) -> Self {
+        Self { header: Some(token.header.clone()), serial: token.serial, from }
     }
 }
 
@@ -118,8 +135,13 @@ impl Auth {
             Demand::Bearer(service) => {
                 let slot = self.slot(asker.scope);
                 let mut held = slot.token.lock().await;
-                if let Some(token) = held.as_ref().filter(|token| token.expires > Instant::now()) {
-                    return Ok(Pass { header: Some(token.header.clone()), serial: token.serial, fresh: false });
+                if let Some(token) = held.as_ref().filter(|token| token.is_good()) {
+                    return Ok(Pass::of(token, Source::Kept));
+                }
+                if !slot.own_only.load(Ordering::Relaxed)
+                    && let Some(pass) = self.wider(asker.scope)
+                {
+                    return Ok(pass);
                 }
                 let credential = asker.credential().await?;
                 if let Some(header) = credential.as_ref().and_then(Credential::bearer) {
@@ -128,9 +150,9 @@ impl Auth {
                 let named = slot.named.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let serial = self.serial.fetch_add(1, Ordering::Relaxed) + 1;
                 let token = token::fetch(&service, asker, credential.as_ref(), named.as_deref(), serial).await?;
-                let header = token.header.clone();
+                let pass = Pass::of(&token, Source::Fresh);
                 *held = Some(token);
-                Ok(Pass { header: Some(header), serial, fresh: true })
+                Ok(pass)
             }
         }
     }
@@ -158,7 +180,11 @@ impl Auth {
             Demand::Bearer(_) => {
                 let slot = self.slot(asker.scope);
                 let wider = learn_scope(&slot, answer, asker.scope);
-                if pass.fresh && pass.header.is_some() && !wider {
+                if pass.from == Source::Wider {
+                    slot.own_only.store(true, Ordering::Relaxed);
+                    return Ok(());
+                }
+                if pass.from == Source::Fresh && pass.header.is_some() && !wider {
                     return Err(match credential {
                         Some(Credential::Bearer(_)) => "the token that is known for it was not accepted".to_owned(),
                         Some(_) => "its own token was not accepted".to_owned(),
@@ -175,6 +201,17 @@ impl Auth {
                 Ok(())
             }
         }
+    }
+
+    /// Returns a token that was fetched for more than this scope, such as that of a mount, which is good for both repositories.
+    fn wider(&self, scope: &Scope) -> Option<Pass> {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wider = slots.iter().filter(|(other, _)| *other != scope && other.includes(scope));
+        wider.find_map(|(_, slot)| {
+            // One that is being fetched is not waited for: whoever fetches it may be waiting for us.
+            let held = slot.token.try_lock().ok()?;
+            held.as_ref().filter(|token| token.is_good()).map(|token| Pass::of(token, Source::Wider))
+        })
     }
 
     fn slot(&self, scope: &Scope) -> Arc<Slot> {

@@ -18,6 +18,10 @@ pub(crate) async fn adopt(
     if host != repository.registry().name() || name == repository.name() {
         return Ok(false);
     }
+    let profile = &repository.registry().profile;
+    if profile.refuses_mount(name, repository.name()) {
+        return Ok(false);
+    }
     let action = format!("the mount of blob {}", descriptor.digest);
     // The right to read the source goes into the token.
     let scope = Scope::of(repository.name(), Access::Push).and(name, Access::Pull);
@@ -26,7 +30,10 @@ pub(crate) async fn adopt(
     let answer = match repository.registry().call(Call::new(Method::POST, url, context)).await {
         Ok(answer) => answer,
         // Without a right to the source there may still be one to upload, and that will say what it lacks.
-        Err(StoreError::Denied { .. }) => return Ok(false),
+        Err(StoreError::Denied { .. }) => {
+            profile.learn_refuses_mount(name, repository.name());
+            return Ok(false);
+        }
         Err(error) => return Err(error),
     };
     match answer.status {
@@ -39,7 +46,6 @@ pub(crate) async fn adopt(
             let session = answer.location();
             answer.discard().await;
             if let Ok(session) = session {
-                let profile = &repository.registry().profile;
                 let digest = &descriptor.digest;
                 if !profile.keep_upload(repository.name(), digest, session.clone()) {
                     crate::upload::cancel(repository, context, session).await;
@@ -48,6 +54,9 @@ pub(crate) async fn adopt(
             Ok(false)
         }
         status if status.is_client_error() => {
+            if status == StatusCode::FORBIDDEN {
+                profile.learn_refuses_mount(name, repository.name());
+            }
             answer.discard().await;
             Ok(false)
         }

@@ -20,6 +20,7 @@ pub(crate) struct Profile {
     verifying: Mutex<HashMap<Algorithm, Arc<OnceCell<bool>>>>,
     without_referrers: Mutex<HashSet<RepositoryName>>,
     extensions: Mutex<HashMap<RepositoryName, Extensions>>,
+    unmountable: Mutex<HashSet<(RepositoryName, RepositoryName)>>,
     open_uploads: Mutex<HashMap<(RepositoryName, Digest), Url>>,
 }
 
@@ -83,6 +84,16 @@ impl Profile {
     /// Remembers which extensions this repository has.
     pub(crate) fn learn_extensions(&self, repository: &RepositoryName, extensions: Extensions) {
         lock(&self.extensions).insert(repository.clone(), extensions);
+    }
+
+    /// Tells whether it was refused to take blobs of one repository to another.
+    pub(crate) fn refuses_mount(&self, from: &RepositoryName, to: &RepositoryName) -> bool {
+        lock(&self.unmountable).contains(&(from.clone(), to.clone()))
+    }
+
+    /// Remembers that it was.
+    pub(crate) fn learn_refuses_mount(&self, from: &RepositoryName, to: &RepositoryName) {
+        lock(&self.unmountable).insert((from.clone(), to.clone()));
     }
 
     /// Keeps the upload session that a registry opened because it could not mount a blob. Returns false when too many are kept.

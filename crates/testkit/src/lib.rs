@@ -10,6 +10,7 @@
 //! | [`source`] | sources of blobs of every kind, honest and not |
 //! | [`contract`] | what every [`store::Store`] promises, as checks |
 //! | [`faulty`] | a store around a store that loses, omits and lies, and counts what it is asked |
+//! | [`tokens`] | a token service that distribution believes, with users of the test's own |
 //! | [`users`] | two people whom a registry knows, and what they may do |
 //! | [`proxy`] | a network between two ends that counts, delays and lies |
 //! | [`peers`] | programs of others: where they are, and registries of theirs that run for a test |
@@ -30,4 +31,5 @@ pub mod proxy;
 pub mod read;
 pub mod seed;
 pub mod source;
+pub mod tokens;
 pub mod users;

@@ -10,3 +10,4 @@ mod kill;
 mod losses;
 mod matrix;
 mod requests;
+mod tokens;

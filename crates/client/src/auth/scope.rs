@@ -48,6 +48,11 @@ impl Scope {
         self.0.iter().map(String::as_str)
     }
 
+    /// Tells whether everything in another scope is in this one. Asking whether one is let in at all is another question.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        !other.0.is_empty() && other.parts().all(|part| self.covers(part))
+    }
+
     /// Tells whether everything that a challenge names is in this scope, whatever the order of the actions.
     pub(crate) fn covers(&self, named: &str) -> bool {
         named.split(' ').filter(|part| !part.is_empty()).all(|part| {
@@ -76,5 +81,7 @@ mod tests {
         assert!(!scope.covers("repository:a/b:delete"));
         assert!(!scope.covers("repository:project/a/b:pull"));
         assert!(!scope.covers("garbage"));
+        let narrow = Scope::of(&"a/b".parse().unwrap(), Access::Pull);
+        assert!(scope.includes(&narrow) && !narrow.includes(&scope) && !scope.includes(&Scope::none()));
     }
 }

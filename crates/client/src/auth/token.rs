@@ -45,6 +45,13 @@ pub(super) struct Token {
     pub(super) serial: u64,
 }
 
+impl Token {
+    /// Tells whether it can still be used.
+    pub(super) fn is_good(&self) -> bool {
+        self.expires > Instant::now()
+    }
+}
+
 #[derive(Deserialize)]
 struct Document {
     token: Option<String>,

@@ -285,3 +285,35 @@ async fn what_a_loopback_registry_speaks_is_found_out_once() {
     // One connection asked for TLS, the other one was used for everything.
     assert_eq!(server.connections(), 2);
 }
+
+#[tokio::test]
+async fn a_token_for_two_repositories_is_used_for_each_as_far_as_it_goes() {
+    let issued = AtomicUsize::new(0);
+    let server = Server::start(move |head: &Head, _: &Bytes| {
+        if head.path == "/token" {
+            // The first is asked for both repositories, and given for one.
+            let token = if issued.fetch_add(1, Ordering::SeqCst) == 0 { "wide" } else { "narrow" };
+            return Reply::new(200).body(format!(r#"{{"token":"{token}","expires_in":300}}"#));
+        }
+        let challenge = r#"Bearer realm="/token",service="s""#;
+        match (head.path.as_str(), head.header("authorization")) {
+            ("/v2/app/blobs/uploads/", Some("Bearer wide")) => Reply::new(400),
+            ("/v2/app/tags/list", Some("Bearer wide")) | ("/v2/other/tags/list", Some("Bearer narrow")) => {
+                Reply::new(200).body(PAGE)
+            }
+            _ => Reply::new(401).with("www-authenticate", challenge),
+        }
+    })
+    .await;
+    let client = Client::new(options());
+    let other = client.repository(&server.host(), &"other".parse().unwrap());
+    let repository = client.repository(&server.host(), &"app".parse().unwrap());
+    let descriptor = oci::Descriptor::of(oci::MediaType::OCTET_STREAM, b"content");
+    assert!(!repository.adopt_blob(&descriptor, &other.identity()).await.unwrap());
+    for _ in 0..2 {
+        repository.tags().await.unwrap();
+        other.tags().await.unwrap();
+    }
+    assert_eq!(server.count("GET", "/token"), 2, "one for both, and one for what that was not good for");
+    assert_eq!((server.count("GET", "/v2/app/tags/"), server.count("GET", "/v2/other/tags/")), (2, 3));
+}

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::find;
 use super::process::Process;
+use crate::tokens::TokenService;
 
 /// The only user of a registry that asks for credentials.
 pub const USER: &str = "captain";
@@ -78,6 +79,15 @@ impl PeerRegistry {
     pub fn start_with_users(self) -> Option<RunningPeer> {
         assert!(matches!(self, Self::Distribution | Self::DockerRegistry), "{} knows no users", self.name());
         self.start_with("auth:\n  htpasswd:\n    realm: testkit\n    path: PASSWORDS\n")
+    }
+
+    /// Starts it so that it believes the tokens of this service. Only distribution can.
+    ///
+    /// # Panics
+    /// As [`PeerRegistry::start`], and for another registry.
+    pub fn start_with_tokens(self, service: &TokenService) -> Option<RunningPeer> {
+        assert_eq!(self, Self::Distribution, "{} knows no tokens", self.name());
+        self.start_with(&service.settings())
     }
 
     fn start_with(self, settings: &str) -> Option<RunningPeer> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -63,6 +64,7 @@ impl Answer {
 }
 
 type AnswerTo = Arc<dyn Fn(&Exchange) -> Answer + Send + Sync>;
+type Wait = Arc<dyn Fn(&Exchange) -> Duration + Send + Sync>;
 type Change = Arc<dyn Fn(&Exchange, &mut Answer) + Send + Sync>;
 
 /// What a proxy does to a request.
@@ -92,6 +94,8 @@ pub enum Fault {
     /// Lets requests wait until this many of the rule are waiting, then passes all of them on. Where they never come, the
     /// wait ends after ten seconds with status 503.
     Together(usize),
+    /// Passes the request on after a while, according to the request.
+    Wait(Wait),
     /// Changes the answer.
     Change(Change),
 }
@@ -100,6 +104,11 @@ impl Fault {
     /// Returns a fault that answers according to the request.
     pub fn answer_to(answer: impl Fn(&Exchange) -> Answer + Send + Sync + 'static) -> Self {
         Self::AnswerTo(Arc::new(answer))
+    }
+
+    /// Returns a fault that passes the request on after a while.
+    pub fn wait(wait: impl Fn(&Exchange) -> Duration + Send + Sync + 'static) -> Self {
+        Self::Wait(Arc::new(wait))
     }
 
     /// Returns a fault that changes the answer.
@@ -141,6 +150,7 @@ impl fmt::Debug for Fault {
             Self::SetHeader(name, value) => f.debug_tuple("SetHeader").field(name).field(value).finish(),
             Self::SwallowManifest => f.write_str("SwallowManifest"),
             Self::Together(count) => f.debug_tuple("Together").field(count).finish(),
+            Self::Wait(_) => f.write_str("Wait"),
             Self::Change(_) => f.write_str("Change"),
         }
     }

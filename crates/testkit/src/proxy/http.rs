@@ -154,6 +154,10 @@ impl<'a> Session<'a> {
                     self.answer(&request, answer, under_way).await
                 }
             }
+            Some((_, Fault::Wait(wait))) => {
+                tokio::time::sleep(wait(&under_way.exchange)).await;
+                self.forward(request, None, under_way).await
+            }
             Some((_, fault)) => self.forward(request, Some(fault), under_way).await,
             None => self.forward(request, None, under_way).await,
         }
