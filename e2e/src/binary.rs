@@ -1,5 +1,6 @@
 //! The program, and what a run of it said.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,6 +19,7 @@ const RUN_TIMEOUT: Duration = Duration::from_mins(2);
 #[derive(Debug)]
 pub struct Program {
     home: TempDir,
+    variables: Vec<(String, OsString)>,
 }
 
 /// What a run said.
@@ -55,7 +57,7 @@ impl Default for Program {
     fn default() -> Self {
         let home = tempfile::Builder::new().prefix("e2e-home-").tempdir().unwrap();
         std::fs::create_dir(home.path().join("tmp")).unwrap();
-        Self { home }
+        Self { home, variables: Vec::new() }
     }
 }
 
@@ -63,6 +65,12 @@ impl Program {
     /// Returns the home directory, where the local content store is too.
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Sets a variable for every run from now on.
+    pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.variables.retain(|(other, _)| other != name);
+        self.variables.push((name.to_owned(), value.into()));
     }
 
     /// Returns the directory of temporary files. Nothing stays there after a run.
@@ -82,6 +90,7 @@ impl Program {
             .env("XDG_DATA_HOME", self.home.path().join("data"))
             .env("XDG_CONFIG_HOME", self.home.path().join("config"))
             .env("XDG_RUNTIME_DIR", self.home.path().join("runtime"))
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.home.path())
             .stdin(Stdio::null());
         command

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use serde_json::json;
+use testkit::certificates;
 pub use testkit::users::{GUEST, OWNER};
 use testkit::users::{HTPASSWD, PASSWORD, RULES};
 
@@ -57,7 +58,7 @@ impl Served {
         let program = Program::default();
         let home = program.home();
         for file in ["server.pem", "server.key", "authority.pem"] {
-            fs::copy(certificates().join(file), home.join(file)).unwrap();
+            fs::copy(certificates::path(file), home.join(file)).unwrap();
         }
         fs::create_dir(home.join("trusted")).unwrap();
         fs::copy(home.join("authority.pem"), home.join("trusted/ca.crt")).unwrap();
@@ -140,9 +141,4 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Returns the directory of the certificates that the tests of the client have too.
-fn certificates() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/client/tests/it/certificates")
 }

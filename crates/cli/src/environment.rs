@@ -16,7 +16,7 @@ pub(crate) struct Variable {
 }
 
 /// Every variable that supercargo reads, in the order in which they are shown.
-pub(crate) const VARIABLES: [Variable; 15] = [
+pub(crate) const VARIABLES: [Variable; 20] = [
     Variable { name: STORE, purpose: "directory of the local content store" },
     Variable { name: AUTH_FILE, purpose: "file with credentials, instead of all others" },
     Variable { name: PROGRESS, purpose: "as --progress" },
@@ -25,6 +25,17 @@ pub(crate) const VARIABLES: [Variable; 15] = [
     Variable { name: AWS, purpose: "key, region and endpoint of the bucket of `serve`, as other programs use them" },
     Variable { name: REGISTRY_AUTH_FILE, purpose: "file with credentials, as podman uses it" },
     Variable { name: DOCKER_CONFIG, purpose: "directory of docker's config.json" },
+    Variable { name: CONTAINERS_REGISTRIES_CONF, purpose: "registries.conf, instead of the user's and the system's" },
+    Variable {
+        name: HTTPS_PROXY,
+        purpose: "proxy to registries under TLS; this and the next three also in small letters",
+    },
+    Variable { name: HTTP_PROXY, purpose: "proxy to registries without TLS" },
+    Variable { name: ALL_PROXY, purpose: "proxy where neither says anything" },
+    Variable {
+        name: NO_PROXY,
+        purpose: "hosts, domains and networks that are asked without a proxy; this machine always is",
+    },
     Variable { name: XDG_RUNTIME_DIR, purpose: "where podman keeps containers/auth.json" },
     Variable { name: XDG_CONFIG_HOME, purpose: "configuration, instead of ~/.config" },
     Variable { name: XDG_DATA_HOME, purpose: "data such as the local content store, instead of ~/.local/share" },
@@ -42,6 +53,11 @@ const SERVE: &str = "SUPERCARGO_SERVE_…";
 const AWS: &str = "AWS_…";
 const REGISTRY_AUTH_FILE: &str = "REGISTRY_AUTH_FILE";
 const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
+const CONTAINERS_REGISTRIES_CONF: &str = "CONTAINERS_REGISTRIES_CONF";
+const HTTPS_PROXY: &str = "HTTPS_PROXY";
+const HTTP_PROXY: &str = "HTTP_PROXY";
+const ALL_PROXY: &str = "ALL_PROXY";
+const NO_PROXY: &str = "NO_PROXY";
 const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
@@ -71,6 +87,10 @@ pub(crate) struct Environment {
     pub(crate) registry_auth_file: Option<PathBuf>,
     /// `DOCKER_CONFIG`.
     pub(crate) docker_config: Option<PathBuf>,
+    /// `CONTAINERS_REGISTRIES_CONF`.
+    pub(crate) registries_conf: Option<PathBuf>,
+    /// Those of proxies that are set, by their names, in capitals and in small letters.
+    pub(crate) proxies: BTreeMap<String, OsString>,
     /// `XDG_RUNTIME_DIR`.
     pub(crate) runtime_directory: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`, or `.config` in the home directory.
@@ -106,6 +126,8 @@ impl Environment {
             aws: aws(),
             registry_auth_file: path(REGISTRY_AUTH_FILE),
             docker_config: path(DOCKER_CONFIG),
+            registries_conf: path(CONTAINERS_REGISTRIES_CONF),
+            proxies: proxies(),
             runtime_directory: absolute(XDG_RUNTIME_DIR),
             config_home: absolute(XDG_CONFIG_HOME).or_else(|| below_home(".config")),
             data_home: absolute(XDG_DATA_HOME).or_else(|| below_home(".local/share")),
@@ -149,6 +171,13 @@ fn aws() -> AwsVariables {
         region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")),
         endpoint: text("AWS_ENDPOINT_URL"),
     }
+}
+
+/// Returns what variables tell of proxies.
+fn proxies() -> BTreeMap<String, OsString> {
+    let names = [HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY];
+    let names = names.into_iter().flat_map(|name| [name.to_owned(), name.to_ascii_lowercase()]);
+    names.filter_map(|name| variable(&name).map(|value| (name, value))).collect()
 }
 
 /// Returns what variables tell a server.

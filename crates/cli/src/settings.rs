@@ -12,7 +12,7 @@ use ops::credentials::AuthFiles;
 use ops::observations::Clock;
 use ops::project::ProjectPlace;
 use ops::registry::configuration::AwsVariables;
-use ops::{ClientOptions, ContextOptions, OpsError};
+use ops::{ClientOptions, ContextOptions, OpsError, Proxies};
 
 use crate::arguments::{Format, GlobalArguments, ProgressMode, When};
 use crate::environment::Environment;
@@ -82,6 +82,7 @@ impl Settings {
             plain_http: flags.plain_http,
             insecure_skip_tls_verify: flags.insecure_skip_tls_verify,
             ca_file: flags.ca_file.clone(),
+            proxies: proxies(environment)?,
             ..ClientOptions::default()
         };
         if let Some(timeout) = flags.timeout {
@@ -117,6 +118,15 @@ impl Settings {
             context,
         })
     }
+}
+
+fn proxies(environment: &Environment) -> Result<Proxies, OpsError> {
+    // A URL that is no text is no URL.
+    let text = |name: &str| environment.proxies.get(name).map(|value| value.to_string_lossy().into_owned());
+    Proxies::from_variables(text).map_err(|error| {
+        let help = format!("export {}=http://HOST:PORT", error.variable);
+        OpsError::usage(error.to_string(), help)
+    })
 }
 
 /// Returns the clock of the system, or one that stands where the user has set it.

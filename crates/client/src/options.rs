@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::credentials::Credentials;
+use crate::proxies::Proxies;
 
-/// How a client behaves. Every value comes from the caller: the client reads no configuration, and of the environment nothing
-/// but the proxy variables, which the TLS library honours. Plain HTTP never goes through a proxy.
+/// How a client behaves. Every value comes from the caller: the client reads no configuration, and nothing of the environment.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     /// Use plain HTTP with every registry. Loopback registries are asked what they speak otherwise.
@@ -15,6 +15,8 @@ pub struct ClientOptions {
     pub insecure_skip_tls_verify: bool,
     /// Certificates (PEM) that are trusted beside those of the system.
     pub ca_file: Option<PathBuf>,
+    /// What requests go through.
+    pub proxies: Proxies,
     /// How long a request may make no progress before it counts as failed. There is no limit on a transfer that moves.
     pub timeout: Duration,
     /// Most requests under way to one registry.
@@ -35,6 +37,7 @@ impl Default for ClientOptions {
             plain_http: false,
             insecure_skip_tls_verify: false,
             ca_file: None,
+            proxies: Proxies::default(),
             timeout: Duration::from_mins(1),
             concurrency_per_host: 32,
             user_agent: concat!("supercargo/", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -217,7 +217,7 @@ fn store_kind(error: &StoreError) -> ErrorKind {
         StoreError::Unreachable { .. } | StoreError::Protocol { .. } | StoreError::Refused { .. } => {
             ErrorKind::Unreachable
         }
-        StoreError::Denied { .. } | StoreError::Credentials { .. } => ErrorKind::Denied,
+        StoreError::Denied { .. } | StoreError::Credentials { .. } | StoreError::Proxy { .. } => ErrorKind::Denied,
         StoreError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
         StoreError::File { .. } => ErrorKind::FileSystem,
         StoreError::Format { .. } => ErrorKind::Integrity,

@@ -102,7 +102,7 @@ pub mod tree;
 mod unsolved;
 pub mod verify;
 
-pub use client::ClientOptions;
+pub use client::{ClientOptions, Proxies};
 pub use context::{Context, ContextOptions};
 pub use destination::Destination;
 pub use error::{ErrorKind, OpsError, Told};

@@ -38,6 +38,16 @@ pub enum StoreError {
         /// What could not be used, and why, without secrets.
         reason: String,
     },
+    /// The proxy through which a store is reached lets nobody through whom it does not know.
+    #[error("{location} is reached through a proxy that does not let this user through: {proxy}, as {variable} says")]
+    Proxy {
+        /// The store.
+        location: String,
+        /// The URL of the proxy, without user name and password.
+        proxy: String,
+        /// The variable that names it.
+        variable: &'static str,
+    },
     /// The store refused the content or the request for another reason.
     #[error("{location} refused {action}: {reason}")]
     Refused {

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`certificates`] | certificates and their keys |
 //! | [`application`] | builders of graphs: images, artifacts, whole applications |
 //! | `fuzzing` (a feature) | what the fuzz targets do, so that tests can replay their corpus |
 //! | [`layer`] | layers that tools can unpack |
@@ -19,6 +20,7 @@
 #![allow(clippy::unwrap_used, reason = "a test tool stops at the first thing that is not as it should be")]
 
 pub mod application;
+pub mod certificates;
 pub mod contract;
 mod environment;
 pub mod faulty;

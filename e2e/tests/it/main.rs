@@ -9,5 +9,6 @@ mod interop;
 mod kill;
 mod losses;
 mod matrix;
+mod proxies;
 mod requests;
 mod tokens;

@@ -110,6 +110,9 @@ fn of_store(error: &StoreError) -> Option<String> {
             Some(format!("supercargo login {host}"))
         }
         StoreError::Credentials { location, .. } => Some(format!("supercargo auth explain {location}")),
+        StoreError::Proxy { proxy, variable, .. } => {
+            Some(format!("export {variable}={}", proxy.trim_end_matches('/').replacen("://", "://USER:PASSWORD@", 1)))
+        }
         StoreError::File { path, source, .. } => Some(of_file(path, source)),
         StoreError::Format { path, .. } => Some(format!("ls -l {}", quote(&path.to_string_lossy()))),
         _ => None,

@@ -1,18 +1,13 @@
 //! A registry under TLS.
 
-use std::path::PathBuf;
+use testkit::certificates;
 
 use crate::desk::Desk;
 use crate::serve_access::{PASSWORD, RULES, login, write};
 use crate::served::Served;
 
-/// A file of the certificates that the tests of the client have.
-fn certificate(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../client/tests/it/certificates").join(name)
-}
-
 fn take(desk: &Desk, name: &str) {
-    std::fs::copy(certificate(name), desk.path(name)).unwrap();
+    std::fs::copy(certificates::path(name), desk.path(name)).unwrap();
 }
 
 const TLS: &str = "[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\nminimum = \"1.3\"\n";

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,16 +11,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
+use testkit::certificates;
 
 use crate::desk::Desk;
 use crate::serve_access::login;
 use crate::served::Served;
 
 const AUDIENCE: &str = "registry.example";
-
-fn certificates() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../client/tests/it/certificates")
-}
 
 /// An issuer on a port of its own, until the test ends.
 struct Issuer {
@@ -38,7 +34,7 @@ impl Issuer {
         let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "one", "x": public }] });
         let discovery = json!({ "issuer": url, "jwks_uri": format!("{url}/keys") });
         let documents = [("/.well-known/openid-configuration", discovery.to_string()), ("/keys", keys.to_string())];
-        let chain = CertificateDer::pem_file_iter(certificates().join("server.pem")).unwrap();
+        let chain = CertificateDer::pem_file_iter(certificates::path("server.pem")).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -46,7 +42,7 @@ impl Issuer {
             .with_no_client_auth()
             .with_single_cert(
                 chain.map(Result::unwrap).collect(),
-                PrivateKeyDer::from_pem_file(certificates().join("server.key")).unwrap(),
+                PrivateKeyDer::from_pem_file(certificates::path("server.key")).unwrap(),
             );
         let config = Arc::new(config.unwrap());
         std::thread::spawn(move || {
@@ -103,7 +99,7 @@ fn a_job_pushes_with_what_its_issuer_says_of_it() {
     let issuer = Issuer::start();
     for tokens in ["", "[auth.tokens]\nrequired = true\n"] {
         let (desk, _application) = Desk::with_application();
-        std::fs::copy(certificates().join("authority.pem"), desk.path("authority.pem")).unwrap();
+        std::fs::copy(certificates::path("authority.pem"), desk.path("authority.pem")).unwrap();
         let url = &issuer.url;
         let text = format!(
             "root = \"registry\"\nauth.anonymous = \"nothing\"\n[[auth.oidc]]\nname = \"forge\"\nissuer = \"{url}\"\n\

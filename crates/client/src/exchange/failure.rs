@@ -22,6 +22,14 @@ pub(crate) enum Failure {
     /// Nothing moved for too long.
     #[error("nothing moved for {} seconds", .0.as_secs_f32())]
     Stalled(Duration),
+    /// The proxy wants to know who asks, or does not let them through.
+    #[error("the proxy {proxy} does not let this user through")]
+    Proxy {
+        /// Its URL, without user name and password.
+        proxy: String,
+        /// The variable that names it.
+        variable: &'static str,
+    },
     /// The answer is not what the protocol allows.
     #[error("{0}")]
     Protocol(String),
@@ -48,6 +56,7 @@ impl Failure {
     pub(crate) fn into_store_error(self, location: &str, action: &str) -> StoreError {
         match self {
             Self::Content(error) => error,
+            Self::Proxy { proxy, variable } => StoreError::Proxy { location: location.to_owned(), proxy, variable },
             Self::Protocol(reason) => {
                 StoreError::Protocol { location: location.to_owned(), action: action.to_owned(), reason }
             }

@@ -1,4 +1,4 @@
-//! HTTPS, through reqwest.
+//! HTTPS, and plain HTTP through a proxy, with reqwest.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::{TryStreamExt as _, stream};
+use http::StatusCode;
 use http::header::CONTENT_LENGTH;
+use reqwest::Url;
 use store::StoreError;
 use store::body::ByteStream;
 
@@ -15,6 +17,7 @@ use super::failure::too_long;
 use super::gate::hold;
 use super::{Answer, Body, Failure, Gate, Request, Tally, within};
 use crate::options::ClientOptions;
+use crate::proxies::Proxies;
 
 /// Largest file of certificates that is read, in bytes. The roots of a whole system have about 250 KB.
 const CA_FILE_MAX_BYTES: u64 = 8 * 1024 * 1024;
@@ -33,6 +36,7 @@ pub(crate) struct Tls {
     idle_connections: usize,
     skip_verification: bool,
     ca_file: Option<PathBuf>,
+    proxies: Proxies,
 }
 
 impl Tls {
@@ -44,6 +48,7 @@ impl Tls {
             idle_connections: options.concurrency_per_host,
             skip_verification: options.insecure_skip_tls_verify,
             ca_file: options.ca_file.clone(),
+            proxies: options.proxies.clone(),
         }
     }
 
@@ -67,7 +72,12 @@ impl Tls {
             body => outgoing.body(counted(body, request.gate, tally.clone(), trouble.clone())),
         };
         let sent = progressing(outgoing.send(), &tally, self.timeout + request.patience).await?;
-        let response = sent.map_err(|error| trouble.take().unwrap_or_else(|| failure(error)))?;
+        let response = sent.map_err(|error| trouble.take().unwrap_or_else(|| self.failure(error, &url)))?;
+        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            && let Some(failure) = self.not_let_through(&url)
+        {
+            return Err(failure);
+        }
         Ok(Answer {
             status: response.status(),
             headers: response.headers().clone(),
@@ -84,6 +94,35 @@ impl Tls {
         Ok(self.client.get_or_init(|| client))
     }
 
+    fn failure(&self, error: reqwest::Error, url: &Url) -> Failure {
+        // The URL may hold signatures.
+        let error = error.without_url();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            if is_tls_error(inner) {
+                return Failure::Tls(error.into());
+            }
+            // The library has no type for it that others can name.
+            if inner.to_string().ends_with("proxy authorization required")
+                && let Some(failure) = self.not_let_through(url)
+            {
+                return failure;
+            }
+            cause = inner.source();
+        }
+        if error.is_connect() { Failure::Connect(error.into()) } else { Failure::Broken(error.into()) }
+    }
+
+    fn not_let_through(&self, url: &Url) -> Option<Failure> {
+        let (variable, proxy) = self.proxies.explain(url)?;
+        Some(Failure::Proxy { proxy, variable })
+    }
+
+    fn proxy(&self) -> reqwest::Proxy {
+        let proxies = self.proxies.clone();
+        reqwest::Proxy::custom(move |url| proxies.of(url).cloned())
+    }
+
     fn build(&self) -> Result<reqwest::Client, Failure> {
         // An error says that the program has chosen a provider itself, which is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -97,7 +136,10 @@ impl Tls {
             .tcp_nodelay(true)
             .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
             .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .tls_danger_accept_invalid_certs(self.skip_verification);
+            .tls_danger_accept_invalid_certs(self.skip_verification)
+            // Nothing else is looked for in the environment.
+            .no_proxy()
+            .proxy(self.proxy());
         if let Some(path) = &self.ca_file {
             let pem = read_ca_file(path)
                 .map_err(|source| StoreError::File {
@@ -181,18 +223,6 @@ async fn progressing<T>(send: impl Future<Output = T>, tally: &Tally, limit: Dur
     }
 }
 
-fn failure(error: reqwest::Error) -> Failure {
-    // The URL may hold signatures.
-    let error = error.without_url();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        if is_tls_error(inner) {
-            return Failure::Tls(error.into());
-        }
-        cause = inner.source();
-    }
-    if error.is_connect() { Failure::Connect(error.into()) } else { Failure::Broken(error.into()) }
-}
 
 /// An I/O error hides the one it was made of from those that walk the chain of causes.
 fn is_tls_error(error: &(dyn std::error::Error + 'static)) -> bool {

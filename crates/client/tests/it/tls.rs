@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,20 +9,17 @@ use client::{Client, ClientOptions, UploadMode};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use store::{Content, Meter, Store as _, StoreError};
+use testkit::certificates;
 use testkit::source::{Kind, TestSource};
 
 use crate::registry::{Effect, Registry};
 use crate::server::{Head, Reply, Service, answer_bytes, options, parse};
 use crate::stored::{LARGE, content, describe};
 
-fn certificates() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/certificates")
-}
-
 /// Serves over TLS, one thread a connection.
 fn serve_tls(service: impl Service) -> SocketAddr {
-    let chain = CertificateDer::pem_file_iter(certificates().join("server.pem")).unwrap().map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_file(certificates().join("server.key")).unwrap();
+    let chain = CertificateDer::pem_file_iter(certificates::path("server.pem")).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(certificates::path("server.key")).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -86,7 +82,7 @@ fn serve_connection(
 }
 
 fn trusting() -> ClientOptions {
-    ClientOptions { plain_http: false, ca_file: Some(certificates().join("authority.pem")), ..options() }
+    ClientOptions { plain_http: false, ca_file: Some(certificates::path("authority.pem")), ..options() }
 }
 
 #[tokio::test]
