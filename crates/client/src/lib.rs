@@ -36,6 +36,7 @@ mod referrers;
 mod refusal;
 mod repository;
 mod retry;
+pub mod routing;
 pub mod syntax;
 mod tags;
 mod upload;

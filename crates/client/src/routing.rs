@@ -1,0 +1,99 @@
+//! Where requests for a repository go, as the files of podman, containerd and docker say.
+//!
+//! ```text
+//!  registries.conf, *.conf ─▶ an entry for the name? ──yes─▶ its mirrors, its location ─────────────┐
+//!                                   │ no                                                            │
+//!  hosts.toml of the host  ─▶ a directory for it? ──yes─▶ its hosts, its server ────────────────────┤
+//!                                   │ no                                                            ▼
+//!                                   └─▶ the registry itself ──────────────▶ certs.d of each place ─▶ Route
+//! ```
+//!
+//! Nothing here speaks to anybody. What the tools themselves refuse is refused, with the file and the reason; what they do not know is
+//! passed over, as they pass over it.
+
+mod certs_d;
+mod file;
+mod hosts_toml;
+mod registries_conf;
+mod route;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use oci::{Host, RepositoryName};
+use store::StoreError;
+
+use self::hosts_toml::HostDirectory;
+use self::registries_conf::RegistriesConf;
+pub use self::route::{Endpoint, Identity, Pulls, Route, Scheme, TlsFiles};
+
+/// The files to read. Each may be missing.
+#[derive(Clone, Debug, Default)]
+pub struct RoutingFiles {
+    /// The `registries.conf` that counts.
+    pub registries_conf: Option<PathBuf>,
+    /// Whether somebody named it, so that it must be there.
+    pub named: bool,
+    /// Directories with files that change what it says, in their order (`registries.conf.d`).
+    pub drop_ins: Vec<PathBuf>,
+    /// Directories with one for each registry that may have a `hosts.toml`, in their order.
+    pub hosts_dirs: Vec<PathBuf>,
+    /// Directories with certificates by host, in their order (`certs.d`).
+    pub certs_dirs: Vec<PathBuf>,
+}
+
+/// Where requests go. A clone shares what was read.
+#[derive(Clone, Debug, Default)]
+pub struct Routing(Arc<Rules>);
+
+#[derive(Debug, Default)]
+struct Rules {
+    registries: RegistriesConf,
+    hosts_dirs: Vec<PathBuf>,
+    certs_dirs: Vec<PathBuf>,
+}
+
+impl Routing {
+    /// Reads `registries.conf`, and what changes it. What is said of single hosts is read when a route to one is asked for.
+    ///
+    /// # Errors
+    /// [`StoreError::File`] when a file cannot be read, [`StoreError::Format`] when it is not what it should be.
+    pub fn from_files(files: &RoutingFiles) -> Result<Self, StoreError> {
+        let registries = RegistriesConf::read(files.registries_conf.as_deref(), files.named, &files.drop_ins)?;
+        let (hosts_dirs, certs_dirs) = (files.hosts_dirs.clone(), files.certs_dirs.clone());
+        Ok(Self(Arc::new(Rules { registries, hosts_dirs, certs_dirs })))
+    }
+
+    /// Returns where requests for a repository go, or those that are about a registry as a whole. Names are compared as they are:
+    /// Docker Hub is `docker.io`.
+    ///
+    /// # Errors
+    /// As [`Routing::from_files`], of the files about the host and about those that stand in for it; [`StoreError::Format`] also when
+    /// what `registries.conf` makes of the name is no name.
+    pub fn route(&self, host: &Host, repository: Option<&RepositoryName>) -> Result<Route, StoreError> {
+        let rules = &self.0;
+        let mut route = if let Some(route) = rules.registries.route(host, repository)? {
+            route
+        } else {
+            let directory = HostDirectory::find(&rules.hosts_dirs, host)?;
+            directory.map_or_else(|| Route::direct(host, repository), |directory| directory.route(host, repository))
+        };
+        for endpoint in &mut route.endpoints {
+            endpoint.tls.add(certs_d::of_host(&rules.certs_dirs, &endpoint.host)?);
+        }
+        Ok(route)
+    }
+
+    /// Returns the full name for which a short one stands, as `docker.io/library/alpine`.
+    pub fn alias(&self, short: &str) -> Option<&str> {
+        self.0.registries.alias(short)
+    }
+
+    /// Returns the registries in which podman looks for a short name.
+    pub fn search_registries(&self) -> &[String] {
+        self.0.registries.search()
+    }
+}
+
+#[cfg(test)]
+mod tests;
