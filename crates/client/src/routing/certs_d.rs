@@ -88,7 +88,7 @@ mod tests {
     fn touch(directory: &Path, names: &[&str]) {
         std::fs::create_dir_all(directory).unwrap();
         for name in names {
-            std::fs::write(directory.join(name), "").unwrap();
+            store::atomic::save(&directory.join(name), b"").unwrap();
         }
     }
 

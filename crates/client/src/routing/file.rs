@@ -72,8 +72,7 @@ pub(super) fn document(text: &str) -> Result<Document<&str>, Reason> {
 }
 
 fn line(text: &str, at: usize) -> usize {
-    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
+    text.get(..at).unwrap_or(text).matches('\n').count() + 1
 }
 
 /// A table of a document. A key counts however it is capitalised, as it does for the tools whose files these are.

@@ -3,6 +3,7 @@
 //! A later file replaces what an earlier one says of the same prefix; the longest prefix of a name counts.
 
 mod aliases;
+mod older;
 mod parse;
 mod prefix;
 

@@ -8,7 +8,7 @@ fn write(root: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {
         let path = root.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        store::atomic::save(&path, text.as_bytes()).unwrap();
     }
 }
 

@@ -161,18 +161,18 @@ fn looks_in_the_directories_in_which_containerd_does() {
     }
     let directory = root.path().join("one/h.example_5000_");
     for name in ["ca.crt", "me.cert", "me.key", "other.cert"] {
-        std::fs::write(directory.join(name), "").unwrap();
+        store::atomic::save(&directory.join(name), b"").unwrap();
     }
     let route = HostDirectory::find(&roots, &host).unwrap().unwrap().route(&host, None);
     assert_eq!(shown(&route), ["h.example:5000 tdpr origin"]);
     let tls = &route.endpoints[0].tls;
     assert_eq!((tls.ca.len(), tls.identities.len()), (1, 2));
     assert_eq!(tls.identities[1].key, directory.join("other.cert"));
-    std::fs::write(directory.join("hosts.toml"), "server = 'https://i.example'").unwrap();
+    store::atomic::save(&directory.join("hosts.toml"), b"server = 'https://i.example'").unwrap();
     let route = HostDirectory::find(&roots, &host).unwrap().unwrap().route(&host, None);
     assert_eq!(shown(&route), ["Https i.example tdpr ns=h.example:5000 origin"]);
     assert_eq!(route.endpoints[0].tls, TlsFiles::default(), "then the other files count only if they are named");
-    std::fs::write(directory.join("hosts.toml"), "server = [").unwrap();
+    store::atomic::save(&directory.join("hosts.toml"), b"server = [").unwrap();
     let error = HostDirectory::find(&roots, &host).unwrap_err().to_string();
     assert!(error.contains("hosts.toml"), "{error}");
 }

@@ -1,16 +1,17 @@
-//! One `registries.conf`: its two forms, and what they may not say.
+//! One `registries.conf`, and what it may not say.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use oci::Host;
 
+use super::older::First;
 use super::{Entry, Mirror, One, aliases, prefix};
 use crate::routing::file::{Fields, Reason, document};
 use crate::routing::route::Pulls;
 
 /// Most `[[registry]]` in a file, and most mirrors of one.
-const REGISTRIES_MAX: usize = 8192;
+pub(super) const REGISTRIES_MAX: usize = 8192;
 const MIRRORS_MAX: usize = 128;
 
 /// Which form a file may have.
@@ -138,7 +139,7 @@ fn place(table: Fields<'_>, name: &str) -> Result<Option<String>, Reason> {
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
 }
 
-fn trimmed(text: &str) -> Result<&str, Reason> {
+pub(super) fn trimmed(text: &str) -> Result<&str, Reason> {
     let trimmed = text.trim_end_matches('/');
     if trimmed.starts_with("http://") || trimmed.starts_with("https://") {
         return Err(format!("`{}` must be HOST[:PORT][/PATH], without `http://`", oci::text::printable(text)));
@@ -146,7 +147,7 @@ fn trimmed(text: &str) -> Result<&str, Reason> {
     Ok(trimmed)
 }
 
-fn hosts(table: Fields<'_>, name: &str, texts: &[&str]) -> Result<Vec<String>, Reason> {
+pub(super) fn hosts(table: Fields<'_>, name: &str, texts: &[&str]) -> Result<Vec<String>, Reason> {
     let host = |text: &&str| {
         let trimmed = trimmed(text)?;
         let is_host = trimmed.parse::<Host>().is_ok() && !trimmed.contains('_');
@@ -154,52 +155,4 @@ fn hosts(table: Fields<'_>, name: &str, texts: &[&str]) -> Result<Vec<String>, R
         if is_host { Ok(trimmed.to_owned()) } else { Err(reason()) }
     };
     texts.iter().map(host).collect::<Result<_, _>>().map_err(|reason: Reason| table.wrong_field(name, reason))
-}
-
-/// The first form: lists of hosts.
-struct First<'a> {
-    search: Option<(Fields<'a>, Vec<&'a str>)>,
-    insecure: Vec<&'a str>,
-    blocked: Vec<&'a str>,
-}
-
-impl<'a> First<'a> {
-    /// Returns what a file says in the first form; `None` when it does not.
-    fn of(file: Fields<'a>) -> Result<Option<Self>, Reason> {
-        let Some(registries) = file.table("registries")? else { return Ok(None) };
-        let list = |name| {
-            let Some(table) = registries.table(name)? else { return Ok(None) };
-            Ok::<_, Reason>(table.texts("registries")?.map(|texts| (table, texts)))
-        };
-        let (search, insecure, blocked) = (list("search")?, list("insecure")?, list("block")?);
-        if search.is_none() && insecure.is_none() && blocked.is_none() {
-            return Ok(None);
-        }
-        let texts = |list: Option<(_, Vec<&'a str>)>| list.map(|(_, texts)| texts).unwrap_or_default();
-        Ok(Some(Self { search, insecure: texts(insecure), blocked: texts(blocked) }))
-    }
-
-    fn read(self, path: &Path) -> Result<One, Reason> {
-        let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
-        let blocked = self.blocked.iter().map(|place| (place, true));
-        for (place, is_blocked) in blocked.chain(self.insecure.iter().map(|place| (place, false))) {
-            let place = trimmed(place)?;
-            if place.is_empty() {
-                return Err("a list of registries has one that is empty".to_owned());
-            }
-            let entry = entries.entry(prefix::lower_host(place)).or_insert_with(|| Entry {
-                location: Some(place.to_owned()),
-                insecure: false,
-                blocked: false,
-                mirrors: Vec::new(),
-                source: path.to_owned(),
-            });
-            if is_blocked { entry.blocked = true } else { entry.insecure = true }
-        }
-        if entries.len() > REGISTRIES_MAX {
-            return Err(format!("there are more than {REGISTRIES_MAX} registries"));
-        }
-        let search = self.search.map(|(table, search)| hosts(table, "registries", &search)).transpose()?;
-        Ok(One { entries, search, aliases: BTreeMap::new() })
-    }
 }

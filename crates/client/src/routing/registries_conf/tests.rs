@@ -188,7 +188,7 @@ fn later_files_replace_what_earlier_ones_say_of_a_prefix() {
     ] {
         let path = root.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        store::atomic::save(&path, text.as_bytes()).unwrap();
     }
     let drop_ins = [system.clone(), user.clone(), root.path().join("missing")];
     let main = root.path().join("main.conf");
@@ -200,13 +200,13 @@ fn later_files_replace_what_earlier_ones_say_of_a_prefix() {
     assert_eq!(aliases, [None, Some("i.example/y"), Some("docker.io/library/z"), None]);
     let only_main = RegistriesConf::read(Some(&main), true, &[]).unwrap();
     assert_eq!(route(&only_main, "h.example/i"), "h.example/i!=tdp");
-    std::fs::write(user.join("1.conf"), "[registries.search]\nregistries = []").unwrap();
+    store::atomic::save(&user.join("1.conf"), b"[registries.search]\nregistries = []").unwrap();
     let error = RegistriesConf::read(Some(&main), true, &drop_ins).unwrap_err().to_string();
     assert!(error.contains("user/1.conf"), "{error}");
     let missing = root.path().join("missing.conf");
     assert!(matches!(RegistriesConf::read(Some(&missing), true, &[]), Err(StoreError::File { .. })));
     assert!(RegistriesConf::read(Some(&missing), false, &[]).is_ok());
-    std::fs::write(&missing, vec![b'#'; 1024 * 1024 + 1]).unwrap();
+    store::atomic::save(&missing, &vec![b'#'; 1024 * 1024 + 1]).unwrap();
     assert!(matches!(RegistriesConf::read(Some(&missing), false, &[]), Err(StoreError::Format { .. })));
 }
 
