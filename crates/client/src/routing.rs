@@ -13,6 +13,7 @@
 
 mod certs_d;
 mod file;
+mod files;
 mod hosts_toml;
 mod registries_conf;
 mod route;
@@ -23,24 +24,10 @@ use std::sync::Arc;
 use oci::{Host, RepositoryName};
 use store::StoreError;
 
+pub use self::files::RoutingFiles;
 use self::hosts_toml::HostDirectory;
 use self::registries_conf::RegistriesConf;
 pub use self::route::{Endpoint, Identity, Pulls, Route, Scheme, TlsFiles};
-
-/// The files to read. Each may be missing.
-#[derive(Clone, Debug, Default)]
-pub struct RoutingFiles {
-    /// The `registries.conf` that counts.
-    pub registries_conf: Option<PathBuf>,
-    /// Whether somebody named it, so that it must be there.
-    pub named: bool,
-    /// Directories with files that change what it says, in their order (`registries.conf.d`).
-    pub drop_ins: Vec<PathBuf>,
-    /// Directories with one for each registry that may have a `hosts.toml`, in their order.
-    pub hosts_dirs: Vec<PathBuf>,
-    /// Directories with certificates by host, in their order (`certs.d`).
-    pub certs_dirs: Vec<PathBuf>,
-}
 
 /// Where requests go. A clone shares what was read.
 #[derive(Clone, Debug, Default)]

@@ -52,7 +52,7 @@ pub struct Endpoint {
     pub origin: bool,
     /// What may be pulled.
     pub pulls: Pulls,
-    /// Whether it may be pushed to.
+    /// Whether it is pushed to: true of one place at most.
     pub pushes: bool,
     /// Whether it may be asked what refers to an image.
     pub referrers: bool,

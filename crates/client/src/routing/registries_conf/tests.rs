@@ -286,6 +286,16 @@ fn contradictions_are_refused_with_their_line() {
 }
 
 #[test]
+fn what_is_nested_too_deep_is_refused() {
+    for (open, close) in [("[", "]"), ("{a=", "}"), ("a.", "")] {
+        let text = format!("a = {}{}", open.repeat(100_000), close.repeat(100_000));
+        assert!(refusal(&text).contains("not TOML"), "{open}");
+    }
+    let text = format!("[{}a]", "a.".repeat(100_000));
+    let _ = RegistriesConf::default().add(Path::new("f"), &text, parse::Form::Any);
+}
+
+#[test]
 fn what_nobody_knows_is_passed_over_and_capitals_do_not_matter() {
     let conf = conf(
         "new = 1\nShort-Name-Mode = 'enforcing'\n[[Registry]]\nLocation = 'H.example/a'\nInsecure = true\nnew = 'x'",
