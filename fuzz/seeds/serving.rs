@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::{Seeds, numbered};
 
 /// A certificate of an authority that nobody trusts.
-const CERTIFICATE: &str = include_str!("../../crates/client/tests/it/certificates/server.pem");
-const AUTHORITY: &str = include_str!("../../crates/client/tests/it/certificates/authority.pem");
-const KEY: &str = include_str!("../../crates/client/tests/it/certificates/server.key");
+const CERTIFICATE: &str = include_str!("../../crates/testkit/certificates/server.pem");
+const AUTHORITY: &str = include_str!("../../crates/testkit/certificates/authority.pem");
+const KEY: &str = include_str!("../../crates/testkit/certificates/server.key");
 
 pub fn caller() -> Seeds {
     numbered([

@@ -171,7 +171,7 @@ fn after_help() -> String {
     }
     text.push_str("\nEnvironment:\n");
     for variable in crate::environment::VARIABLES {
-        text.extend([format!("  {:<20} {}\n", variable.name, variable.purpose)]);
+        text.extend([format!("  {:<26} {}\n", variable.name, variable.purpose)]);
     }
     text.push_str("\nExit codes:\n");
     let codes = [
@@ -183,6 +183,7 @@ fn after_help() -> String {
         ("5", "authentication or authorisation"),
         ("6", "integrity: something is damaged or missing"),
         ("7", "partial result: the rest failed, or could not be read"),
+        ("8", "refused: a file of this machine or its user forbids it"),
         ("9", "not found"),
         ("10", "local file system"),
         ("70", "internal error"),

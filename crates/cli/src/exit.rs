@@ -24,6 +24,8 @@ pub(crate) enum Exit {
     Integrity = 6,
     /// Some of it was done, under `--keep-going`.
     Partial = 7,
+    /// The user, or whoever keeps the machine, does not want it.
+    Refused = 8,
     /// What was asked for is not there.
     NotFound = 9,
     /// The local file system: full, read-only, no permission.
@@ -129,6 +131,7 @@ pub(crate) const fn of_kind(kind: ErrorKind) -> Exit {
         ErrorKind::Unsolved => Exit::NoSolution,
         ErrorKind::Unreachable => Exit::Unreachable,
         ErrorKind::Denied => Exit::Denied,
+        ErrorKind::Forbidden => Exit::Refused,
         ErrorKind::Integrity => Exit::Integrity,
         ErrorKind::NotFound => Exit::NotFound,
         ErrorKind::FileSystem => Exit::FileSystem,
@@ -136,10 +139,13 @@ pub(crate) const fn of_kind(kind: ErrorKind) -> Exit {
     }
 }
 
-/// Damaged content outweighs everything; a result of which nothing was done is not a partial one.
+/// Damaged content outweighs everything, then what is forbidden; a result of which nothing was done is not a partial one.
 fn of_partial(partial: &Partial) -> Exit {
     if partial.failures.contains(&Exit::Integrity) {
         return Exit::Integrity;
+    }
+    if partial.failures.contains(&Exit::Refused) {
+        return Exit::Refused;
     }
     match partial.failures.first() {
         Some(first) if partial.failures.len() == partial.total => *first,
@@ -162,6 +168,7 @@ mod tests {
             (Exit::Denied, 5),
             (Exit::Integrity, 6),
             (Exit::Partial, 7),
+            (Exit::Refused, 8),
             (Exit::NotFound, 9),
             (Exit::FileSystem, 10),
             (Exit::Internal, 70),
@@ -185,6 +192,7 @@ mod tests {
         let partial = |failures: &[Exit], total| of(&Partial { failures: failures.to_vec(), total }.into());
         assert_eq!(partial(&[Exit::Unreachable], 2), Exit::Partial);
         assert_eq!(partial(&[Exit::Unreachable, Exit::Integrity], 3), Exit::Integrity);
+        assert_eq!(partial(&[Exit::Unreachable, Exit::Refused], 3), Exit::Refused);
         assert_eq!(partial(&[Exit::Denied, Exit::Denied], 2), Exit::Denied);
     }
 }

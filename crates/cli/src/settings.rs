@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
 use oci::{Platform, Timestamp};
@@ -12,7 +12,7 @@ use ops::credentials::AuthFiles;
 use ops::observations::Clock;
 use ops::project::ProjectPlace;
 use ops::registry::configuration::AwsVariables;
-use ops::{ClientOptions, ContextOptions, OpsError, Proxies};
+use ops::{ClientOptions, ContextOptions, OpsError, Proxies, RoutingFiles};
 
 use crate::arguments::{Format, GlobalArguments, ProgressMode, When};
 use crate::environment::Environment;
@@ -91,6 +91,11 @@ impl Settings {
         let context = ContextOptions {
             content_store: content_store(environment),
             client,
+            routing_files: RoutingFiles::usual(
+                Path::new("/etc"),
+                environment.home.as_deref(),
+                environment.registries_conf.clone(),
+            ),
             auth_files: auth_files(flags, environment),
             offline: flags.offline,
             lock_use: match (flags.frozen, flags.locked) {

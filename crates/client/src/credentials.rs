@@ -92,7 +92,7 @@ pub(crate) fn sensitive(value: String) -> Option<HeaderValue> {
 fn unknown(place: &str, file: &Path, helper: Option<&str>, reason: &str) -> StoreError {
     let file = file.display();
     let reason = match helper {
-        Some(helper) => format!("{file} names `{}`: {reason}", oci::text::printable(helper)),
+        Some(helper) => format!("{file} names {}: {reason}", oci::text::printable(helper)),
         None => format!("{file}: {reason}"),
     };
     StoreError::Credentials { location: place.to_owned(), reason }

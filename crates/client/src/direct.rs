@@ -36,11 +36,12 @@ const INTERIM_MAX: usize = 16;
 pub(crate) struct Direct {
     pool: Arc<Pool>,
     timeout: Duration,
+    connect_timeout: Duration,
 }
 
 impl Direct {
-    pub(crate) fn new(timeout: Duration, idle_connections: usize) -> Self {
-        Self { pool: Arc::new(Pool::new(idle_connections)), timeout }
+    pub(crate) fn new(timeout: Duration, connect_timeout: Duration, idle_connections: usize) -> Self {
+        Self { pool: Arc::new(Pool::new(idle_connections)), timeout, connect_timeout }
     }
 
     /// Sends a request and returns the answer as soon as its header is there.
@@ -56,7 +57,7 @@ impl Direct {
                 outcome => return outcome,
             }
         }
-        let connection = Connection::open(&request.url, self.timeout).await?;
+        let connection = Connection::open(&request.url, self.connect_timeout).await?;
         self.exchange(connection, &authority, &head, &mut request).await
     }
 

@@ -15,26 +15,47 @@ pub(crate) use answer::Answer;
 pub(crate) use failure::Failure;
 pub(crate) use gate::Gate;
 pub(crate) use request::{Body, Request, Tally};
+use tls::{Tls, TlsSettings};
 
 use crate::direct::Direct;
 use crate::options::ClientOptions;
 use crate::proxies::Proxies;
+use crate::routing::{Endpoint, TlsFiles};
+
+/// How long it may take to connect to a mirror of which nobody says how long: others have what it has.
+const MIRROR_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Both ways to a host.
 #[derive(Debug)]
 pub(crate) struct Transport {
     direct: Direct,
-    tls: tls::Tls,
+    tls: Tls,
     proxies: Proxies,
 }
 
 impl Transport {
     pub(crate) fn new(options: &ClientOptions) -> Self {
-        Self {
-            direct: Direct::new(options.timeout, options.concurrency_per_host),
-            tls: tls::Tls::new(options),
-            proxies: options.proxies.clone(),
+        Self::with(options, TlsSettings::new(options))
+    }
+
+    /// Returns a way to one place alone, where a file says how it is reached.
+    pub(crate) fn of(options: &ClientOptions, endpoint: &Endpoint) -> Option<Self> {
+        let usual = endpoint.tls == TlsFiles::default() && !endpoint.insecure;
+        let connect_timeout = endpoint.connect_timeout.or_else(|| (!endpoint.origin).then_some(MIRROR_CONNECT_TIMEOUT));
+        if usual && connect_timeout.is_none() {
+            return None;
         }
+        let connect_timeout = connect_timeout.unwrap_or(options.timeout).min(options.timeout);
+        let mut tls = TlsSettings { connect_timeout, ..TlsSettings::new(options) };
+        tls.skip_verification |= endpoint.insecure || endpoint.tls.skip_verify;
+        tls.ca_files.extend(endpoint.tls.ca.iter().cloned());
+        tls.identity = endpoint.tls.identities.first().cloned();
+        Some(Self::with(options, tls))
+    }
+
+    fn with(options: &ClientOptions, tls: TlsSettings) -> Self {
+        let direct = Direct::new(options.timeout, tls.connect_timeout, options.concurrency_per_host);
+        Self { direct, tls: Tls::new(options, tls), proxies: options.proxies.clone() }
     }
 
     /// Sends a request and returns the answer as soon as its header is there.

@@ -1,5 +1,8 @@
 //! One registry: its requests, authenticated, redirected, repeated and bounded.
 
+mod ping;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,24 +16,25 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use crate::auth::{Asker, Auth, Pass, Scope};
 use crate::exchange::{Answer, Body, Failure, Request, Transport};
 use crate::options::ClientOptions;
-use crate::probe::{self, Spoken};
 use crate::profile::Profile;
 use crate::redirect;
 use crate::refusal;
 use crate::retry::{self, Backoff};
-use crate::syntax::location::same_origin;
+use crate::routing::Endpoint;
+use crate::syntax::location::{add_parameter, same_origin};
 
 /// Most passes shown with one request: what was there, a fresh one, and one of the scope the registry names itself.
 const PASSES_MAX: usize = 3;
 
-/// Docker Hub's name in references, and the host that is asked.
-const DOCKER_HUB: &str = "docker.io";
-const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
+/// Most tries of one request to a mirror: others have what it has.
+const MIRROR_ATTEMPTS_MAX: u32 = 2;
 
 /// One registry and everything known about it.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    name: Host,
+    endpoint: Endpoint,
+    /// The file that forbids to ask it.
+    forbidden: Option<PathBuf>,
     pub(crate) options: Arc<ClientOptions>,
     transport: Arc<Transport>,
     base: OnceCell<Url>,
@@ -95,11 +99,22 @@ impl<'a> Call<'a> {
 }
 
 impl Registry {
-    pub(crate) fn new(name: Host, options: Arc<ClientOptions>, transport: Arc<Transport>) -> Self {
+    /// Makes a registry that is reached as a file says, or as its name does.
+    pub(crate) fn at(endpoint: &Endpoint, options: &Arc<ClientOptions>, shared: &Arc<Transport>) -> Self {
+        let mut options = Arc::clone(options);
+        if !endpoint.origin {
+            let retry = &mut Arc::make_mut(&mut options).retry;
+            retry.attempts = retry.attempts.min(MIRROR_ATTEMPTS_MAX);
+        }
         let agent = HeaderValue::try_from(&options.user_agent).ok();
         let permits = Semaphore::new(options.concurrency_per_host.max(1));
+        let transport = match Transport::of(&options, endpoint) {
+            Some(own) => Arc::new(own),
+            None => Arc::clone(shared),
+        };
         Self {
-            name,
+            endpoint: Endpoint { repository: None, ..endpoint.clone() },
+            forbidden: None,
             options,
             transport,
             base: OnceCell::new(),
@@ -110,8 +125,23 @@ impl Registry {
         }
     }
 
+    /// Returns it as one that is never asked, because this file forbids it.
+    pub(crate) fn forbidden_by(mut self, file: PathBuf) -> Self {
+        self.forbidden = Some(file);
+        self
+    }
+
     pub(crate) const fn name(&self) -> &Host {
-        &self.name
+        &self.endpoint.host
+    }
+
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Returns the path of the API, without a slash at its end (distribution-spec: `/v2`).
+    pub(crate) fn api_path(&self) -> &str {
+        self.endpoint.api_path.as_deref().unwrap_or("/v2")
     }
 
     /// Returns the registry's URL, after it has been asked what it speaks and what it wants to be shown. That is done once.
@@ -125,7 +155,7 @@ impl Registry {
         if self.auth.wants_nothing() {
             return Ok(false);
         }
-        let (scope, location) = (Scope::none(), self.name.as_str());
+        let (scope, location) = (Scope::none(), self.name().as_str());
         let context = Context { location, action: "the login", repository: None, scope: &scope, without_permit: false };
         let answer = self.call(Call::new(Method::GET, base.clone(), context)).await?;
         if !answer.status.is_success() {
@@ -133,70 +163,6 @@ impl Registry {
         }
         answer.discard().await;
         Ok(true)
-    }
-
-    async fn ping(&self) -> Result<Url, StoreError> {
-        let scope = Scope::none();
-        let context = Context {
-            location: self.name.as_str(),
-            action: "the first request",
-            repository: None,
-            scope: &scope,
-            without_permit: false,
-        };
-        let mut backoff = Backoff::new(self.options.retry);
-        loop {
-            let (base, outcome) = self.first_request(&context).await?;
-            let wish = match &outcome {
-                Ok(answer) if retry::is_passing(answer.status) => retry::wish(answer),
-                Err(failure) if failure.is_passing() => None,
-                _ => {
-                    let answer = outcome.map_err(|failure| context.failed(failure))?;
-                    self.understand_ping(&base, answer, &context).await?;
-                    return Ok(base);
-                }
-            };
-            if !backoff.again(wish).await {
-                return Err(match outcome {
-                    Ok(answer) => context.refused(answer).await,
-                    Err(failure) => context.failed(failure),
-                });
-            }
-        }
-    }
-
-    /// Asks `GET /v2/` in the scheme that this host speaks.
-    async fn first_request(&self, context: &Context<'_>) -> Result<(Url, Result<Answer, Failure>), StoreError> {
-        let authority = if self.name.as_str() == DOCKER_HUB { DOCKER_HUB_HOST } else { self.name.as_str() };
-        let url = |scheme: &str| {
-            Url::parse(&format!("{scheme}://{authority}/v2/"))
-                .map_err(|_| context.protocol("its name cannot be made a URL"))
-        };
-        if !self.options.plain_http && self.name.is_loopback() {
-            let plain = url("http")?;
-            if let Spoken::Plain(outcome) =
-                probe::probe(&self.transport, self.request(Method::GET, plain.clone())).await
-            {
-                return Ok((plain, *outcome));
-            }
-        }
-        let base = url(if self.options.plain_http { "http" } else { "https" })?;
-        let request = self.request(Method::GET, base.clone());
-        let outcome = self.transport.send(request).await;
-        Ok((base, outcome))
-    }
-
-    async fn understand_ping(&self, base: &Url, answer: Answer, context: &Context<'_>) -> Result<(), StoreError> {
-        match answer.status {
-            StatusCode::UNAUTHORIZED => {
-                self.auth.learn(&answer, base).map_err(|reason| context.denied(reason))?;
-            }
-            // Some registries answer the ping in their own way and everything else as they should: later answers tell.
-            status if status.is_server_error() => return Err(context.refused(answer).await),
-            _ => {}
-        }
-        answer.discard().await;
-        Ok(())
     }
 
     /// Sends a request that can be repeated, follows redirects, and repeats it as the policy says. What comes back may be
@@ -295,7 +261,7 @@ impl Registry {
             if let Some(body) = &call.body {
                 request.body = Body::Bytes(body.clone());
             }
-            authorize(&mut request, base, pass);
+            self.sign(&mut request, base, pass);
             request
         };
         redirect::follow(&self.transport, call.method.clone(), call.url.clone(), make).await
@@ -314,7 +280,7 @@ impl Registry {
         if let Some(agent) = &self.agent {
             request.headers.insert(USER_AGENT, agent.clone());
         }
-        authorize(&mut request, base, &pass);
+        self.sign(&mut request, base, &pass);
         let answer = match self.transport.send(request).await {
             Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => answer,
             outcome => return Ok(outcome),
@@ -333,7 +299,7 @@ impl Registry {
             base,
             location: context.location,
             credentials: &self.options.credentials,
-            host: &self.name,
+            host: self.name(),
             repository: context.repository,
             scope: context.scope,
         }
@@ -346,10 +312,26 @@ impl Registry {
             None => request,
         }
     }
-}
 
-fn authorize(request: &mut Request, base: &Url, pass: &Pass) {
-    if let Some(header) = pass.header.as_ref().filter(|_| same_origin(base, &request.url)) {
-        request.headers.insert(AUTHORIZATION, header.clone());
+    /// Adds what is meant for the registry alone: the pass, and what a file has sent to it.
+    fn sign(&self, request: &mut Request, base: &Url, pass: &Pass) {
+        if !same_origin(base, &request.url) {
+            return;
+        }
+        self.add_own(request);
+        if let Some(header) = &pass.header {
+            request.headers.insert(AUTHORIZATION, header.clone());
+        }
+    }
+
+    /// Adds headers that a file names, and for which registry this one stands in, to a request to this registry.
+    fn add_own(&self, request: &mut Request) {
+        for (name, value) in &self.endpoint.headers {
+            request.headers.append(name, value.clone());
+        }
+        let Some(namespace) = &self.endpoint.namespace else { return };
+        if !request.url.query_pairs().any(|(name, _)| name == "ns") {
+            add_parameter(&mut request.url, "ns", namespace.as_str());
+        }
     }
 }

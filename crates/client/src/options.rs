@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::credentials::Credentials;
 use crate::proxies::Proxies;
+use crate::routing::Routing;
 
 /// How a client behaves. Every value comes from the caller: the client reads no configuration, and nothing of the environment.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct ClientOptions {
     pub insecure_skip_tls_verify: bool,
     /// Certificates (PEM) that are trusted beside those of the system.
     pub ca_file: Option<PathBuf>,
+    /// Where requests for a repository go.
+    pub routing: Routing,
     /// What requests go through.
     pub proxies: Proxies,
     /// How long a request may make no progress before it counts as failed. There is no limit on a transfer that moves.
@@ -37,6 +40,7 @@ impl Default for ClientOptions {
             plain_http: false,
             insecure_skip_tls_verify: false,
             ca_file: None,
+            routing: Routing::default(),
             proxies: Proxies::default(),
             timeout: Duration::from_mins(1),
             concurrency_per_host: 32,

@@ -49,7 +49,7 @@ impl Repository {
         let mut url = self.0.registry.base().await?.clone();
         // Names, tags and digests consist of characters that need no escaping.
         let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
-        url.set_path(&format!("/v2/{}/{path}", self.0.name));
+        url.set_path(&format!("{}/{}/{path}", self.0.registry.api_path(), self.0.name));
         url.set_query(query);
         Ok(url)
     }

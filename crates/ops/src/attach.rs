@@ -81,7 +81,7 @@ impl<'a> About<'a> {
         reference: &'a Reference,
         platform: Option<&Platform>,
     ) -> Result<Self, OpsError> {
-        let store = context.open_source(reference).await?;
+        let store = context.open_itself(reference).await?;
         let location = store.location().to_owned();
         let missing = match find_in(context, Arc::clone(&store), reference, platform).await {
             Ok(found) => return Ok(Self { reference, location, subject: found.manifest.descriptor() }),

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use client::{Client, ClientOptions};
-use oci::{Descriptor, Digest, Manifest, MediaType, Reference};
+use client::routing::{Routing, RoutingFiles};
+use client::{Client, ClientOptions, Places, Repository};
+use oci::{Descriptor, Digest, Manifest, MediaType, Reference, ReferenceError, RegistryReference};
+use resolve::project::MirrorUse;
 use store::{ArchiveStore, BlobBody, ContentStore, DockerArchive, LayoutStore, Store, StoreError};
 use transfer::{CopyOptions, ManifestCache, UrlSource};
 
 use crate::credentials::AuthFiles;
 use crate::error::OpsError;
+use crate::mirrored::{Mirrored, Place};
 use crate::observations::{Clock, Observer, Watched};
 use crate::reach::Reach;
 
@@ -25,6 +28,8 @@ pub struct ContextOptions {
     pub content_store: Option<PathBuf>,
     /// How registries are reached.
     pub client: ClientOptions,
+    /// Files that say where requests go. They are read when a registry is first named.
+    pub routing_files: RoutingFiles,
     /// Files with credentials. They are read when a registry is first named.
     pub auth_files: AuthFiles,
     /// The directory in which is written down what registries answer about tags, where one is known.
@@ -64,6 +69,7 @@ pub enum LockUse {
 pub struct Context {
     options: ContextOptions,
     client: OnceLock<Client>,
+    routing: OnceLock<Routing>,
     content_store: OnceLock<Arc<ContentStore>>,
     observer: OnceLock<Arc<Observer>>,
     reach: OnceLock<Arc<Reach>>,
@@ -75,6 +81,7 @@ impl Context {
         Self {
             options,
             client: OnceLock::new(),
+            routing: OnceLock::new(),
             content_store: OnceLock::new(),
             observer: OnceLock::new(),
             reach: OnceLock::new(),
@@ -99,7 +106,7 @@ impl Context {
     /// Returns the registry client.
     ///
     /// # Errors
-    /// [`OpsError::Offline`] when no registry may be asked; when a file with credentials cannot be read.
+    /// [`OpsError::Offline`] when no registry may be asked; when a file with credentials, or about routes, cannot be read.
     pub fn client(&self) -> Result<&Client, OpsError> {
         if self.options.offline {
             return Err(OpsError::Offline { host: "a registry".to_owned(), wanted: "this".to_owned(), help: None });
@@ -109,7 +116,34 @@ impl Context {
         }
         let mut options = self.options.client.clone();
         options.credentials = self.options.auth_files.read()?;
+        options.routing = self.routing()?.clone();
         Ok(self.client.get_or_init(|| Client::new(options)))
+    }
+
+    fn routing(&self) -> Result<&Routing, OpsError> {
+        if let Some(routing) = self.routing.get() {
+            return Ok(routing);
+        }
+        let routing = Routing::from_files(&self.options.routing_files)?;
+        Ok(self.routing.get_or_init(|| routing))
+    }
+
+    /// Reads a reference. A short name is what the aliases of `registries.conf` say, and is never guessed: returns also whether it
+    /// was one.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] of the text; as [`Routing::from_files`] for a short name.
+    pub fn reference(&self, text: &str) -> Result<(Reference, bool), OpsError> {
+        let error = match text.parse() {
+            Ok(reference) => return Ok((reference, false)),
+            Err(error @ ReferenceError::ShortName { .. }) => error,
+            Err(error) => return Err(error.into()),
+        };
+        let (short, rest) = text.split_at(text.find([':', '@']).unwrap_or(text.len()));
+        match self.routing()?.alias(short) {
+            Some(long) => Ok((format!("{long}{rest}").parse()?, true)),
+            None => Err(error.into()),
+        }
     }
 
     /// Returns the files with credentials.
@@ -146,7 +180,7 @@ impl Context {
         self.observer.get_or_init(|| Arc::new(Observer::new(observations.clone(), clock.clone())))
     }
 
-    /// Opens the place that a reference names, to read from it.
+    /// Opens the place that a reference names, to read from it. Files of the user and the system may have mirrors read before it.
     ///
     /// # Errors
     /// When it does not exist or is not what the reference says. A registry is not asked yet; [`OpsError::Offline`] when none
@@ -154,18 +188,31 @@ impl Context {
     pub async fn open_source(&self, reference: &Reference) -> Result<Arc<dyn Store>, OpsError> {
         Ok(match reference {
             Reference::Registry(reference) => {
-                if self.options.offline {
-                    let (host, wanted) = (reference.host.to_string(), reference.to_string());
-                    return Err(OpsError::Offline { host, wanted, help: None });
+                let Places { mirrors, itself, .. } = self.places(reference)?;
+                let watched = self.watched(itself, reference);
+                if mirrors.is_empty() {
+                    return Ok(watched);
                 }
-                let repository = self.client()?.repository(&reference.host, &reference.repository);
-                Arc::new(Watched::new(repository, reference.clone(), Arc::clone(self.observer())))
+                let mirrors = mirrors.into_iter().filter_map(Place::of_mirror).collect();
+                let origin = Place { host: reference.host.clone(), by: MirrorUse::All, store: watched };
+                Arc::new(Mirrored::new(mirrors, origin, Arc::clone(self.reach())))
             }
             Reference::Layout { path, .. } => Arc::new(LayoutStore::open(path)?),
             Reference::Archive { path, .. } => Arc::new(blocking(path, |path| ArchiveStore::open(path)).await?),
             Reference::DockerArchive { path, .. } => Arc::new(blocking(path, |path| DockerArchive::open(path)).await?),
             Reference::Store { name, .. } => Arc::new(self.content_store()?.name(name.clone())),
         })
+    }
+
+    /// Opens the place that a reference names and nothing that stands in for it, to look at what is to be changed there.
+    ///
+    /// # Errors
+    /// As [`Context::open_source`].
+    pub async fn open_itself(&self, reference: &Reference) -> Result<Arc<dyn Store>, OpsError> {
+        match reference {
+            Reference::Registry(reference) => Ok(self.watched(self.places(reference)?.destination, reference)),
+            _ => self.open_source(reference).await,
+        }
     }
 
     /// Opens the place that a reference names, to write to it; a layout or an archive is made if it does not exist.
@@ -177,9 +224,26 @@ impl Context {
             Reference::Layout { path, .. } => Arc::new(LayoutStore::open_or_create(path)?),
             Reference::Archive { path, .. } => Arc::new(ArchiveStore::create(path)?),
             Reference::Registry(_) | Reference::Store { .. } | Reference::DockerArchive { .. } => {
-                self.open_source(reference).await?
+                self.open_itself(reference).await?
             }
         })
+    }
+
+    /// Returns where a repository is read and written.
+    ///
+    /// # Errors
+    /// [`OpsError::Offline`] when no registry may be asked; when files about registries cannot be read.
+    pub(crate) fn places(&self, reference: &RegistryReference) -> Result<Places, OpsError> {
+        if self.options.offline {
+            let (host, wanted) = (reference.host.to_string(), reference.to_string());
+            return Err(OpsError::Offline { host, wanted, help: None });
+        }
+        Ok(self.client()?.places(&reference.host, &reference.repository)?)
+    }
+
+    /// Returns a repository of which is noted what its tags were seen to name.
+    fn watched(&self, repository: Repository, reference: &RegistryReference) -> Arc<dyn Store> {
+        Arc::new(Watched::new(repository, reference.clone(), Arc::clone(self.observer())))
     }
 
     /// Returns what brings layers from the URLs that their descriptors name, for a copy that asks for those layers; nothing where

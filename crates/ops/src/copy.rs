@@ -173,7 +173,7 @@ impl Itinerary {
                 Arc::new(store::MemoryStore::new(place.clone()))
             }
             (Opening::ToLook, Reference::Archive { .. }) => Arc::new(store::MemoryStore::new(place.clone())),
-            (Opening::ToLook, _) => context.open_source(reference).await?,
+            (Opening::ToLook, _) => context.open_itself(reference).await?,
         };
         self.destinations.insert(place, Arc::clone(&store));
         Ok(store)

@@ -59,7 +59,7 @@ pub async fn delete(context: &Context, request: &DeleteRequest) -> Result<Delete
             ));
         }
     };
-    let source = context.open_source(&request.reference).await?;
+    let source = context.open_itself(&request.reference).await?;
     let found = match &deleted {
         Deleted::Manifest(digest) => source.stat_manifest(digest).await?,
         Deleted::Tag(tag) => source.resolve(tag).await?,

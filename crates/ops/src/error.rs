@@ -134,6 +134,8 @@ pub enum ErrorKind {
     Unreachable,
     /// Credentials are missing, wrong or not enough.
     Denied,
+    /// The user, or whoever keeps the machine, does not want it.
+    Forbidden,
     /// Content is not what it should be, or is gone.
     Integrity,
     /// What was asked for by name is not there.
@@ -217,6 +219,7 @@ fn store_kind(error: &StoreError) -> ErrorKind {
         StoreError::Unreachable { .. } | StoreError::Protocol { .. } | StoreError::Refused { .. } => {
             ErrorKind::Unreachable
         }
+        StoreError::Blocked { .. } => ErrorKind::Forbidden,
         StoreError::Denied { .. } | StoreError::Credentials { .. } | StoreError::Proxy { .. } => ErrorKind::Denied,
         StoreError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
         StoreError::File { .. } => ErrorKind::FileSystem,

@@ -65,7 +65,7 @@ async fn plan_at(context: &Context, request: &GcRequest) -> Result<Planned, OpsE
             (std::sync::Arc::new(layout) as std::sync::Arc<dyn Store>, held)
         }
         Place::Registry => {
-            let store = context.open_source(&request.place).await?;
+            let store = context.open_itself(&request.place).await?;
             let held = look::look(context, &*store, At::Any).await?;
             (store, held)
         }

@@ -102,6 +102,7 @@ pub mod tree;
 mod unsolved;
 pub mod verify;
 
+pub use client::routing::RoutingFiles;
 pub use client::{ClientOptions, Proxies};
 pub use context::{Context, ContextOptions};
 pub use destination::Destination;

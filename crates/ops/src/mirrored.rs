@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use client::routing::Pulls;
 use futures_util::future::BoxFuture;
 use oci::limits::CONFIG_MAX_BYTES;
-use oci::{Descriptor, Digest, Host, Manifest, Tag, Timestamp};
+use oci::{Descriptor, Digest, DigestError, Host, Manifest, Tag, Timestamp};
 use resolve::project::MirrorUse;
 use store::history::{TagMove, TagsThen};
 use store::{BlobBody, Identity, Referrers, Store, StoreError};
@@ -31,6 +32,20 @@ pub(crate) struct Place {
     pub(crate) by: MirrorUse,
     /// The repository there.
     pub(crate) store: Arc<dyn Store>,
+}
+
+impl Place {
+    /// Returns a mirror that a file of the user or the system names; `None` when it is asked for nothing.
+    pub(crate) fn of_mirror(mirror: client::Mirror) -> Option<Self> {
+        let by = match mirror.pulls {
+            Pulls { tags: true, digests: true } => MirrorUse::All,
+            Pulls { tags: false, digests: true } => MirrorUse::DigestOnly,
+            Pulls { tags: true, digests: false } => MirrorUse::TagOnly,
+            Pulls::NONE => return None,
+        };
+        let Identity::Repository { host, .. } = mirror.repository.identity() else { return None };
+        Some(Self { host, by, store: Arc::new(mirror.repository) })
+    }
 }
 
 /// A repository and its mirrors. It cannot be changed.
@@ -99,6 +114,18 @@ impl Mirrored {
         answer
     }
 
+    /// Waits for the answer of a mirror. What it does not have, cannot say, or has wrong, another place may have.
+    async fn found_at<T>(&self, mirror: &Place, answer: BoxFuture<'_, Result<Option<T>, StoreError>>) -> Option<T> {
+        match self.asked(mirror, answer).await {
+            Ok(found) => found,
+            Err(StoreError::Digest { source: DigestError::Mismatch { expected, .. }, .. }) => {
+                self.reach.note_wrong(mirror.store.location(), &expected);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
     /// Asks mirrors and then the repository until one of them has something. The repository knows what it does not have; where it fails,
     /// that counts.
     async fn first<'a, T>(
@@ -107,7 +134,7 @@ impl Mirrored {
         ask: impl Fn(&'a dyn Store) -> BoxFuture<'a, Result<Option<T>, StoreError>> + Send,
     ) -> Result<Option<T>, StoreError> {
         for mirror in mirrors {
-            if let Ok(Some(found)) = self.asked(mirror, ask(&*mirror.store)).await {
+            if let Some(found) = self.found_at(mirror, ask(&*mirror.store)).await {
                 return Ok(Some(found));
             }
         }
@@ -151,7 +178,7 @@ impl Mirrored {
         descriptor: &Descriptor,
         offset: u64,
     ) -> Result<Option<BlobBody>, StoreError> {
-        let Some(body) = self.asked(mirror, mirror.store.open_blob(descriptor, offset)).await? else { return Ok(None) };
+        let Some(body) = mirror.store.open_blob(descriptor, offset).await? else { return Ok(None) };
         if offset > 0 || descriptor.size > CONFIG_MAX_BYTES as u64 {
             return Ok(Some(body));
         }
@@ -193,7 +220,7 @@ impl Store for Mirrored {
             found => return found,
         };
         for mirror in self.of_tags() {
-            if let Ok(Some(found)) = self.asked(mirror, mirror.store.resolve(tag)).await {
+            if let Some(found) = self.found_at(mirror, mirror.store.resolve(tag)).await {
                 return Ok(Some(found));
             }
         }
@@ -203,7 +230,7 @@ impl Store for Mirrored {
     async fn stat_manifest(&self, digest: &Digest) -> Result<Option<Descriptor>, StoreError> {
         // What a mirror says of the size and type of something is not believed without its bytes.
         for mirror in self.of_digests() {
-            if let Ok(Some(found)) = self.asked(mirror, mirror.store.manifest(digest)).await {
+            if let Some(found) = self.found_at(mirror, mirror.store.manifest(digest)).await {
                 return Ok(Some(found.descriptor()));
             }
         }
@@ -275,7 +302,7 @@ impl Store for Mirrored {
             if !mirror.by.answers_digests() {
                 continue;
             }
-            if let Ok(Some(body)) = self.open_at_mirror(mirror, descriptor, offset).await {
+            if let Some(body) = self.found_at(mirror, Box::pin(self.open_at_mirror(mirror, descriptor, offset))).await {
                 self.blobs().given_by.insert(digest, number);
                 return Ok(Some(body));
             }
@@ -289,6 +316,9 @@ impl Store for Mirrored {
     fn distrust(&self, digest: &Digest) -> bool {
         let mut blobs = self.blobs();
         let Some(number) = blobs.given_by.remove(digest) else { return false };
+        if let Some(mirror) = self.mirrors.get(number) {
+            self.reach.note_wrong(mirror.store.location(), digest);
+        }
         blobs.passed_over.insert(*digest, number + 1);
         true
     }

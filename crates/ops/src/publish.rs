@@ -222,7 +222,7 @@ async fn open_destination(context: &Context, request: &PublishRequest) -> Result
     match &request.destination {
         Reference::Layout { path, .. } if request.dry_run && !path.exists() => Ok(nothing(&request.destination)),
         Reference::Archive { .. } if request.dry_run => Ok(nothing(&request.destination)),
-        destination if request.dry_run => context.open_source(destination).await,
+        destination if request.dry_run => context.open_itself(destination).await,
         destination => context.open_destination(destination).await,
     }
 }

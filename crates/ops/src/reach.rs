@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oci::Host;
+use oci::{Digest, Host};
 use store::StoreError;
 
 /// What operations that share a context have learnt of the registries that do not answer.
@@ -20,6 +20,8 @@ pub struct Reach {
 struct Known {
     /// What happened, by the registries that could not be reached.
     silent: BTreeMap<Host, String>,
+    /// Mirrors that gave other bytes than a digest names, each with such a digest, and whether that has been told.
+    wrong: BTreeMap<String, (Digest, bool)>,
     /// By the places of repositories: why it is not known what is attached to their images, and whether that has been told.
     unknown: BTreeMap<String, (String, bool)>,
 }
@@ -45,15 +47,26 @@ impl Reach {
         }
     }
 
-    /// Returns a warning for every repository of which it is not known what is attached to its images, each once.
+    /// Takes note that a mirror gave other bytes than a digest names.
+    pub(crate) fn note_wrong(&self, mirror: &str, digest: &Digest) {
+        self.known().wrong.entry(mirror.to_owned()).or_insert((*digest, false));
+    }
+
+    /// Returns a warning for every mirror that gave wrong bytes, and for every repository of which it is not known what is attached to its images, each once.
     pub fn warnings(&self) -> Vec<String> {
         let mut known = self.known();
-        let untold = known.unknown.iter_mut().filter(|(_, (_, is_told))| !is_told);
+        let Known { unknown, wrong, .. } = &mut *known;
+        let untold = unknown.iter_mut().filter(|(_, (_, is_told))| !is_told);
         let told = untold.map(|(location, (why, is_told))| {
             *is_told = true;
             format!("what is attached to the images of {location} is known from its mirrors alone: {why}")
         });
-        told.collect()
+        let wrong = wrong.iter_mut().filter(|(_, (_, is_told))| !is_told);
+        let wrong = wrong.map(|(mirror, (digest, is_told))| {
+            *is_told = true;
+            format!("{mirror} gave other bytes than {digest} names: they were read elsewhere")
+        });
+        wrong.chain(told).collect()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

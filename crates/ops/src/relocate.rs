@@ -181,7 +181,7 @@ pub(crate) async fn load(
             if let std::collections::btree_map::Entry::Vacant(entry) = places.entry(place.to_string()) {
                 let is_absent = matches!(&place, Reference::Layout { path, .. } | Reference::Archive { path, .. } if !path.exists());
                 if !is_absent {
-                    entry.insert(context.open_source(&place).await?);
+                    entry.insert(context.open_itself(&place).await?);
                 }
             }
         }

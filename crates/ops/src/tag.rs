@@ -4,7 +4,7 @@ use oci::{Descriptor, Platform, Reference, Tag};
 
 use crate::context::Context;
 use crate::error::OpsError;
-use crate::found::{find, open_to_change};
+use crate::found::{find_in, open_to_change};
 
 /// Which image to give which tags.
 #[derive(Clone, Debug)]
@@ -33,9 +33,10 @@ pub struct TagReport {
 /// Points tags to an image, one after the other. When one fails, those before it are set.
 ///
 /// # Errors
-/// As [`find`], and what the store brings.
+/// As [`find_in`], and what the store brings.
 pub async fn tag(context: &Context, request: &TagRequest) -> Result<TagReport, OpsError> {
-    let found = find(context, &request.reference, request.platform.as_ref()).await?;
+    let itself = context.open_itself(&request.reference).await?;
+    let found = find_in(context, itself, &request.reference, request.platform.as_ref()).await?;
     let store = if request.dry_run { found.store } else { open_to_change(context, &request.reference).await? };
     let mut tags = Vec::new();
     for tag in &request.tags {

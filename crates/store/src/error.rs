@@ -38,6 +38,14 @@ pub enum StoreError {
         /// What could not be used, and why, without secrets.
         reason: String,
     },
+    /// A file of the user's, or of the system's, forbids to ask a registry.
+    #[error("{location} may not be asked: {} forbids it", .file.display())]
+    Blocked {
+        /// The store.
+        location: String,
+        /// The file.
+        file: PathBuf,
+    },
     /// The proxy through which a store is reached lets nobody through whom it does not know.
     #[error("{location} is reached through a proxy that does not let this user through: {proxy}, as {variable} says")]
     Proxy {

@@ -11,4 +11,5 @@ mod losses;
 mod matrix;
 mod proxies;
 mod requests;
+mod routes;
 mod tokens;

@@ -30,7 +30,7 @@ fn clients_log_in_over_tls() {
     assert_ne!(desk.run(&["--authfile", &captain, "copy", &image, "oci:untrusted:1.0"]).code, 0);
     if let Some(skopeo) = testkit::peers::tool("skopeo") {
         std::fs::create_dir(desk.path("certs")).unwrap();
-        std::fs::copy(certificate("authority.pem"), desk.path("certs/ca.crt")).unwrap();
+        std::fs::copy(certificates::path("authority.pem"), desk.path("certs/ca.crt")).unwrap();
         let certs = desk.path("certs").display().to_string();
         let creds = format!("captain:{PASSWORD}");
         let reference = format!("docker://{image}");

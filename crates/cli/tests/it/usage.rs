@@ -235,21 +235,26 @@ fn the_help_names_every_command_variable_and_exit_code() {
       store:NAME[:TAG][@DIGEST]           the local content store
 
     Environment:
-      SUPERCARGO_STORE     directory of the local content store
-      SUPERCARGO_AUTH_FILE file with credentials, instead of all others
-      SUPERCARGO_PROGRESS  as --progress
-      SUPERCARGO_NOW       the time, instead of the clock's, as in 2026-03-31T12:00:00Z
-      SUPERCARGO_SERVE_…   keys of the configuration of `serve`, which names them all
-      AWS_…                key, region and endpoint of the bucket of `serve`, as other programs use them
-      REGISTRY_AUTH_FILE   file with credentials, as podman uses it
-      DOCKER_CONFIG        directory of docker's config.json
-      XDG_RUNTIME_DIR      where podman keeps containers/auth.json
-      XDG_CONFIG_HOME      configuration, instead of ~/.config
-      XDG_DATA_HOME        data such as the local content store, instead of ~/.local/share
-      XDG_STATE_HOME       state such as the observation log, instead of ~/.local/state
-      HOME                 the home directory
-      NO_COLOR             no colours, unless --color says otherwise
-      TERM                 `dumb` means no colours and no progress bars
+      SUPERCARGO_STORE           directory of the local content store
+      SUPERCARGO_AUTH_FILE       file with credentials, instead of all others
+      SUPERCARGO_PROGRESS        as --progress
+      SUPERCARGO_NOW             the time, instead of the clock's, as in 2026-03-31T12:00:00Z
+      SUPERCARGO_SERVE_…         keys of the configuration of `serve`, which names them all
+      AWS_…                      key, region and endpoint of the bucket of `serve`, as usual
+      REGISTRY_AUTH_FILE         file with credentials, as podman uses it
+      DOCKER_CONFIG              directory of docker's config.json
+      CONTAINERS_REGISTRIES_CONF registries.conf, instead of the user's and the system's
+      HTTPS_PROXY                proxy to registries under TLS (or `https_proxy`, and so on)
+      HTTP_PROXY                 proxy to registries without TLS
+      ALL_PROXY                  proxy where neither says anything
+      NO_PROXY                   what is asked without a proxy; this machine always is
+      XDG_RUNTIME_DIR            where podman keeps containers/auth.json
+      XDG_CONFIG_HOME            configuration, instead of ~/.config
+      XDG_DATA_HOME              data such as the local content store, instead of ~/.local/share
+      XDG_STATE_HOME             state such as the observation log, instead of ~/.local/state
+      HOME                       the home directory
+      NO_COLOR                   no colours, unless --color says otherwise
+      TERM                       `dumb` means no colours and no progress bars
 
     Exit codes:
       0    done, or yes
@@ -260,6 +265,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       5    authentication or authorisation
       6    integrity: something is damaged or missing
       7    partial result: the rest failed, or could not be read
+      8    refused: a file of this machine or its user forbids it
       9    not found
       10   local file system
       70   internal error

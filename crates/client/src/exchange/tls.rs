@@ -1,7 +1,7 @@
 //! HTTPS, and plain HTTP through a proxy, with reqwest.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -18,9 +18,10 @@ use super::gate::hold;
 use super::{Answer, Body, Failure, Gate, Request, Tally, within};
 use crate::options::ClientOptions;
 use crate::proxies::Proxies;
+use crate::routing::Identity;
 
 /// Largest file of certificates that is read, in bytes. The roots of a whole system have about 250 KB.
-const CA_FILE_MAX_BYTES: u64 = 8 * 1024 * 1024;
+const PEM_MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Window of one HTTP/2 stream, in bytes: enough for 100 MB/s at 20 ms.
 const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
@@ -34,21 +35,43 @@ pub(crate) struct Tls {
     timeout: Duration,
     user_agent: String,
     idle_connections: usize,
-    skip_verification: bool,
-    ca_file: Option<PathBuf>,
     proxies: Proxies,
+    settings: TlsSettings,
+}
+
+/// Who is believed, and who we are.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsSettings {
+    /// Do not check certificates.
+    pub(crate) skip_verification: bool,
+    /// Certificates that are trusted beside those of the system.
+    pub(crate) ca_files: Vec<PathBuf>,
+    /// What is shown to who wants a certificate.
+    pub(crate) identity: Option<Identity>,
+    /// How long it may take to connect.
+    pub(crate) connect_timeout: Duration,
+}
+
+impl TlsSettings {
+    pub(crate) fn new(options: &ClientOptions) -> Self {
+        Self {
+            skip_verification: options.insecure_skip_tls_verify,
+            ca_files: options.ca_file.iter().cloned().collect(),
+            identity: None,
+            connect_timeout: options.timeout,
+        }
+    }
 }
 
 impl Tls {
-    pub(crate) fn new(options: &ClientOptions) -> Self {
+    pub(crate) fn new(options: &ClientOptions, settings: TlsSettings) -> Self {
         Self {
             client: OnceLock::new(),
             timeout: options.timeout,
             user_agent: options.user_agent.clone(),
             idle_connections: options.concurrency_per_host,
-            skip_verification: options.insecure_skip_tls_verify,
-            ca_file: options.ca_file.clone(),
             proxies: options.proxies.clone(),
+            settings,
         }
     }
 
@@ -131,32 +154,20 @@ impl Tls {
             .retry(reqwest::retry::never())
             .referer(false)
             .user_agent(&self.user_agent)
-            .connect_timeout(self.timeout)
+            .connect_timeout(self.settings.connect_timeout)
             .pool_max_idle_per_host(self.idle_connections)
             .tcp_nodelay(true)
             .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
             .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .tls_danger_accept_invalid_certs(self.skip_verification)
+            .tls_danger_accept_invalid_certs(self.settings.skip_verification)
             // Nothing else is looked for in the environment.
             .no_proxy()
             .proxy(self.proxy());
-        if let Some(path) = &self.ca_file {
-            let pem = read_ca_file(path)
-                .map_err(|source| StoreError::File {
-                    action: "cannot read certificates from",
-                    path: path.clone(),
-                    source,
-                })
-                .map_err(Failure::Content)?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .ok()
-                .filter(|certificates| !certificates.is_empty())
-                .ok_or_else(|| StoreError::Format {
-                    path: path.clone(),
-                    reason: "holds no PEM certificates".to_owned(),
-                })
-                .map_err(Failure::Content)?;
-            builder = builder.tls_certs_merge(certificates);
+        for path in &self.settings.ca_files {
+            builder = builder.tls_certs_merge(authorities(path).map_err(Failure::Content)?);
+        }
+        if let Some(identity) = &self.settings.identity {
+            builder = builder.identity(own_identity(identity).map_err(Failure::Content)?);
         }
         builder.build().map_err(|error| Failure::Tls(error.into()))
     }
@@ -168,10 +179,30 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-fn read_ca_file(path: &std::path::Path) -> io::Result<Vec<u8>> {
+/// Reads the certificates of a file, of which there must be one.
+fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, StoreError> {
+    let pem = read_pem(path)?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|certificates| !certificates.is_empty());
+    let reason = "holds no PEM certificates".to_owned();
+    certificates.ok_or_else(|| StoreError::Format { path: path.to_owned(), reason })
+}
+
+/// Reads a certificate and its key, which may stand in one file.
+fn own_identity(identity: &Identity) -> Result<reqwest::Identity, StoreError> {
+    let mut pem = read_pem(&identity.certificate)?;
+    if identity.key != identity.certificate {
+        pem.push(b'\n');
+        pem.extend(read_pem(&identity.key)?);
+    }
+    let reason = format!("holds no PEM certificate that goes with the key in {}", identity.key.display());
+    reqwest::Identity::from_pem(&pem).map_err(|_| StoreError::Format { path: identity.certificate.clone(), reason })
+}
+
+fn read_pem(path: &Path) -> Result<Vec<u8>, StoreError> {
     use std::io::Read as _;
     let mut pem = Vec::new();
-    std::fs::File::open(path)?.take(CA_FILE_MAX_BYTES).read_to_end(&mut pem)?;
+    let file = std::fs::File::open(path).and_then(|file| file.take(PEM_MAX_BYTES).read_to_end(&mut pem));
+    file.map_err(StoreError::file("cannot read certificates from", path))?;
     Ok(pem)
 }
 
@@ -222,7 +253,6 @@ async fn progressing<T>(send: impl Future<Output = T>, tally: &Tally, limit: Dur
         }
     }
 }
-
 
 /// An I/O error hides the one it was made of from those that walk the chain of causes.
 fn is_tls_error(error: &(dyn std::error::Error + 'static)) -> bool {

@@ -18,7 +18,7 @@ pub struct RoutingFiles {
 }
 
 impl RoutingFiles {
-    /// Returns the files that podman, containerd and docker read: those in `etc` (`/etc`) and those of a user. A user's own
+    /// Returns the files that podman, containerd, nerdctl and docker read: those in `etc` (`/etc`) and those of a user. A user's own
     /// `registries.conf` takes the place of all that `etc` says of registries; one that was `named` takes the place of the file only.
     pub fn usual(etc: &Path, home: Option<&Path>, named: Option<PathBuf>) -> Self {
         let system = etc.join("containers");
@@ -31,7 +31,11 @@ impl RoutingFiles {
             named: named.is_some(),
             registries_conf: named.or(of_user).or_else(|| Some(system.join("registries.conf"))),
             drop_ins: of_system.into_iter().chain(of("registries.conf.d")).collect(),
-            hosts_dirs: vec![etc.join("containerd/certs.d")],
+            hosts_dirs: home
+                .map(|home| home.join(".config/containerd/certs.d"))
+                .into_iter()
+                .chain([etc.join("containerd/certs.d")])
+                .collect(),
             certs_dirs: of("certs.d").into_iter().chain([system.join("certs.d"), etc.join("docker/certs.d")]).collect(),
         }
     }

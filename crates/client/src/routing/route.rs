@@ -71,7 +71,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn itself(host: &Host, repository: Option<&RepositoryName>) -> Self {
+    /// Returns the place of a registry of which no file says anything.
+    pub fn itself(host: &Host, repository: Option<&RepositoryName>) -> Self {
         Self {
             host: host.clone(),
             repository: repository.cloned(),
@@ -88,6 +89,19 @@ impl Endpoint {
             connect_timeout: None,
             source: None,
         }
+    }
+
+    /// Tells whether requests to another place of the same name go the same way.
+    pub(crate) fn is_reached_as(&self, other: &Self) -> bool {
+        self.host == other.host
+            && self.scheme == other.scheme
+            && self.api_path == other.api_path
+            && self.insecure == other.insecure
+            && self.tls == other.tls
+            && self.headers == other.headers
+            && self.namespace == other.namespace
+            && self.connect_timeout == other.connect_timeout
+            && self.origin == other.origin
     }
 }
 

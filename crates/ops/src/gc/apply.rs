@@ -62,7 +62,7 @@ pub async fn apply(
 ) -> Result<Applied, OpsError> {
     let place = Place::of(request)?;
     if dry_run || place == Place::Registry {
-        let store = context.open_source(&request.place).await?;
+        let store = context.open_itself(&request.place).await?;
         let plan = match given {
             Some(plan) => plan,
             None => plan_at(context, request).await?.document,

@@ -98,7 +98,7 @@ async fn one(
     }
     let deletes = request.delete && !request.dry_run;
     let store =
-        if deletes { open_to_change(context, reference).await? } else { context.open_source(reference).await? };
+        if deletes { open_to_change(context, reference).await? } else { context.open_itself(reference).await? };
     match store.resolve(tag).await? {
         Some(found) if found.digest == *digest => {}
         _ => return Ok(Outcome::Strange),

@@ -66,7 +66,8 @@ impl<'a> Places<'a> {
             Reference::Layout { path, .. } if self.dry_run && !path.exists() => {
                 Arc::new(store::MemoryStore::new(key.clone()))
             }
-            _ if is_source || self.dry_run => self.context.open_source(reference).await?,
+            _ if is_source => self.context.open_source(reference).await?,
+            _ if self.dry_run => self.context.open_itself(reference).await?,
             _ => self.context.open_destination(reference).await?,
         };
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);

@@ -127,7 +127,7 @@ fn absent(repository: &Repository, name: String) -> OpsError {
 }
 
 fn open(context: &Context, place: &RegistryReference) -> Result<Repository, OpsError> {
-    Ok(context.client()?.repository(&place.host, &place.repository))
+    Ok(context.places(place)?.destination)
 }
 
 fn registry(reference: &Reference) -> Result<&RegistryReference, OpsError> {

@@ -176,8 +176,8 @@ mod tests {
 
     const CLIENT: &[u8] = include_bytes!("../../tests/it/certificates/client.pem");
     const AUTHORITY: &[u8] = include_bytes!("../../tests/it/certificates/clients.pem");
-    const SERVER: &[u8] = include_bytes!("../../../client/tests/it/certificates/server.pem");
-    const KEY: &[u8] = include_bytes!("../../../client/tests/it/certificates/server.key");
+    const SERVER: &[u8] = include_bytes!("../../../testkit/certificates/server.pem");
+    const KEY: &[u8] = include_bytes!("../../../testkit/certificates/server.key");
 
     fn identity() -> TlsIdentity {
         let trust = ClientTrust::from_pem(AUTHORITY, None, true, CertificateName::CommonName).unwrap();

@@ -200,9 +200,9 @@ mod tests {
     use super::{TlsIdentity, TlsVersion};
     use crate::serve::{CertificateName, ClientTrust};
 
-    const SERVER: &[u8] = include_bytes!("../../../client/tests/it/certificates/server.pem");
-    const SERVER_KEY: &[u8] = include_bytes!("../../../client/tests/it/certificates/server.key");
-    const AUTHORITY: &[u8] = include_bytes!("../../../client/tests/it/certificates/authority.pem");
+    const SERVER: &[u8] = include_bytes!("../../../testkit/certificates/server.pem");
+    const SERVER_KEY: &[u8] = include_bytes!("../../../testkit/certificates/server.key");
+    const AUTHORITY: &[u8] = include_bytes!("../../../testkit/certificates/authority.pem");
     const CLIENT: &[u8] = include_bytes!("../../tests/it/certificates/client.pem");
     const CLIENT_KEY: &[u8] = include_bytes!("../../tests/it/certificates/client.key");
     const CLIENTS: &[u8] = include_bytes!("../../tests/it/certificates/clients.pem");

@@ -15,7 +15,7 @@ use crate::server::Server;
 
 fn file(name: &str) -> PathBuf {
     let directory = if name.starts_with("server") || name.starts_with("authority") {
-        "../client/tests/it/certificates"
+        "../testkit/certificates"
     } else {
         "tests/it/certificates"
     };

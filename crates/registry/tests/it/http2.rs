@@ -150,7 +150,7 @@ async fn a_file_that_lost_its_end_breaks_the_stream_and_does_not_end_it() {
     assert_eq!(broken.load(Ordering::SeqCst), 3, "and the operator hears that they were not whole");
 }
 
-const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/tests/it/certificates/");
+const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/certificates/");
 
 fn file(name: &str) -> Vec<u8> {
     std::fs::read(format!("{CERTIFICATES}{name}")).unwrap()
