@@ -49,7 +49,6 @@ mod why;
 
 use anyhow::Result;
 use clap::Subcommand;
-use oci::Reference;
 
 use crate::session::Session;
 
@@ -177,9 +176,4 @@ impl Command {
                 | Self::Tour(_)
         )
     }
-}
-
-/// Reads a reference that the user has typed.
-fn reference(text: &str) -> Result<Reference> {
-    Ok(text.parse::<Reference>()?)
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use anyhow::Result;
-use oci::Timestamp;
+use oci::{Reference, Timestamp};
 use ops::{Context, Progress};
 
 use crate::error;
@@ -41,6 +41,18 @@ impl Session {
     /// Returns the time; `None` when the clock stands before 1970 or after 9999.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         self.settings.context.clock.now()
+    }
+
+    /// Reads a reference that the user has typed, which may begin with a short name that stands for another.
+    ///
+    /// # Errors
+    /// As [`ops::Context::reference`].
+    pub(crate) fn reference(&self, text: &str) -> Result<Reference> {
+        let (reference, was_short) = self.context.reference(text)?;
+        if was_short {
+            self.printer.note(&format!("{text} is {reference}, by an alias of registries.conf"));
+        }
+        Ok(reference)
     }
 
     /// Writes down what registries have answered until now.

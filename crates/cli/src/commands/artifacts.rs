@@ -8,7 +8,6 @@ use ops::OpsError;
 use ops::artifacts::ArtifactsRequest;
 
 use super::describe::one_platform;
-use super::reference;
 use crate::printer::count;
 use crate::session::Session;
 
@@ -32,7 +31,7 @@ pub(crate) struct ArtifactsArguments {
 impl ArtifactsArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let request = ArtifactsRequest {
-            reference: reference(&self.image)?,
+            reference: session.reference(&self.image)?,
             platform: one_platform(&session.settings.platforms)?,
             artifact_type: self.artifact_type,
         };

@@ -8,7 +8,6 @@ use ops::attach::AttachRequest;
 use serde::Serialize;
 
 use super::describe::{Pointer, one_platform};
-use super::reference;
 use crate::printer::{Document, Text};
 use crate::session::Session;
 
@@ -54,7 +53,7 @@ impl AttachArguments {
         let files = self.files.iter().map(|file| FileRequest::parse(file)).collect::<Result<_, _>>()?;
         let annotations = self.annotation.into_iter().collect();
         let request = AttachRequest {
-            subject: reference(&self.subject)?,
+            subject: session.reference(&self.subject)?,
             platform: one_platform(&session.settings.platforms)?,
             artifact: ArtifactRequest { artifact_type: self.artifact_type.to_string(), annotations, files },
             dry_run: self.dry_run,

@@ -11,7 +11,6 @@ use ops::{Destination, OpsError};
 
 use super::copying::{self, CopySwitches};
 use super::groups::{self, GroupArguments, ScopeArguments, Usually};
-use super::reference;
 use crate::session::Session;
 
 /// Largest list of copies that is read, in bytes.
@@ -69,12 +68,12 @@ impl CopyArguments {
             return copying::run_project("copy", session, &self.switches, &groups, scope, destination, None).await;
         }
         groups::refuse_without_project(&self.groups, self.scope)?;
-        let request = CopyRequest { pairs: self.pairs()?, all_tags: self.all_tags, ..CopyRequest::default() };
+        let request = CopyRequest { pairs: self.pairs(session)?, all_tags: self.all_tags, ..CopyRequest::default() };
         copying::run("copy", session, &self.switches, request).await
     }
 
     /// Returns each source and where it goes.
-    fn pairs(&self) -> Result<Vec<(Reference, Destination)>> {
+    fn pairs(&self, session: &Session) -> Result<Vec<(Reference, Destination)>> {
         let lines = match &self.from_file {
             Some(path) => read_list(&read(path)?)?,
             None => Vec::new(),
@@ -95,7 +94,9 @@ impl CopyArguments {
         let mut pairs = Vec::new();
         for source in sources {
             // There is a destination whenever there are sources.
-            pairs.extend(destination.clone().map(|destination| reference(source).map(|source| (source, destination))));
+            pairs.extend(
+                destination.clone().map(|destination| session.reference(source).map(|source| (source, destination))),
+            );
         }
         let listed = lines.into_iter().filter_map(|(source, own)| Some((source, own.or(destination.clone())?)));
         pairs.extend(listed.map(Ok));

@@ -6,7 +6,6 @@ use oci::{Digest, Tag};
 use ops::delete::{DeleteReport, DeleteRequest, Deleted};
 use serde::Serialize;
 
-use super::reference;
 use crate::printer::{Document, Text, count};
 use crate::session::Session;
 
@@ -29,7 +28,7 @@ pub(crate) struct DeleteArguments {
 
 impl DeleteArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let request = DeleteRequest { reference: reference(&self.reference)?, dry_run: self.dry_run };
+        let request = DeleteRequest { reference: session.reference(&self.reference)?, dry_run: self.dry_run };
         let report = ops::delete::delete(&session.context, &request).await?;
         session.print(&DeleteDocument::new(report, self.dry_run))
     }

@@ -10,7 +10,6 @@ use ops::gc::{Applied, GcRequest, Left, PlanDocument, RemovalShape, SectionShape
 use ops::resolve::retention::{Age, Pattern, Rules};
 use serde::Serialize;
 
-use super::reference;
 use crate::exit::{self, LeftOver, Partial};
 use crate::printer::{ByteSize, Document, Table, Text, count};
 use crate::session::Session;
@@ -97,13 +96,13 @@ struct PlaceArguments {
 }
 
 impl PlaceArguments {
-    fn request(self) -> Result<GcRequest> {
+    fn request(self, session: &Session) -> Result<GcRequest> {
         let Self { place, rules, keep, keep_tags, delete_tags, older_than, grace } = self;
         let rules = match rules {
             Some(file) => ops::gc::read_rules(&file)?,
             None => Rules { keep, keep_tags, delete: delete_tags, older_than },
         };
-        Ok(GcRequest { place: reference(&place)?, rules, grace: Duration::from_secs(grace.seconds) })
+        Ok(GcRequest { place: session.reference(&place)?, rules, grace: Duration::from_secs(grace.seconds) })
     }
 }
 
@@ -111,13 +110,13 @@ impl GcArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         match self.action {
             Action::Plan { place } => {
-                let plan = ops::gc::plan(&session.context, &place.request()?).await?;
+                let plan = ops::gc::plan(&session.context, &place.request(session)?).await?;
                 session.keep_observations();
                 session.print(&PlanPrinted(plan))
             }
             Action::Apply { place, plan, keep_going, dry_run } => {
                 let given = plan.as_deref().map(ops::gc::read_plan).transpose()?;
-                let request = place.request()?;
+                let request = place.request(session)?;
                 let applied = ops::gc::apply(&session.context, &request, given, dry_run, keep_going).await;
                 session.keep_observations();
                 finish(session, applied?, dry_run, keep_going)

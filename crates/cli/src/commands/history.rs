@@ -8,7 +8,6 @@ use ops::resolve::observation::{Period, Seen};
 use serde::Serialize;
 
 use super::describe::{Pointer, pinned};
-use super::reference;
 use crate::printer::{Document, Table, Text, count, warn};
 use crate::session::Session;
 
@@ -54,15 +53,15 @@ const EXAMPLES: &str = "Examples:
 
 impl HistoryArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let image = reference(&self.image)?;
+        let image = session.reference(&self.image)?;
         let context = &session.context;
         if let Some(destination) = &self.export {
-            let destination = reference(destination)?;
+            let destination = session.reference(destination)?;
             let report = ops::history::export(context, &image, &destination, session.progress()).await?;
             return shared(session, "exported", &report);
         }
         if let Some(source) = &self.import {
-            let report = ops::history::import(context, &image, &reference(source)?).await?;
+            let report = ops::history::import(context, &image, &session.reference(source)?).await?;
             return shared(session, "imported", &report);
         }
         if let Some(to) = self.revert {

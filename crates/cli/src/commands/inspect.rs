@@ -12,7 +12,6 @@ use ops::OpsError;
 use ops::inspect::InspectRequest;
 
 use super::describe::one_platform;
-use super::reference;
 use crate::printer::{self, count};
 use crate::session::Session;
 
@@ -50,9 +49,9 @@ const EXAMPLES: &str = "Examples:
 impl InspectArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let request = InspectRequest {
-            reference: reference(&self.image)?,
+            reference: session.reference(&self.image)?,
             platform: one_platform(&session.settings.platforms)?,
-            base: self.base.as_deref().map(reference).transpose()?,
+            base: self.base.as_deref().map(|base| session.reference(base)).transpose()?,
             now: session.now(),
         };
         if self.raw {

@@ -9,7 +9,6 @@ use ops::install::{InstallReport, InstallRequest};
 use serde::Serialize;
 
 use super::describe::Pointer;
-use super::reference;
 use crate::printer::{Document, Table, Text};
 use crate::session::Session;
 
@@ -39,8 +38,11 @@ const EXAMPLES: &str = "Example:
 
 impl InstallArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let request =
-            InstallRequest { reference: reference(&self.application)?, directory: self.to, dry_run: self.dry_run };
+        let request = InstallRequest {
+            reference: session.reference(&self.application)?,
+            directory: self.to,
+            dry_run: self.dry_run,
+        };
         let report = ops::install::install(&session.context, &request).await?;
         session.print(&InstallDocument::new(&report, self.dry_run))
     }

@@ -10,7 +10,6 @@ use serde::Serialize;
 use super::describe::{one_platform, pinned};
 use super::inspect::base::{self, BaseShape};
 use super::inspect::identity;
-use super::reference;
 use crate::printer::{Document, Text, count};
 use crate::session::Session;
 
@@ -41,9 +40,9 @@ const EXAMPLES: &str = "Examples:
 impl LineageArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let request = LineageRequest {
-            reference: reference(&self.image)?,
+            reference: session.reference(&self.image)?,
             platform: one_platform(&session.settings.platforms)?,
-            bases: self.bases.iter().map(|base| reference(base)).collect::<Result<_>>()?,
+            bases: self.bases.iter().map(|base| session.reference(base)).collect::<Result<_>>()?,
             steps: STEPS_MAX,
         };
         let report = ops::inspect::lineage::lineage(&session.context, &request).await?;

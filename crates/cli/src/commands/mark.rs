@@ -7,7 +7,6 @@ use ops::mark::MarkRequest;
 use serde::Serialize;
 
 use super::describe::{Pointer, one_platform};
-use super::reference;
 use crate::printer::{Document, Text};
 use crate::session::Session;
 
@@ -54,7 +53,7 @@ const EXAMPLES: &str = "Examples:
 impl MarkArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let request = MarkRequest {
-            reference: reference(&self.image)?,
+            reference: session.reference(&self.image)?,
             platform: one_platform(&session.settings.platforms)?,
             mark: Mark {
                 yanked: self.yanked,

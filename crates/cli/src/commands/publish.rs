@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::describe::{Pointer, pinned};
 use super::groups::GroupArguments;
-use super::reference;
 use crate::printer::{ByteSize, Document, Table, Text, count};
 use crate::session::Session;
 
@@ -57,7 +56,7 @@ impl PublishArguments {
         }
         let open = ops::publish::part(OpenProject::read(&session.settings.project)?, self.groups.given().as_ref())?;
         let request = PublishRequest {
-            destination: reference(&self.destination)?,
+            destination: session.reference(&self.destination)?,
             options: CopyOptions { recheck: self.recheck, jobs: session.settings.jobs, ..CopyOptions::default() },
             dry_run: self.dry_run,
         };

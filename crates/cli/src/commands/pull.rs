@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::copying::{self, CopySwitches};
 use super::describe::{Pointer, one_platform, pinned};
-use super::reference;
 use crate::printer::{ByteSize, Document, Table, Text};
 use crate::session::Session;
 
@@ -36,7 +35,7 @@ pub(crate) struct PullArguments {
 
 impl PullArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let image = reference(&self.image)?;
+        let image = session.reference(&self.image)?;
         let Some(directory) = self.output else {
             copying::run("pull", session, &self.switches, into_content_store(image.clone())?).await?;
             if !self.switches.dry_run

@@ -14,7 +14,6 @@ use serde::Serialize;
 use super::attach::annotation;
 use super::copying::{self, CopySwitches};
 use super::describe::{Pointer, pinned};
-use super::reference;
 use crate::printer::{Document, Text};
 use crate::session::Session;
 
@@ -49,7 +48,7 @@ pub(crate) struct PushArguments {
 
 impl PushArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        match self.image()? {
+        match self.image(session)? {
             Some(image) => {
                 let destination = self.destination.parse::<Destination>()?;
                 let request = CopyRequest { pairs: vec![(image, destination)], ..CopyRequest::default() };
@@ -60,7 +59,7 @@ impl PushArguments {
     }
 
     /// Returns the image, unless the source is a path.
-    fn image(&self) -> Result<Option<Reference>> {
+    fn image(&self, session: &Session) -> Result<Option<Reference>> {
         let transports = ["oci:", "oci-archive:", "docker-archive:", "store:"];
         if !transports.iter().any(|transport| self.source.starts_with(transport)) {
             return Ok(None);
@@ -70,7 +69,7 @@ impl PushArguments {
                 OpsError::usage("an image is pushed as it is: it takes neither --type nor --annotation", None).into()
             );
         }
-        reference(&self.source).map(Some)
+        session.reference(&self.source).map(Some)
     }
 
     async fn push_files(self, session: &Session) -> Result<()> {
@@ -100,7 +99,7 @@ impl PushArguments {
                 annotations: self.annotation.into_iter().collect(),
                 files,
             },
-            destination: reference(&self.destination)?,
+            destination: session.reference(&self.destination)?,
             dry_run: self.switches.dry_run,
         };
         let report = ops::push::push(&session.context, &request, session.progress()).await?;

@@ -9,7 +9,6 @@ use ops::diff::LockSource;
 
 use super::copying::{self, CopySwitches};
 use super::groups::{self, GroupArguments, ScopeArguments, Usually};
-use super::reference;
 use crate::session::Session;
 
 /// Save images with everything attached to them into one archive
@@ -51,7 +50,7 @@ impl SaveArguments {
             return self.run_project(session).await;
         }
         groups::refuse_without_project(&self.groups, self.scope)?;
-        let sources = self.images.iter().map(|image| reference(image)).collect::<Result<Vec<_>>>()?;
+        let sources = self.images.iter().map(|image| session.reference(image)).collect::<Result<Vec<_>>>()?;
         let request = ops::archive::save(self.file, sources)?;
         copying::run("save", session, &self.switches, request).await
     }

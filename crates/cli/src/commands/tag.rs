@@ -7,7 +7,6 @@ use ops::tag::TagRequest;
 use serde::Serialize;
 
 use super::describe::{Pointer, one_platform, pinned};
-use super::reference;
 use crate::printer::{Document, Text};
 use crate::session::Session;
 
@@ -32,7 +31,7 @@ pub(crate) struct TagArguments {
 impl TagArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let request = TagRequest {
-            reference: reference(&self.image)?,
+            reference: session.reference(&self.image)?,
             platform: one_platform(&session.settings.platforms)?,
             tags: self.tags,
             dry_run: self.dry_run,

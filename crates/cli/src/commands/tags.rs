@@ -6,7 +6,6 @@ use oci::Tag;
 use ops::tags::{TagReading, TagsReport, TagsRequest};
 use serde::Serialize;
 
-use super::reference;
 use crate::printer::{Document, Table, Text, count};
 use crate::session::Session;
 
@@ -35,7 +34,7 @@ pub(crate) struct TagsArguments {
 
 impl TagsArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let request = TagsRequest { repository: reference(&self.repository)?, explain: self.explain };
+        let request = TagsRequest { repository: session.reference(&self.repository)?, explain: self.explain };
         let TagsReport { location, mut tags, attachments, readings, unasked } =
             ops::tags::tags(&session.context, &request).await?;
         if self.attachments {

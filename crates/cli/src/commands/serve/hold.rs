@@ -6,7 +6,6 @@ use oci::Digest;
 use ops::serve::{HeldReport, Hold, HoldKind, HoldRequest, HoldsReport, add_hold, list_holds, remove_hold};
 use serde::Serialize;
 
-use super::super::reference;
 use crate::printer::{Document, Table, Text};
 use crate::session::Session;
 
@@ -74,15 +73,15 @@ impl HoldArguments {
         let context = &session.context;
         match self.action {
             HoldAction::List { image } => {
-                session.print(&HoldsDocument::new(list_holds(context, &reference(&image)?).await?))
+                session.print(&HoldsDocument::new(list_holds(context, &session.reference(&image)?).await?))
             }
             HoldAction::Add(AddArguments { kind, reason, expires }) => {
-                let request = kind.request()?;
+                let request = kind.request(session)?;
                 let held = add_hold(context, &request, &reason, expires.as_deref(), session.now()).await?;
                 session.print(&HoldDocument::new("added", &request, held))
             }
             HoldAction::Remove(kind) => {
-                let request = kind.request()?;
+                let request = kind.request(session)?;
                 let held = remove_hold(context, &request).await?;
                 session.print(&HoldDocument::new("removed", &request, held))
             }
@@ -91,9 +90,9 @@ impl HoldArguments {
 }
 
 impl KindArguments {
-    fn request(&self) -> Result<HoldRequest> {
+    fn request(&self, session: &Session) -> Result<HoldRequest> {
         let kind = if self.legal { HoldKind::Legal } else { HoldKind::Pin };
-        Ok(HoldRequest { reference: reference(&self.image)?, kind, dry_run: self.dry_run })
+        Ok(HoldRequest { reference: session.reference(&self.image)?, kind, dry_run: self.dry_run })
     }
 }
 
