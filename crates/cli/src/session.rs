@@ -62,9 +62,9 @@ impl Session {
         }
     }
 
-    /// Says what could not be found out until now, as registries did not answer.
+    /// Says what could not be found out until now, as registries did not answer, and what those that did want to be told.
     pub(crate) fn tell_unknown(&self) {
-        for warning in self.context.reach().warnings() {
+        for warning in self.context.reach().warnings().into_iter().chain(self.context.registry_warnings()) {
             printer::warn(&warning);
         }
     }

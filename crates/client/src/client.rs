@@ -9,6 +9,7 @@ use store::StoreError;
 
 use crate::exchange::Transport;
 use crate::host::Registry;
+use crate::notices::Notices;
 use crate::options::ClientOptions;
 use crate::repository::Repository;
 use crate::routing::Endpoint;
@@ -21,6 +22,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     options: Arc<ClientOptions>,
     transport: Arc<Transport>,
+    notices: Arc<Notices>,
     /// By their names; under one name there may be several ways to reach it.
     registries: Mutex<HashMap<Host, Vec<Arc<Registry>>>>,
 }
@@ -35,7 +37,12 @@ impl Client {
     /// Makes a client. Nothing is read or asked before the first request.
     pub fn new(options: ClientOptions) -> Self {
         let transport = Arc::new(Transport::new(&options));
-        Self(Arc::new(Inner { options: Arc::new(options), transport, registries: Mutex::default() }))
+        Self(Arc::new(Inner {
+            options: Arc::new(options),
+            transport,
+            notices: Arc::default(),
+            registries: Mutex::default(),
+        }))
     }
 
     /// Returns a repository as a store, where its name says that it is: files about routes are not looked at, as by
@@ -59,6 +66,11 @@ impl Client {
     /// [`StoreError::Denied`] when it does not, [`StoreError::Unreachable`] when it does not answer.
     pub async fn sign_in(&self, host: &Host) -> Result<bool, StoreError> {
         self.registry(host)?.sign_in().await
+    }
+
+    /// Returns which registry wants its users to be told what (distribution-spec, "Warnings"), each text once. They are strangers' words.
+    pub fn warnings(&self) -> Vec<(Host, String)> {
+        self.0.notices.untold()
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -85,7 +97,7 @@ impl Client {
         if let Some(registry) = known.iter().find(|registry| registry.endpoint().is_reached_as(endpoint)) {
             return Arc::clone(registry);
         }
-        let registry = Arc::new(Registry::at(endpoint, &self.0.options, &self.0.transport));
+        let registry = Arc::new(Registry::at(endpoint, &self.0.options, &self.0.transport, &self.0.notices));
         known.push(Arc::clone(&registry));
         registry
     }
@@ -93,6 +105,6 @@ impl Client {
     /// Returns a registry that a file forbids to ask.
     pub(crate) fn forbidden(&self, host: &Host, file: PathBuf) -> Arc<Registry> {
         let endpoint = Endpoint::itself(host, None);
-        Arc::new(Registry::at(&endpoint, &self.0.options, &self.0.transport).forbidden_by(file))
+        Arc::new(Registry::at(&endpoint, &self.0.options, &self.0.transport, &self.0.notices).forbidden_by(file))
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderValue, Method, StatusCode};
-use oci::{Descriptor, Digest};
+use oci::Descriptor;
 use store::body::ByteStream;
 use store::{BlobBody, Content, Store as _, StoreError};
 
@@ -13,7 +13,7 @@ use crate::exchange::answer::AnswerBody;
 use crate::exchange::{Answer, Failure};
 use crate::host::Call;
 use crate::repository::Repository;
-use crate::retry::Backoff;
+use crate::retry::{Backoff, PROGRESS_BYTES};
 use crate::syntax::range::ContentRange;
 
 /// Blobs up to this size are read at once, so that the connection is free again. Moving them in the kernel costs more.
@@ -38,7 +38,7 @@ pub(crate) async fn open(
     if left <= SMALL_MAX_BYTES {
         return small(repository, descriptor, offset, answer).await.map(Some);
     }
-    let answer = match answer.into_socket(repository.location(), &descriptor.digest) {
+    let answer = match answer.into_socket(repository, descriptor, offset) {
         Ok(socket) => return Ok(Some(BlobBody { length: left, content: Content::Socket(socket) })),
         Err(answer) => *answer,
     };
@@ -153,6 +153,8 @@ struct Download {
     offset: u64,
     answer: Option<Answer>,
     backoff: Backoff,
+    /// Where it was when the tries were last counted anew.
+    furthest: u64,
 }
 
 fn resuming(repository: &Repository, descriptor: &Descriptor, offset: u64, answer: Answer) -> ByteStream {
@@ -162,6 +164,7 @@ fn resuming(repository: &Repository, descriptor: &Descriptor, offset: u64, answe
         offset,
         answer: Some(answer),
         backoff: Backoff::new(repository.registry().options.retry),
+        furthest: offset,
     };
     stream::try_unfold(download, async |mut download| Ok(download.next().await?.map(|chunk| (chunk, download)))).boxed()
 }
@@ -182,7 +185,10 @@ impl Download {
                     if self.offset > self.descriptor.size {
                         return Err(self.wrong_size());
                     }
-                    self.backoff.reset();
+                    if self.offset - self.furthest >= PROGRESS_BYTES {
+                        self.furthest = self.offset;
+                        self.backoff.reset();
+                    }
                     self.answer = Some(answer);
                     return Ok(Some(chunk));
                 }
@@ -217,13 +223,26 @@ impl Answer {
     ///
     /// # Errors
     /// Gives the answer back when there is no such socket, or the length of the body is not known.
-    fn into_socket(self, location: &str, digest: &Digest) -> Result<store::SocketBody, Box<Self>> {
+    fn into_socket(
+        self,
+        repository: &Repository,
+        descriptor: &Descriptor,
+        offset: u64,
+    ) -> Result<store::SocketBody, Box<Self>> {
         let Self { status, headers, url, body } = self;
         let body = match body {
-            AnswerBody::Direct(body) => match body.into_socket(location, digest) {
-                Ok(socket) => return Ok(socket),
-                Err(body) => AnswerBody::Direct(body),
-            },
+            AnswerBody::Direct(body) => {
+                let (again, wanted) = (repository.clone(), descriptor.clone());
+                let (headers, url) = (headers.clone(), url.clone());
+                let resuming = move |body| {
+                    let body = AnswerBody::Direct(body);
+                    resuming(&again, &wanted, offset, Self { status, headers, url, body })
+                };
+                match body.into_socket(repository.location(), &descriptor.digest, resuming) {
+                    Ok(socket) => return Ok(socket),
+                    Err(body) => AnswerBody::Direct(body),
+                }
+            }
             other => other,
         };
         Err(Box::new(Self { status, headers, url, body }))

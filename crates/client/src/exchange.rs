@@ -6,6 +6,7 @@
 pub(crate) mod answer;
 pub(crate) mod failure;
 pub(crate) mod gate;
+pub(crate) mod pace;
 pub(crate) mod request;
 pub(crate) mod tls;
 

@@ -11,10 +11,12 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use oci::{Host, RepositoryName};
 use reqwest::Url;
 use store::StoreError;
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::sync::OnceCell;
 
 use crate::auth::{Asker, Auth, Pass, Scope};
 use crate::exchange::{Answer, Body, Failure, Request, Transport};
+use crate::load::{Load, Permit};
+use crate::notices::Notices;
 use crate::options::ClientOptions;
 use crate::profile::Profile;
 use crate::redirect;
@@ -39,7 +41,8 @@ pub(crate) struct Registry {
     transport: Arc<Transport>,
     base: OnceCell<Url>,
     auth: Auth,
-    permits: Semaphore,
+    pub(crate) load: Load,
+    notices: Arc<Notices>,
     pub(crate) profile: Profile,
     agent: Option<HeaderValue>,
 }
@@ -100,14 +103,19 @@ impl<'a> Call<'a> {
 
 impl Registry {
     /// Makes a registry that is reached as a file says, or as its name does.
-    pub(crate) fn at(endpoint: &Endpoint, options: &Arc<ClientOptions>, shared: &Arc<Transport>) -> Self {
+    pub(crate) fn at(
+        endpoint: &Endpoint,
+        options: &Arc<ClientOptions>,
+        shared: &Arc<Transport>,
+        notices: &Arc<Notices>,
+    ) -> Self {
         let mut options = Arc::clone(options);
         if !endpoint.origin {
             let retry = &mut Arc::make_mut(&mut options).retry;
             retry.attempts = retry.attempts.min(MIRROR_ATTEMPTS_MAX);
         }
         let agent = HeaderValue::try_from(&options.user_agent).ok();
-        let permits = Semaphore::new(options.concurrency_per_host.max(1));
+        let load = Load::new(options.concurrency_per_host);
         let transport = match Transport::of(&options, endpoint) {
             Some(own) => Arc::new(own),
             None => Arc::clone(shared),
@@ -119,7 +127,8 @@ impl Registry {
             transport,
             base: OnceCell::new(),
             auth: Auth::default(),
-            permits,
+            load,
+            notices: Arc::clone(notices),
             profile: Profile::default(),
             agent,
         }
@@ -181,12 +190,16 @@ impl Registry {
         let base = self.base().await?;
         let mut backoff = Backoff::new(self.options.retry);
         loop {
-            let permit = self.permit(&call.context).await;
+            let permit = self.load.permit(call.context.without_permit).await;
             let outcome = match (self.authorized(base, &call).await?, whole) {
                 (Ok(answer), Some(limit)) if answer.status == StatusCode::OK => answer.read_ahead(limit).await,
                 (outcome, _) => outcome,
             };
+            let is_too_much = self.judge(&permit, &outcome, backoff);
             drop(permit);
+            if is_too_much {
+                backoff.heed(&self.load);
+            }
             let wish = match &outcome {
                 Ok(answer) if retry::is_passing(answer.status) => retry::wish(answer),
                 Err(failure) if failure.is_passing() => None,
@@ -199,15 +212,6 @@ impl Registry {
                 answer.discard().await;
             }
         }
-    }
-
-    /// Waits until another request may be under way.
-    async fn permit(&self, context: &Context<'_>) -> Option<SemaphorePermit<'_>> {
-        if context.without_permit {
-            return None;
-        }
-        // The semaphore is never closed; without a permit the request goes out all the same.
-        self.permits.acquire().await.ok()
     }
 
     /// Sends a request with what the registry wants to be shown, and with something newer when that is refused.
@@ -276,12 +280,14 @@ impl Registry {
     ) -> Result<Result<Answer, Failure>, StoreError> {
         let base = self.base().await?;
         let pass = self.auth.pass(self.asker(base, context)).await?;
-        let permit = self.permit(context).await;
+        let permit = self.load.permit(context.without_permit).await;
         if let Some(agent) = &self.agent {
             request.headers.insert(USER_AGENT, agent.clone());
         }
         self.sign(&mut request, base, &pass);
-        let answer = match self.transport.send(request).await {
+        let outcome = self.transport.send(request).await;
+        self.judge(&permit, &outcome, Backoff::new(self.options.retry));
+        let answer = match outcome {
             Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => answer,
             outcome => return Ok(outcome),
         };
@@ -333,5 +339,18 @@ impl Registry {
         if !request.url.query_pairs().any(|(name, _)| name == "ns") {
             add_parameter(&mut request.url, "ns", namespace.as_str());
         }
+    }
+
+    /// Takes note of what an answer says about the registry. Returns whether it says that it is asked too much.
+    fn judge(&self, permit: &Permit<'_>, outcome: &Result<Answer, Failure>, backoff: Backoff) -> bool {
+        let Ok(answer) = outcome else { return false };
+        self.notices.note(self.name(), &answer.headers);
+        let is_too_much = retry::is_too_much(answer);
+        if is_too_much {
+            permit.too_much(backoff.rest(retry::wish(answer)));
+        } else {
+            permit.answered();
+        }
+        is_too_much
     }
 }

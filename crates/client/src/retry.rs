@@ -3,26 +3,41 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 use rand::RngExt as _;
 
 use crate::exchange::Answer;
+use crate::load::Load;
 use crate::options::RetryPolicy;
+
+/// What has to move before the tries of a transfer that breaks off count anew: less is not worth another connection without end.
+pub(crate) const PROGRESS_BYTES: u64 = 16 * 1024;
 
 /// Counts the tries of one request and waits between them: exponential backoff with full jitter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     policy: RetryPolicy,
     tries: u32,
+    /// How much the registry had answered when this last counted anew because of that, and how often that was.
+    heard: u64,
+    heeded: u32,
 }
+
+/// How often the tries are counted anew because others were answered.
+const HEEDED_MAX: u32 = 20;
 
 impl Backoff {
     pub(crate) const fn new(policy: RetryPolicy) -> Self {
-        Self { policy, tries: 1 }
+        Self { policy, tries: 1, heard: 0, heeded: 0 }
     }
 
     /// Waits for the time of the next try. Returns false at once when there is none. `wish` is what the other side asked for.
     pub(crate) async fn again(&mut self, wish: Option<Duration>) -> bool {
+        if self.tries == 0 && wish.is_none() {
+            // It has just gone well.
+            self.tries = 1;
+            return true;
+        }
         if self.tries >= self.policy.attempts {
             return false;
         }
@@ -37,9 +52,24 @@ impl Backoff {
         true
     }
 
-    /// Begins to count anew, because there was progress.
+    /// Begins to count anew, because there was progress. The next try comes at once.
     pub(crate) const fn reset(&mut self) {
-        self.tries = 1;
+        self.tries = 0;
+    }
+
+    /// Begins to count anew if the registry, which is asked too much now, has answered others since the last time.
+    pub(crate) fn heed(&mut self, load: &Load) {
+        let heard = load.answered();
+        if heard != self.heard && self.heeded < HEEDED_MAX {
+            self.heard = heard;
+            self.heeded += 1;
+            self.tries = 1;
+        }
+    }
+
+    /// Returns how long a registry is left alone that says it is asked too much.
+    pub(crate) fn rest(self, wish: Option<Duration>) -> Duration {
+        wish.map_or_else(|| self.bound(), |wish| wish.min(self.policy.retry_after_cap))
     }
 
     /// Returns the upper bound of the next delay.
@@ -54,10 +84,24 @@ pub(crate) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// Returns how long the other side asks us to wait. A date is not read: that would need a clock both sides agree on.
+/// Tells whether an answer says that the registry is asked too much.
+pub(crate) fn is_too_much(answer: &Answer) -> bool {
+    match answer.status {
+        StatusCode::TOO_MANY_REQUESTS => true,
+        StatusCode::SERVICE_UNAVAILABLE => answer.headers.contains_key(RETRY_AFTER),
+        _ => false,
+    }
+}
+
+/// Returns how long the other side asks us to wait (RFC 9110 section 10.2.3). A date counts from the other side's own.
 pub(crate) fn wish(answer: &Answer) -> Option<Duration> {
-    let seconds = answer.header(RETRY_AFTER)?.trim().parse::<u32>().ok()?;
-    Some(Duration::from_secs(seconds.into()))
+    let wish = answer.header(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = wish.parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let until = httpdate::parse_http_date(wish).ok()?;
+    let now = httpdate::parse_http_date(answer.header(DATE)?.trim()).ok()?;
+    Some(until.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::options::UploadMode;
 use crate::profile::SinglePost;
 use crate::refusal;
 use crate::repository::Repository;
-use crate::retry::{self, Backoff};
+use crate::retry::{self, Backoff, PROGRESS_BYTES};
 use crate::syntax::range::uploaded;
 
 pub(crate) use session::cancel;
@@ -50,6 +50,8 @@ struct Upload<'a> {
     gate: Option<Gate>,
     /// Where the content last ended too early, at first beyond every end.
     ended: AtomicU64,
+    /// Whether a connection broke on the way: then it goes in a session, which can be resumed.
+    broke: AtomicBool,
     /// Whether the content has been read again because the registry said that it is wrong, and was right.
     checked: AtomicBool,
 }
@@ -95,6 +97,7 @@ pub(crate) async fn put(
         trusted: false,
         gate: None,
         ended: AtomicU64::new(u64::MAX),
+        broke: AtomicBool::new(false),
         checked: AtomicBool::new(false),
     };
     let outcome = upload.place().await;
@@ -159,6 +162,10 @@ impl Upload<'_> {
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Passing { error, wish, session }) => (error, wish, session),
             };
+            self.broke.store(true, Ordering::Relaxed);
+            if wish.is_some() {
+                backoff.heed(&self.repository.registry().load);
+            }
             if !backoff.again(wish).await {
                 return Err(error);
             }
@@ -168,8 +175,7 @@ impl Upload<'_> {
             };
             let kept = session.as_ref().map_or(0, |session| session.offset);
             self.tally.settle(kept);
-            if kept > furthest {
-                // It goes on, however slowly.
+            if kept.saturating_sub(furthest) >= PROGRESS_BYTES {
                 furthest = kept;
                 backoff.reset();
             }
@@ -219,6 +225,9 @@ impl Upload<'_> {
     async fn single_post(&self, mode: UploadMode) -> Result<SinglePostOutcome, Trouble> {
         let profile = &self.repository.registry().profile;
         let size = self.descriptor.size;
+        if size >= RESUME_MIN_BYTES && self.broke.load(Ordering::Relaxed) {
+            return Ok(SinglePostOutcome::NotTried);
+        }
         let learning = match mode {
             UploadMode::SinglePost => false,
             UploadMode::Auto if size <= SINGLE_POST_MAX_BYTES => match profile.single_post() {

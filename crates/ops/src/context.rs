@@ -146,6 +146,12 @@ impl Context {
         }
     }
 
+    /// Returns what registries want their users to be told, each text once.
+    pub fn registry_warnings(&self) -> Vec<String> {
+        let said = self.client.get().map(Client::warnings).unwrap_or_default();
+        said.into_iter().map(|(host, text)| format!("{host} says: {text}")).collect()
+    }
+
     /// Returns the files with credentials.
     pub(crate) const fn auth_files(&self) -> &AuthFiles {
         &self.options.auth_files

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -89,8 +90,12 @@ pub struct SocketBody {
     pub buffered: Bytes,
     /// The socket, on which `length - buffered.len()` bytes are to come.
     pub socket: TcpStream,
+    /// How long nothing, or next to nothing, may come.
+    pub timeout: Duration,
     /// Called with the socket after the last byte has been taken from it, so that the connection can be used again.
     pub recycle: Option<Box<dyn FnOnce(TcpStream) + Send>>,
+    /// Makes of what was read already and of the socket a stream that asks for the rest when the connection breaks.
+    pub resuming: Option<Box<dyn FnOnce(Bytes, TcpStream) -> ByteStream + Send>>,
     /// The store, for messages.
     pub location: String,
     /// The blob, for messages.
@@ -258,7 +263,10 @@ fn file_stream(range: FileRange, length: u64) -> ByteStream {
     .boxed()
 }
 
-fn socket_stream(body: SocketBody, length: u64) -> ByteStream {
+fn socket_stream(mut body: SocketBody, length: u64) -> ByteStream {
+    if let Some(resuming) = body.resuming.take() {
+        return resuming(body.buffered, body.socket);
+    }
     stream::try_unfold((Some(body), length), async |(body, left)| {
         let Some(mut body) = body else { return Ok(None) };
         if left == 0 {

@@ -18,11 +18,11 @@ use crate::blocking;
 use crate::body::{BlobBody, BlobSource, ByteStream, CHUNK_BYTES, Content, Meter, SocketBody, Verifier, broken};
 use crate::error::StoreError;
 
-/// How often the rest of one blob is asked for after a connection broke.
-const RESUMPTIONS_MAX: usize = 8;
-
-/// How often in a row that may bring nothing.
+/// How often in a row the rest of a blob is asked for and next to nothing comes, after a connection broke.
 const FRUITLESS_MAX: usize = 2;
+
+/// Fewest bytes that make another request worth it.
+const FRUIT_BYTES: u64 = 16 * 1024;
 
 /// Chunks of a stream that may wait to be written.
 const CHUNKS_WAITING_MAX: usize = 4;
@@ -60,7 +60,7 @@ pub(crate) async fn receive<S: BlobSink>(
         count: Count { meter: meter.clone(), seen: 0 },
         size: descriptor.size,
     };
-    let (mut resumptions, mut fruitless) = (0, 0);
+    let mut fruitless = 0;
     loop {
         let before = reception.count.seen;
         let body = source.open(before).await?;
@@ -68,11 +68,10 @@ pub(crate) async fn receive<S: BlobSink>(
             return Err(wrong_size(descriptor, location, before + body.length));
         }
         let Some((unfinished, trouble)) = take(body, reception).await? else { return Ok(()) };
-        resumptions += 1;
-        fruitless = if unfinished.count.seen == before { fruitless + 1 } else { 0 };
+        let came = unfinished.count.seen - before;
+        fruitless = if came < FRUIT_BYTES { fruitless + 1 } else { 0 };
         // A source that just ends and gives nothing more has nothing more; a connection that broke may be luckier.
-        let hopeless = fruitless > if trouble.is_some() { FRUITLESS_MAX } else { 0 };
-        if hopeless || resumptions > RESUMPTIONS_MAX {
+        if fruitless > FRUITLESS_MAX || came == 0 && trouble.is_none() {
             return Err(trouble.unwrap_or_else(|| wrong_size(descriptor, location, unfinished.count.seen)));
         }
         reception = unfinished;
@@ -219,14 +218,14 @@ where
     S: BlobSink,
     F: Fn() -> Result<S, StoreError> + Send + 'static,
 {
-    let SocketBody { buffered, socket, recycle, location, digest } = body;
+    let SocketBody { buffered, socket, timeout, recycle, location, digest, resuming: _ } = body;
     let lost = move |source| broken(&location, &digest, source);
     let socket = Arc::new(socket.into_std().map_err(&lost)?);
     guard.socket = Some(Arc::clone(&socket));
     let stop = Arc::clone(&guard.stop);
     let outcome = blocking::run({
         let socket = Arc::clone(&socket);
-        move || pump::socket(&buffered, &socket, length, lost, reception, &stop)
+        move || pump::socket(&buffered, &socket, timeout, length, lost, reception, &stop)
     })
     .await;
     guard.socket = None;

@@ -3,6 +3,7 @@
 use std::io::{Seek as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -152,7 +153,9 @@ async fn socket(mut bytes: Bytes) -> SocketBody {
     SocketBody {
         buffered,
         socket,
+        timeout: Duration::from_mins(1),
         recycle: None,
+        resuming: None,
         location: "a socket of a test".to_owned(),
         digest: Digest::sha256(b""),
     }

@@ -13,3 +13,4 @@ mod proxies;
 mod requests;
 mod routes;
 mod tokens;
+mod weather;

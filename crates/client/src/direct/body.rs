@@ -6,10 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use oci::Digest;
 use store::SocketBody;
+use store::body::ByteStream;
 
 use super::connection::Connection;
 use super::pool::Pool;
 use crate::exchange::Failure;
+use crate::exchange::pace::Pace;
 use crate::syntax::chunked::Decoder;
 use crate::syntax::response_head::{Framing, ResponseHead};
 
@@ -24,7 +26,7 @@ pub(crate) struct Body {
     connection: Option<Connection>,
     left: Left,
     home: Option<(Arc<Pool>, String)>,
-    timeout: Duration,
+    pace: Pace,
 }
 
 enum Left {
@@ -46,7 +48,7 @@ impl Body {
             Framing::UntilClose => Left::UntilClose,
         };
         let home = home.map(|(pool, authority)| (pool, authority.to_owned()));
-        let mut body = Self { connection: Some(connection), left, home, timeout };
+        let mut body = Self { connection: Some(connection), left, home, pace: Pace::new(timeout) };
         if matches!(body.left, Left::Bytes(0)) {
             body.finish();
         }
@@ -56,11 +58,12 @@ impl Body {
     /// Returns the next bytes, `None` after the last.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         let Some(connection) = &mut self.connection else { return Ok(None) };
+        let pace = &mut self.pace;
         loop {
             match &mut self.left {
                 Left::Bytes(left) => {
                     let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(READ_BYTES);
-                    if connection.ahead().is_empty() && connection.read(wanted, self.timeout).await? == 0 {
+                    if connection.ahead().is_empty() && connection.read(wanted, pace).await? == 0 {
                         return Err(Failure::ended_early());
                     }
                     let ahead = connection.ahead();
@@ -81,7 +84,7 @@ impl Body {
                         self.finish();
                         return Ok(None);
                     }
-                    if connection.read(UNSIZED_READ_BYTES, self.timeout).await? == 0 {
+                    if connection.read(UNSIZED_READ_BYTES, pace).await? == 0 {
                         return Err(Failure::ended_early());
                     }
                 }
@@ -90,7 +93,7 @@ impl Body {
                     if !ahead.is_empty() {
                         return Ok(Some(ahead.split().freeze()));
                     }
-                    if connection.read(UNSIZED_READ_BYTES, self.timeout).await? == 0 {
+                    if connection.read(UNSIZED_READ_BYTES, pace).await? == 0 {
                         self.connection = None;
                         return Ok(None);
                     }
@@ -112,7 +115,14 @@ impl Body {
     ///
     /// # Errors
     /// Gives the body back when it has no known length, or nothing is left of it.
-    pub(crate) fn into_socket(mut self, location: &str, digest: &Digest) -> Result<SocketBody, Self> {
+    ///
+    /// `resuming` makes a stream of what is on the socket, given back as a body, that asks for the rest when the connection breaks.
+    pub(crate) fn into_socket(
+        mut self,
+        location: &str,
+        digest: &Digest,
+        resuming: impl FnOnce(Self) -> ByteStream + Send + 'static,
+    ) -> Result<SocketBody, Self> {
         let Left::Bytes(left) = self.left else { return Err(self) };
         let Some(connection) = self.connection.take() else { return Err(self) };
         let (socket, mut ahead) = connection.into_parts();
@@ -120,9 +130,15 @@ impl Body {
         let excess = ahead.len() as u64 > left;
         ahead.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         let home = self.home.take().filter(|_| !excess);
+        let (again, timeout) = (home.clone(), self.pace.limit());
         Ok(SocketBody {
             buffered: ahead.freeze(),
             socket,
+            timeout,
+            resuming: Some(Box::new(move |buffered, socket| {
+                let connection = Some(Connection::with(socket, &buffered));
+                resuming(Self { connection, left: Left::Bytes(left), home: again, pace: Pace::new(timeout) })
+            })),
             recycle: home.map(|(pool, authority)| -> Box<dyn FnOnce(_) + Send> {
                 Box::new(move |socket| pool.put(&authority, Connection::new(socket)))
             }),

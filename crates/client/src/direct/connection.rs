@@ -8,6 +8,7 @@ use rustix::net::{RecvFlags, recv};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
+use crate::exchange::pace::Pace;
 use crate::exchange::{Failure, within};
 use crate::syntax::response_head::{HEAD_MAX_BYTES, ResponseHead};
 
@@ -42,6 +43,11 @@ impl Connection {
         Self { stream, ahead: BytesMut::new() }
     }
 
+    /// Returns a connection on which something has been read ahead.
+    pub(super) fn with(stream: TcpStream, ahead: &[u8]) -> Self {
+        Self { stream, ahead: BytesMut::from(ahead) }
+    }
+
     pub(super) const fn stream(&self) -> &TcpStream {
         &self.stream
     }
@@ -65,14 +71,20 @@ impl Connection {
     }
 
     /// Reads more. Returns the number of bytes, 0 when the other side has closed the connection.
-    pub(super) async fn read(&mut self, at_most: usize, timeout: Duration) -> Result<usize, Failure> {
+    pub(super) async fn read(&mut self, at_most: usize, pace: &mut Pace) -> Result<usize, Failure> {
         self.ahead.reserve(at_most);
         let mut limited = (&mut self.stream).take(at_most as u64);
-        within(timeout, limited.read_buf(&mut self.ahead)).await?.map_err(|error| Failure::Broken(error.into()))
+        let read = pace.wait(limited.read_buf(&mut self.ahead), |read| read.as_ref().map_or(0, |read| *read)).await?;
+        read.map_err(|error| Failure::Broken(error.into()))
     }
 
-    /// Reads the head of a response and leaves what follows it in the buffer.
+    /// Reads the head of a response and leaves what follows it in the buffer. All of it has to come in time.
     pub(super) async fn read_head(&mut self, bodiless: bool, timeout: Duration) -> Result<ResponseHead, Failure> {
+        within(timeout, self.whole_head(bodiless, timeout)).await?
+    }
+
+    async fn whole_head(&mut self, bodiless: bool, timeout: Duration) -> Result<ResponseHead, Failure> {
+        let mut pace = Pace::new(timeout);
         let mut seen = 0;
         loop {
             // Parse when a line that may be the empty one has come, not at every byte of a slow header.
@@ -85,7 +97,7 @@ impl Connection {
                 }
             }
             seen = self.ahead.len();
-            if self.read(HEAD_READ_BYTES, timeout).await? == 0 {
+            if self.read(HEAD_READ_BYTES, &mut pace).await? == 0 {
                 return Err(Failure::ended_early());
             }
         }

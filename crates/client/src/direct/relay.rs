@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 
 use super::send::{self, Sent};
 use crate::exchange::gate::HELD_BYTES;
-use crate::exchange::{Failure, Gate, within};
+use crate::exchange::pace::Pace;
+use crate::exchange::{Failure, Gate};
 
 /// Most bytes in memory between the sockets: few enough to stay in the cache of a processor.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -37,6 +38,7 @@ pub(super) async fn relay(
         Sent::Whole => {}
         other => return Ok(other),
     }
+    let mut pace = Pace::new(timeout);
     let mut buffer = vec![0; usize::try_from(left).unwrap_or(usize::MAX).min(BUFFER_BYTES)];
     while left > 0 {
         tokio::task::coop::consume_budget().await;
@@ -45,7 +47,10 @@ pub(super) async fn relay(
         }
         let wanted = if left > held { left - held } else { left };
         let most = usize::try_from(wanted).unwrap_or(usize::MAX).min(buffer.len());
-        let filled = match read(&from.socket, &mut buffer[..most], timeout).await {
+        let read = pace.wait(read(&from.socket, &mut buffer[..most]), |read| read.as_ref().map_or(0, |read| *read));
+        // Waiting too long is an error of the source here, not of the host we send to.
+        let read = read.await.unwrap_or_else(|failure| Err(io::Error::new(io::ErrorKind::TimedOut, failure)));
+        let filled = match read {
             Ok(filled) => filled,
             // The source has announced as many bytes as there should be: one that ends before has broken off.
             Err(error) => return Err(Failure::Content(from.failed(error))),
@@ -59,13 +64,13 @@ pub(super) async fn relay(
     Ok(Sent::Whole)
 }
 
-/// Reads what has come. Waiting too long is an error of the source here, not of the host we send to.
-async fn read(from: &TcpStream, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+/// Reads what has come.
+async fn read(from: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match from.try_read(buffer) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                within(timeout, from.readable()).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+                from.readable().await?;
             }
             outcome => return outcome,
         }

@@ -1,14 +1,13 @@
 //! The answer to a request: its header, and its body still on the way.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderMap, StatusCode};
 use oci::MediaType;
 use reqwest::Url;
 
-use super::{Failure, within};
+use super::Failure;
+use super::pace::Pace;
 use crate::direct;
 use crate::syntax::location;
 
@@ -36,7 +35,7 @@ pub(crate) enum AnswerBody {
     Direct(direct::Body),
     Tls {
         response: reqwest::Response,
-        timeout: Duration,
+        pace: Pace,
     },
 }
 
@@ -78,8 +77,12 @@ impl Answer {
         match &mut self.body {
             AnswerBody::Empty | AnswerBody::Excessive | AnswerBody::Ahead(..) => Ok(None),
             AnswerBody::Direct(body) => body.chunk().await,
-            AnswerBody::Tls { response, timeout } => {
-                within(*timeout, response.chunk()).await?.map_err(|error| Failure::Broken(error.without_url().into()))
+            AnswerBody::Tls { response, pace } => {
+                let length = |chunk: &reqwest::Result<Option<Bytes>>| {
+                    chunk.as_ref().ok().and_then(Option::as_ref).map_or(0, Bytes::len)
+                };
+                let chunk = pace.wait(response.chunk(), length).await?;
+                chunk.map_err(|error| Failure::Broken(error.without_url().into()))
             }
         }
     }

@@ -22,6 +22,14 @@ pub(crate) enum Failure {
     /// Nothing moved for too long.
     #[error("nothing moved for {} seconds", .0.as_secs_f32())]
     Stalled(Duration),
+    /// Next to nothing moved for too long.
+    #[error("only {bytes} bytes came in {} seconds", .waited.as_secs_f32())]
+    Slow {
+        /// How much did.
+        bytes: u64,
+        /// How long that took.
+        waited: Duration,
+    },
     /// The proxy wants to know who asks, or does not let them through.
     #[error("the proxy {proxy} does not let this user through")]
     Proxy {
@@ -44,7 +52,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Tells whether another try may go better.
     pub(crate) const fn is_passing(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Broken(_) | Self::Stalled(_))
+        matches!(self, Self::Connect(_) | Self::Broken(_) | Self::Stalled(_) | Self::Slow { .. })
     }
 
     /// A connection that was closed where more was to come.

@@ -15,6 +15,7 @@ use store::body::ByteStream;
 use super::answer::AnswerBody;
 use super::failure::too_long;
 use super::gate::hold;
+use super::pace::Pace;
 use super::{Answer, Body, Failure, Gate, Request, Tally, within};
 use crate::options::ClientOptions;
 use crate::proxies::Proxies;
@@ -105,7 +106,7 @@ impl Tls {
             status: response.status(),
             headers: response.headers().clone(),
             url,
-            body: AnswerBody::Tls { response, timeout: self.timeout },
+            body: AnswerBody::Tls { response, pace: Pace::new(self.timeout) },
         })
     }
 

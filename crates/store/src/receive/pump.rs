@@ -4,7 +4,7 @@ use std::io;
 use std::net::TcpStream;
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustix::io::Errno;
@@ -15,8 +15,8 @@ use super::{BlobSink, Reception, Unfinished};
 use crate::body::{CHUNK_BYTES, FileRange};
 use crate::error::StoreError;
 
-/// How long a socket may stay silent.
-const SILENCE_MAX: Duration = Duration::from_mins(1);
+/// Fewest bytes a second that count as coming: a modem has a hundred times as many.
+const LEAST_BYTES_PER_SECOND: u64 = 64;
 
 /// Takes the bytes of one buffer, and `trouble` if that is why there are no more.
 pub(super) fn memory<S, F>(
@@ -80,6 +80,7 @@ where
 pub(super) fn socket<S, F>(
     buffered: &Bytes,
     socket: &TcpStream,
+    timeout: Duration,
     length: u64,
     lost: impl Fn(io::Error) -> StoreError,
     mut reception: Reception<S, F>,
@@ -89,15 +90,17 @@ where
     S: BlobSink,
     F: Fn() -> Result<S, StoreError>,
 {
-    let prepared = socket.set_nonblocking(false).and_then(|()| socket.set_read_timeout(Some(SILENCE_MAX)));
+    let prepared = socket.set_nonblocking(false).and_then(|()| socket.set_read_timeout(Some(timeout)));
     prepared.map_err(&lost)?;
     let buffered = &buffered[..buffered.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
     reception.add(buffered)?;
     let mut left = length - buffered.len() as u64;
     let mut buffer = vec![0; buffer_bytes(left)];
     let mut trouble = None;
+    let (mut silent, mut came) = (Duration::ZERO, 0);
     while left > 0 && !stop.load(Ordering::Relaxed) {
         let wanted = buffer_bytes(left);
+        let began = Instant::now();
         // Waiting for a full buffer saves a wake-up for each segment.
         let count = match rustix::net::recv(socket, &mut buffer[..wanted], RecvFlags::WAITALL) {
             Ok((_, 0)) => {
@@ -115,8 +118,18 @@ where
                 break;
             }
         };
+        // The time counts in which nothing else was done.
+        silent += began.elapsed();
+        came += count as u64;
         reception.add(&buffer[..count])?;
         left -= count as u64;
+        if silent >= timeout {
+            if left > 0 && came < timeout.as_secs().max(1).saturating_mul(LEAST_BYTES_PER_SECOND) {
+                trouble = Some(lost(io::ErrorKind::TimedOut.into()));
+                break;
+            }
+            (silent, came) = (Duration::ZERO, 0);
+        }
     }
     reception.end(trouble)
 }

@@ -55,6 +55,8 @@ impl BlobSource for Breaking {
             let content = SocketBody {
                 buffered: Bytes::new(),
                 socket,
+                timeout: std::time::Duration::from_mins(1),
+                resuming: None,
                 recycle: None,
                 location: "a test".to_owned(),
                 digest: Digest::sha256(b""),
@@ -165,6 +167,8 @@ impl BlobSource for Recycled {
         let content = Content::Socket(SocketBody {
             buffered,
             socket,
+            timeout: std::time::Duration::from_mins(1),
+            resuming: None,
             recycle: Some(recycle),
             location: "a test".to_owned(),
             digest: Digest::sha256(b""),
@@ -188,8 +192,15 @@ impl BlobSource for Silent {
             let _ = sender.send(peer);
         }
         let buffered = Bytes::from_static(b"first");
-        let content =
-            SocketBody { buffered, socket, recycle: None, location: "a test".to_owned(), digest: Digest::sha256(b"") };
+        let content = SocketBody {
+            buffered,
+            socket,
+            timeout: std::time::Duration::from_mins(1),
+            resuming: None,
+            recycle: None,
+            location: "a test".to_owned(),
+            digest: Digest::sha256(b""),
+        };
         Ok(BlobBody { length: 1_000_000, content: Content::Socket(content) })
     }
 }

@@ -65,6 +65,7 @@ impl Answer {
 
 type AnswerTo = Arc<dyn Fn(&Exchange) -> Answer + Send + Sync>;
 type Wait = Arc<dyn Fn(&Exchange) -> Duration + Send + Sync>;
+type Unless = Arc<dyn Fn(&Exchange) -> Option<Answer> + Send + Sync>;
 type Change = Arc<dyn Fn(&Exchange, &mut Answer) + Send + Sync>;
 
 /// What a proxy does to a request.
@@ -75,12 +76,18 @@ pub enum Fault {
     Answer(Answer),
     /// Answers itself, according to the request.
     AnswerTo(AnswerTo),
+    /// Answers itself where there is something to answer, and passes the request on otherwise.
+    Unless(Unless),
     /// Closes the connection without an answer.
     Disconnect,
     /// Takes the request and never answers.
     Stall,
     /// Passes on this many bytes of the answer's body, then closes the connection.
     CutBody(u64),
+    /// Passes on this many bytes of the request's body, then closes the connection without an answer. A shorter body comes through.
+    CutRequest(u64),
+    /// Passes the answer's body on byte by byte, each after this while.
+    Trickle(Duration),
     /// Changes one bit of the byte at this place of the answer's body.
     FlipBit(usize),
     /// Adds bytes to the answer's body, and to its `Content-Length`.
@@ -104,6 +111,11 @@ impl Fault {
     /// Returns a fault that answers according to the request.
     pub fn answer_to(answer: impl Fn(&Exchange) -> Answer + Send + Sync + 'static) -> Self {
         Self::AnswerTo(Arc::new(answer))
+    }
+
+    /// Returns a fault that answers some requests itself.
+    pub fn unless(answer: impl Fn(&Exchange) -> Option<Answer> + Send + Sync + 'static) -> Self {
+        Self::Unless(Arc::new(answer))
     }
 
     /// Returns a fault that passes the request on after a while.
@@ -141,9 +153,12 @@ impl fmt::Debug for Fault {
         match self {
             Self::Answer(answer) => f.debug_tuple("Answer").field(&answer.status).finish(),
             Self::AnswerTo(_) => f.write_str("AnswerTo"),
+            Self::Unless(_) => f.write_str("Unless"),
             Self::Disconnect => f.write_str("Disconnect"),
             Self::Stall => f.write_str("Stall"),
             Self::CutBody(after) => f.debug_tuple("CutBody").field(after).finish(),
+            Self::CutRequest(after) => f.debug_tuple("CutRequest").field(after).finish(),
+            Self::Trickle(pause) => f.debug_tuple("Trickle").field(pause).finish(),
             Self::FlipBit(at) => f.debug_tuple("FlipBit").field(at).finish(),
             Self::Append(bytes) => f.debug_tuple("Append").field(&bytes.len()).finish(),
             Self::StateLength(length) => f.debug_tuple("StateLength").field(length).finish(),

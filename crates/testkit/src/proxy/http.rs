@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::exchange::UnderWay;
-use super::message::{Framing, Reader, RequestHead, ResponseHead, Verbatim, closes, header, set_header};
+use super::message::{Beginning, Framing, Reader, RequestHead, ResponseHead, Verbatim, closes, header, set_header};
 use super::{Answer, Exchange, Fault, Log, Rule};
 
 /// How long requests of [`Fault::Together`] wait for each other.
@@ -154,6 +154,10 @@ impl<'a> Session<'a> {
                     self.answer(&request, answer, under_way).await
                 }
             }
+            Some((_, Fault::Unless(answer))) => match answer(&under_way.exchange) {
+                Some(answer) => self.answer(&request, answer, under_way).await,
+                None => self.forward(request, None, under_way).await,
+            },
             Some((_, Fault::Wait(wait))) => {
                 tokio::time::sleep(wait(&under_way.exchange)).await;
                 self.forward(request, None, under_way).await
@@ -230,6 +234,16 @@ impl<'a> Session<'a> {
         let Exchange { request_bytes, .. } = under_way.exchange;
         let mut sent = request_bytes;
         let framing = request.framing();
+        if let Some(Fault::CutRequest(left)) = fault {
+            let mut beginning = Beginning { to: &mut to_upstream, left };
+            if self.from_client.relay(framing, &mut beginning, &mut sent).await.is_err() {
+                under_way.exchange.request_bytes = sent;
+                return Ok(false);
+            }
+            under_way.exchange.request_bytes = sent;
+            let back = Back { state: self.state, from_upstream: &mut from_upstream, to_client: &mut self.to_client };
+            return back.pass(&request, None, under_way).await;
+        }
         let continues = {
             let mut destination = Verbatim(&mut to_upstream);
             let upload = self.from_client.relay(framing, &mut destination, &mut sent);
@@ -289,6 +303,7 @@ impl Back<'_> {
                 set_header(&mut head.headers, &name, &value);
                 self.pass_body(head, framing, under_way).await
             }
+            Some(Fault::Trickle(pause)) => self.trickle(head, framing, pause).await,
             Some(fault) => self.change_body(request, head, framing, fault, under_way).await,
         }
     }
@@ -308,6 +323,18 @@ impl Back<'_> {
         let seen = &mut under_way.exchange.response_bytes;
         self.from_upstream.relay(framing, &mut Verbatim(self.to_client), seen).await?;
         Ok(framing != Framing::UntilClose && !closes(&head.headers))
+    }
+
+    /// Passes the body on byte by byte. The connection is closed after it.
+    async fn trickle(self, head: ResponseHead, framing: Framing, pause: Duration) -> Continues {
+        let (mut body, mut read) = (BytesMut::new(), 0);
+        self.to_client.write_all(&head.encode()).await?;
+        self.from_upstream.relay(framing, &mut body, &mut read).await?;
+        for byte in body {
+            self.to_client.write_all(&[byte]).await?;
+            tokio::time::sleep(pause).await;
+        }
+        Ok(false)
     }
 
     /// Reads the whole body, changes the answer, and passes it on. The connection is closed wherever the client could

@@ -261,6 +261,26 @@ impl<W: AsyncWrite + Unpin> Destination for Verbatim<'_, W> {
     }
 }
 
+/// Writes the beginning of a body, and fails where more comes.
+pub(super) struct Beginning<'a, W> {
+    pub(super) to: &'a mut W,
+    pub(super) left: u64,
+}
+
+impl<W: AsyncWrite + Unpin> Destination for Beginning<'_, W> {
+    async fn content(&mut self, mut bytes: Bytes) -> io::Result<()> {
+        let too_many = bytes.len() as u64 > self.left;
+        bytes.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= bytes.len() as u64;
+        self.to.write_all(&bytes).await?;
+        if too_many { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+
+    async fn frame(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.to.write_all(&bytes).await
+    }
+}
+
 /// Keeps a body without its framing.
 impl Destination for BytesMut {
     async fn content(&mut self, bytes: Bytes) -> io::Result<()> {
