@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use oci::{Descriptor, Digest, Manifest, RepositoryName, Tag, Timestamp};
 use reqwest::Url;
 use store::history::{TagMove, TagsThen};
+use store::tag_list::TagList;
 use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed, Untagged};
 
 use crate::auth::{Access, Scope};
@@ -110,7 +111,11 @@ impl Store for Repository {
     }
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
-        tags::list(self).await
+        Ok(self.tags_from(&[]).await?.tags)
+    }
+
+    async fn tags_from(&self, cursors: &[Tag]) -> Result<TagList, StoreError> {
+        tags::list(self, cursors).await
     }
 
     async fn tag_history(&self, tag: &Tag) -> Result<Option<Vec<TagMove>>, StoreError> {

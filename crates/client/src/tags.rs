@@ -1,66 +1,66 @@
 //! The list of tags (distribution-spec, "Listing Tags").
+//!
+//! A list of many pages takes as many round trips where each page names the next. Who knows tags of it from before (cursors) asks for the
+//! pages after all of them at once; [`runs`] says when they make one list, and links fill what is missing between them.
 
-use http::{Method, StatusCode};
+mod cursors;
+mod page;
+mod runs;
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use oci::Tag;
 use oci::limits::TAGS_MAX;
-use serde::Deserialize;
-use store::StoreError;
+use store::tag_list::{CURSORS_MAX, TagList};
+use store::{Store as _, StoreError};
 
+use self::page::Way;
+use self::runs::Runs;
 use crate::auth::Access;
-use crate::host::Call;
-use crate::pages::Pages;
+use crate::pages::PAGES_MAX;
 use crate::repository::Repository;
 
-/// Tags asked for at once.
-const PAGE_TAGS: usize = 1000;
-
-/// Largest page that is read, in bytes. Registries that ignore the number asked for send everything at once.
-const PAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
-
-/// Returns every tag. A registry that sends exactly as many as were asked for and no way to more is asked again without a
-/// number: some cut the list there and do not say so.
-pub(crate) async fn list(repository: &Repository) -> Result<Vec<Tag>, StoreError> {
-    #[derive(Deserialize)]
-    struct Page {
-        tags: Option<Vec<String>>,
-    }
+/// Returns every tag, and cursors for the next time. `known` are those of the last time; any others cost requests, and nothing else.
+pub(crate) async fn list(repository: &Repository, known: &[Tag]) -> Result<TagList, StoreError> {
     let context = repository.context("the list of tags", Access::Pull);
-    let mut pages = Pages::default();
-    let mut tags: Vec<Tag> = Vec::new();
-    let mut url = repository.url(&format!("tags/list?n={PAGE_TAGS}")).await?;
-    let mut first = true;
-    loop {
-        let answer = repository.registry().call_whole(Call::new(Method::GET, url, context), PAGE_MAX_BYTES).await?;
-        match answer.status {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND if first => {
-                answer.discard().await;
-                return Ok(tags);
+    let known = &known[..known.len().min(CURSORS_MAX)];
+    let list = repository.url("tags/list").await?;
+    let others = known.iter().map(|cursor| (cursor.clone(), Way::after(&list, cursor)));
+    let mut runs = Runs::new(Way::first(&list), others);
+    let mut under_way = FuturesUnordered::new();
+    let mut asked = 0;
+    while !runs.is_done() {
+        if runs.is_idle() {
+            under_way.clear();
+        }
+        while under_way.len() < repository.concurrency()
+            && let Some(ask) = runs.next_ask()
+        {
+            asked += 1;
+            if asked > PAGES_MAX + known.len() {
+                return Err(context.protocol(format!("the list has more than {PAGES_MAX} pages")));
             }
-            _ => return Err(context.refused(answer).await),
+            under_way.push(page::read(repository, context, &list, ask));
         }
-        first = false;
-        let next = pages.after(&answer, &context)?;
-        let body = answer.read(PAGE_MAX_BYTES).await.map_err(|failure| context.failed(failure))?;
-        let body = body.ok_or_else(|| context.protocol(format!("a page has more than {PAGE_MAX_BYTES} bytes")))?;
-        let page: Page = serde_json::from_slice(&body)
-            .map_err(|error| context.protocol(format!("it is not a list of tags: {error}")))?;
-        let page = page.tags.unwrap_or_default();
-        let cut = next.is_none() && tags.is_empty() && page.len() == PAGE_TAGS;
-        for tag in page {
-            tags.push(tag.parse().map_err(|error| context.protocol(format!("{error}")))?);
+        match under_way.next().await {
+            Some((ask, Ok(page))) => runs.answered(ask.run, page),
+            Some((ask, Err(error))) => {
+                if runs.failed(ask) {
+                    return Err(error);
+                }
+            }
+            // Where nothing is under way a run can be asked for.
+            None => return Err(context.protocol("the pages do not make a list")),
         }
-        if tags.len() > TAGS_MAX {
+        if runs.len() > TAGS_MAX {
             return Err(context.protocol(format!("there are more than {TAGS_MAX} tags")));
         }
-        url = match next {
-            Some(next) => next,
-            None if cut => repository.url("tags/list").await?,
-            None => break,
-        };
     }
+    drop(under_way);
+    let page = runs.page();
+    let mut tags = runs.into_tags();
+    let cursors = page.map(|page| cursors::choose(&tags, page, known)).unwrap_or_default();
     // Pages overlap when tags are set in between.
     tags.sort_unstable();
     tags.dedup();
-    Ok(tags)
+    Ok(TagList { tags, cursors })
 }

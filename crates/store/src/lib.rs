@@ -11,6 +11,7 @@
 //! | [`content_store`] | the local content store: names, and manifests kept between runs |
 //! | [`collection`] | what the collections of layouts and of the content store have in common |
 //! | [`atomic`] | small files that are replaced whole or not at all |
+//! | [`tag_list`] | lists of tags, and what makes the next one quicker |
 //! | [`journal`] | text files to which several processes add lines |
 //!
 //! ```text
@@ -51,6 +52,7 @@ mod receive;
 mod regular_file;
 mod staging;
 pub mod store;
+pub mod tag_list;
 
 pub use archive::{ArchiveLimits, ArchiveStore, DockerArchive};
 pub use body::{BlobBody, BlobSource, Content, FileRange, Meter, SocketBody};

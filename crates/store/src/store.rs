@@ -8,6 +8,7 @@ use oci::{Descriptor, Digest, Host, Manifest, RepositoryName, Tag, Timestamp};
 use crate::body::{BlobBody, BlobSource, Meter};
 use crate::error::StoreError;
 use crate::history::{TagMove, TagsThen};
+use crate::tag_list::TagList;
 
 /// One repository: a place for manifests, blobs, tags and the lists of what refers to what.
 ///
@@ -67,6 +68,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Returns every tag, attachment tags among them, in no particular order. A repository that does not exist has none.
     async fn tags(&self) -> Result<Vec<Tag>, StoreError>;
+
+    /// As [`Store::tags`], for somebody who has kept the cursors of an earlier list: a store that is asked page by page is asked for many
+    /// pages at once then. What is there does not depend on the cursors, whatever they are.
+    async fn tags_from(&self, cursors: &[Tag]) -> Result<TagList, StoreError> {
+        let _ = cursors;
+        Ok(TagList { tags: self.tags().await?, cursors: Vec::new() })
+    }
 
     /// Returns how a tag has moved, the oldest first, as the store itself has noted it; `None` for one that does not say.
     async fn tag_history(&self, tag: &Tag) -> Result<Option<Vec<TagMove>>, StoreError> {

@@ -115,3 +115,103 @@ async fn a_list_that_was_cut_without_a_word_is_asked_for_whole() {
     .unwrap();
     assert_eq!(tags.len(), 1500);
 }
+
+/// A list in pages of at most `most` tags that go on from tag to tag. `gone` is what follows a tag that is not there.
+async fn going_by_tags(count: usize, most: usize, gone: fn() -> Reply) -> Server {
+    let tags: Vec<String> = (0..count).map(|number| format!("v{number:05}")).collect();
+    Server::start(move |head: &Head, _: &Bytes| {
+        if head.path == "/v2/" {
+            return Reply::new(200);
+        }
+        let begin = match head.query.get("last") {
+            None => 0,
+            Some(last) => match tags.binary_search(last) {
+                Ok(at) => at + 1,
+                Err(_) => return gone(),
+            },
+        };
+        let most = head.query.get("n").map_or(most, |number| most.min(number.parse().unwrap()));
+        let page = &tags[begin..tags.len().min(begin + most)];
+        let reply = Reply::new(200).body(serde_json::json!({"name": "app", "tags": page}).to_string());
+        match page.last() {
+            Some(last) if begin + page.len() < tags.len() => {
+                reply.with("link", format!(r#"</v2/app/tags/list?last={last}&n={most}>; rel="next""#))
+            }
+            _ => reply,
+        }
+    })
+    .await
+}
+
+fn texts(tags: &[oci::Tag]) -> Vec<&str> {
+    tags.iter().map(oci::Tag::as_str).collect()
+}
+
+#[tokio::test]
+async fn cursors_of_a_list_bring_all_of_it_at_once() {
+    for most in [100, 1000, 5000] {
+        let server = going_by_tags(12_000, most, || Reply::error(404, "TAG_UNKNOWN")).await;
+        let first = server.repository().tags_from(&[]).await.unwrap();
+        assert_eq!(first.tags.len(), 12_000);
+        let most = most.min(1000);
+        assert_eq!(server.seen().len(), 12_000 / most);
+        assert_eq!(texts(&first.cursors[..1]), [format!("v{:05}", most / 10 * 9 - 1)]);
+        let again = server.repository().tags_from(&first.cursors).await.unwrap();
+        assert_eq!(again, first);
+        let asked = &server.seen()[12_000 / most..];
+        assert_eq!(asked.len(), first.cursors.len() + 1);
+        assert!(asked.iter().skip(1).all(|head| head.query.contains_key("last")));
+        // Nothing was asked because of what another page said.
+        let cursors: std::collections::BTreeSet<_> = first.cursors.iter().map(oci::Tag::as_str).collect();
+        let named: std::collections::BTreeSet<_> = asked.iter().filter_map(|head| head.query.get("last")).collect();
+        assert!(named.iter().all(|last| cursors.contains(last.as_str())) && named.len() == cursors.len());
+    }
+}
+
+#[tokio::test]
+async fn cursors_that_are_gone_cost_no_tags() {
+    let answers: [fn() -> Reply; 5] = [
+        || Reply::error(404, "TAG_UNKNOWN"),
+        || Reply::new(200).body(r#"{"name":"app","tags":[]}"#),
+        || Reply::new(400),
+        || Reply::new(500),
+        || Reply::new(200).body("<html>"),
+    ];
+    for gone in answers {
+        let server = going_by_tags(5000, 1000, gone).await;
+        let cursors: Vec<oci::Tag> =
+            ["v00899", "gone", "v01799", "gone-too", "v09999"].iter().map(|tag| tag.parse().unwrap()).collect();
+        let list = server.repository().tags_from(&cursors).await.unwrap();
+        assert_eq!(list.tags.len(), 5000);
+        assert_eq!(texts(&list.cursors), ["v00899", "v01799", "v02699", "v03599", "v04499"]);
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_under_way_than_is_allowed() {
+    let server = going_by_tags(3000, 10, || Reply::new(404)).await;
+    let repository = server.repository_with(|options| options.concurrency_per_host = 3);
+    let cursors = repository.tags_from(&[]).await.unwrap().cursors;
+    assert_eq!(repository.tags_from(&cursors).await.unwrap().tags.len(), 3000);
+    assert!(server.connections() <= 3, "{}", server.connections());
+}
+
+/// Whoever links by something of his own is followed, whatever `last` means to him.
+#[tokio::test]
+async fn links_that_name_no_tag_are_followed_one_by_one() {
+    let server = Server::start(|head: &Head, _: &Bytes| {
+        let page: usize = match (head.path.as_str(), head.query.get("token"), head.query.get("last")) {
+            ("/v2/", ..) => return Reply::new(200),
+            (_, None, Some(_)) => return Reply::new(200).body(r#"{"tags":["a1","last"]}"#),
+            (_, token, _) => token.map_or(0, |token| token.parse().unwrap()),
+        };
+        let reply = Reply::new(200).body(format!(r#"{{"tags":["a{page}","b{page}"]}}"#));
+        let link = format!(r#"</v2/app/tags/list?last=b{page}&token={}>; rel="next""#, page + 1);
+        if page == 9 { reply } else { reply.with("link", link) }
+    })
+    .await;
+    let cursors: Vec<oci::Tag> = ["a0", "a4", "b7"].iter().map(|tag| tag.parse().unwrap()).collect();
+    let list = server.repository().tags_from(&cursors).await.unwrap();
+    assert_eq!(list.tags.len(), 20);
+    assert_eq!(list.cursors, []);
+}

@@ -1,0 +1,123 @@
+//! One page of a list of tags, as it is asked for and read.
+
+use http::{Method, StatusCode};
+use oci::Tag;
+use reqwest::Url;
+use serde::Deserialize;
+use store::StoreError;
+
+use super::runs::{Ask, Next, Page};
+use crate::exchange::Answer;
+use crate::host::{Call, Context};
+use crate::pages::Pages;
+use crate::repository::Repository;
+use crate::syntax::location::same_origin;
+
+/// Tags asked for at once.
+const PAGE_TAGS: usize = 1000;
+
+/// Largest page that is read, in bytes. Registries that ignore the number asked for send everything at once.
+const PAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// The same for pages without which the list can be had too: many of them may come at once.
+const SPARE_PAGE_MAX_BYTES: usize = 1024 * 1024;
+
+/// The way to a page.
+#[derive(Debug)]
+pub(super) struct Way {
+    url: Url,
+    /// The pages before it, of the same run.
+    pages: Pages,
+    is_first: bool,
+}
+
+impl Way {
+    /// Returns the way to the first page of a list.
+    pub(super) fn first(list: &Url) -> Self {
+        Self { url: with_query(list, &format!("n={PAGE_TAGS}")), pages: Pages::default(), is_first: true }
+    }
+
+    /// Returns the way to the page after a tag.
+    pub(super) fn after(list: &Url, tag: &Tag) -> Self {
+        // Tags consist of characters that need no escaping.
+        let url = with_query(list, &format!("n={PAGE_TAGS}&last={tag}"));
+        Self { url, pages: Pages::default(), is_first: false }
+    }
+}
+
+/// Asks for a page of the list at the URL `list`.
+pub(super) async fn read(
+    repository: &Repository,
+    context: Context<'_>,
+    list: &Url,
+    mut ask: Ask<Way>,
+) -> (Ask<Way>, Result<Page<Way>, StoreError>) {
+    let outcome = try_read(repository, context, list, &mut ask).await;
+    (ask, outcome)
+}
+
+/// A registry that sends exactly as many tags as were asked for and no way to more is asked again without a number: some cut the list
+/// there and do not say so.
+async fn try_read(
+    repository: &Repository,
+    context: Context<'_>,
+    list: &Url,
+    ask: &mut Ask<Way>,
+) -> Result<Page<Way>, StoreError> {
+    let way = &mut ask.way;
+    let limit = if ask.is_needed { PAGE_MAX_BYTES } else { SPARE_PAGE_MAX_BYTES };
+    let answer = repository.registry().call_whole(Call::new(Method::GET, way.url.clone(), context), limit).await?;
+    match answer.status {
+        StatusCode::OK => {}
+        StatusCode::NOT_FOUND if way.is_first => {
+            answer.discard().await;
+            return Ok(Page { tags: Vec::new(), next: None });
+        }
+        _ => return Err(context.refused(answer).await),
+    }
+    let linked = way.pages.after(&answer, &context)?;
+    let tags = tags(answer, limit, &context).await?;
+    let (url, is_after_last) = match linked {
+        Some(url) => {
+            let is_after_last = tags.last().is_some_and(|last| asks_after(list, &url, last));
+            (url, is_after_last)
+        }
+        None if way.is_first && tags.len() == PAGE_TAGS => (list.clone(), false),
+        None => return Ok(Page { tags, next: None }),
+    };
+    let next = Way { url, pages: std::mem::take(&mut way.pages), is_first: false };
+    Ok(Page { tags, next: Some(Next { way: next, is_after_last }) })
+}
+
+/// Returns the tags that an answer holds.
+async fn tags(answer: Answer, limit: usize, context: &Context<'_>) -> Result<Vec<Tag>, StoreError> {
+    #[derive(Deserialize)]
+    struct Body {
+        tags: Option<Vec<String>>,
+    }
+    let body = answer.read(limit).await.map_err(|failure| context.failed(failure))?;
+    let body = body.ok_or_else(|| context.protocol(format!("a page has more than {limit} bytes")))?;
+    let body: Body = serde_json::from_slice(&body)
+        .map_err(|error| context.protocol(format!("it is not a list of tags: {error}")))?;
+    let parse = |tag: String| tag.parse().map_err(|error| context.protocol(format!("{error}")));
+    body.tags.unwrap_or_default().into_iter().map(parse).collect()
+}
+
+/// Tells whether a link asks for what comes after a tag, and for nothing else.
+fn asks_after(list: &Url, link: &Url, tag: &Tag) -> bool {
+    let mut names_tag = false;
+    for (name, value) in link.query_pairs() {
+        match &*name {
+            "n" => {}
+            "last" if value == tag.as_str() => names_tag = true,
+            _ => return false,
+        }
+    }
+    names_tag && same_origin(list, link) && list.path() == link.path()
+}
+
+fn with_query(url: &Url, query: &str) -> Url {
+    let mut url = url.clone();
+    url.set_query(Some(query));
+    url
+}
