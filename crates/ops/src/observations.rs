@@ -4,6 +4,7 @@
 //! learnt, with the moment. [`Observer::keep`] writes what is new, one file for each repository. No operation fails because of it.
 
 mod clock;
+mod cursors;
 mod watched;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use oci::{Digest, RegistryReference, Selector, Tag, Timestamp};
 use resolve::observation::{self, Answers, Header, LISTED_TAGS_MAX, LOG_MAX_BYTES, LogText, Observations};
 use store::journal::{self, Change};
 
+use self::cursors::Cursors;
 use crate::error::OpsError;
 
 pub use clock::Clock;
@@ -31,6 +33,7 @@ pub struct Observer {
     directory: Option<PathBuf>,
     clock: Clock,
     noted: Mutex<BTreeMap<String, Noted>>,
+    cursors: Cursors,
 }
 
 /// What was learnt of one repository.
@@ -52,8 +55,8 @@ pub struct ReadLog {
 
 impl Observer {
     /// Returns an observer that keeps logs below a directory.
-    pub const fn new(directory: Option<PathBuf>, clock: Clock) -> Self {
-        Self { directory, clock, noted: Mutex::new(BTreeMap::new()) }
+    pub fn new(directory: Option<PathBuf>, clock: Clock) -> Self {
+        Self { directory, clock, noted: Mutex::default(), cursors: Cursors::default() }
     }
 
     /// Returns the log of a repository, without what was noted and not yet kept.
@@ -69,7 +72,8 @@ impl Observer {
     /// Writes down what is new. Returns what went wrong; the other logs are written all the same.
     pub fn keep(&self) -> Vec<String> {
         let noted = std::mem::take(&mut *self.noted());
-        let mut warnings = Vec::new();
+        let failed = self.cursors.keep();
+        let mut warnings: Vec<String> = failed.iter().map(|error| chain(error)).collect();
         for Noted { repository, answers } in noted.into_values() {
             let written = self.add(&repository, &mut warnings, |log| news(log, &answers));
             if let Err(error) = written {
@@ -133,8 +137,13 @@ impl Observer {
     }
 
     fn path(&self, repository: &RegistryReference) -> Option<PathBuf> {
+        Some(self.directory_of(repository)?.join(FILE))
+    }
+
+    /// Returns where a log is, and what is kept beside it.
+    fn directory_of(&self, repository: &RegistryReference) -> Option<PathBuf> {
         let directory = self.directory.as_ref()?;
-        Some(directory.join(repository.host.as_str()).join(repository.repository.as_str()).join(FILE))
+        Some(directory.join(repository.host.as_str()).join(repository.repository.as_str()))
     }
 
     fn noted(&self) -> MutexGuard<'_, BTreeMap<String, Noted>> {
@@ -175,6 +184,20 @@ impl Observer {
         if tags.len() <= LISTED_TAGS_MAX {
             let listed = tags.iter().filter(|tag| !tag.is_attachment()).cloned().collect();
             self.note(repository, |answers| answers.listed = Some(listed));
+        }
+    }
+
+    /// Returns from which tags on the parts of the list of tags can be asked for.
+    fn cursors(&self, repository: &RegistryReference) -> Vec<Tag> {
+        self.directory_of(repository).map(|directory| self.cursors.of(&directory)).unwrap_or_default()
+    }
+
+    /// Notes from which tags on the parts of the next list of tags can be asked for.
+    fn note_cursors(&self, repository: &RegistryReference, cursors: Vec<Tag>) {
+        if self.now().is_some()
+            && let Some(directory) = self.directory_of(repository)
+        {
+            self.cursors.note(directory, cursors);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use oci::{Descriptor, Digest, Manifest, RegistryReference, Tag, Timestamp};
 use store::history::{TagMove, TagsThen};
+use store::tag_list::TagList;
 use store::{BlobBody, BlobSource, Identity, Meter, Put, Referrers, Store, StoreError, SubjectIndexed, Untagged};
 
 use super::Observer;
@@ -74,8 +75,12 @@ impl<S: Store> Store for Watched<S> {
     }
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
-        let tags = self.store.tags().await?;
+        let known = self.observer.cursors(&self.repository);
+        let TagList { tags, cursors } = self.store.tags_from(&known).await?;
         self.observer.note_list(&self.repository, &tags);
+        if cursors != known {
+            self.observer.note_cursors(&self.repository, cursors);
+        }
         Ok(tags)
     }
 
@@ -151,3 +156,6 @@ impl<S: Store> Store for Watched<S> {
         self.store.finish().await
     }
 }
+
+#[cfg(test)]
+mod tests;
