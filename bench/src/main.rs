@@ -7,6 +7,7 @@
 //! | `generate` | writes the small images and the application as OCI layouts, the same bytes in every run |
 //! | `measure` | runs one program and says what it used; a process of its own, so that nothing else is counted |
 //! | `solve` | decides on versions of fifty images, in this process |
+//! | `tags` | lists many tags of a registry that is far away |
 //! | `load` | sends one request over and over, and says what it took |
 //! | `hash` | hashes files, to know what of a copy is hashing |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal is all this program talks to")]
@@ -18,6 +19,7 @@ mod content;
 mod discard;
 mod generate;
 mod hash;
+mod listing;
 mod load;
 mod machine;
 mod measure;
@@ -66,6 +68,8 @@ enum Command {
     },
     /// Measures how long a decision on many versions takes.
     Solve,
+    /// Measures how long it takes to list many tags.
+    Tags(listing::ListingArguments),
     /// Sends one request over and over.
     Load(load::LoadArguments),
     /// Hashes files with sha256 as supercargo does.
@@ -108,6 +112,7 @@ fn main() -> ExitCode {
         Command::Generate { directory } => generate::generate(&directory).map(|()| ExitCode::SUCCESS),
         Command::Measure { command } => measure::run_and_print(&command),
         Command::Solve => solve::run().map(|()| ExitCode::SUCCESS),
+        Command::Tags(arguments) => listing::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Load(arguments) => load::command(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Hash { files } => hash::hash(&files).map(|()| ExitCode::SUCCESS),
     };

@@ -23,9 +23,7 @@ pub fn copy(options: &[&str]) -> Result<()> {
     let (version, path) = peers::install_go_program("regsync", module, version, "regsync")?;
     tools.push(tool("regsync", &version, &path));
 
-    let supercargo = build_supercargo()?;
-    let version = process::output(Command::new(&supercargo).arg("--version"))?;
-    tools.push(tool("supercargo", version.trim().trim_start_matches("supercargo "), &supercargo));
+    tools.push(our_tool()?);
 
     // Built first, so that no compiler runs beside the first scenario.
     process::run(&mut cargo("build --quiet --release --locked --package bench"))?;
@@ -47,9 +45,7 @@ pub fn registry(options: &[&str]) -> Result<()> {
     if let Some(path) = environment::find_in_path("zot") {
         tools.push(tool("zot", &zot_version(&path), &path));
     }
-    let supercargo = build_supercargo()?;
-    let version = process::output(Command::new(&supercargo).arg("--version"))?;
-    tools.push(tool("supercargo", version.trim().trim_start_matches("supercargo "), &supercargo));
+    tools.push(our_tool()?);
 
     process::run(&mut cargo("build --quiet --release --locked --package bench"))?;
     let target = workspace_root().join("target");
@@ -73,6 +69,29 @@ fn zot_version(path: &Path) -> String {
 /// `cargo xtask bench solve`.
 pub fn solve() -> Result<()> {
     process::run(&mut cargo("run --quiet --release --locked --package bench -- solve"))
+}
+
+/// `cargo xtask bench tags`; the options are those of `bench tags`.
+pub fn tags(options: &[&str]) -> Result<()> {
+    let peers = peers::set_up(Selection::Usual);
+    peers.print_missing();
+    let lists = |name: &str| matches!(name, "crane" | "skopeo" | "regctl");
+    let found = peers.found().filter(|(name, ..)| lists(name));
+    let mut tools: Vec<String> = found.map(|(name, version, path)| tool(name, version, path)).collect();
+    tools.push(our_tool()?);
+    process::run(&mut cargo("build --quiet --release --locked --package bench"))?;
+    let mut command = cargo("run --quiet --release --locked --package bench -- tags");
+    for tool in tools {
+        command.args(["--tool", &tool]);
+    }
+    process::run(command.args(options))
+}
+
+/// Builds supercargo and returns it as a tool.
+fn our_tool() -> Result<String> {
+    let supercargo = build_supercargo()?;
+    let version = process::output(Command::new(&supercargo).arg("--version"))?;
+    Ok(tool("supercargo", version.trim().trim_start_matches("supercargo "), &supercargo))
 }
 
 fn tool(name: &str, version: &str, path: &Path) -> String {

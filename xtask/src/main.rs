@@ -8,6 +8,7 @@
 //! | `bench copy` | measures supercargo and its peers side by side |
 //! | `bench registry` | measures registries under load side by side |
 //! | `bench solve` | measures how long a decision on many versions takes |
+//! | `bench tags` | measures how long it takes to list many tags of a registry that is far away |
 //! | `schema` | writes the JSON Schema of `Supercargo.toml` into docs/formats |
 //! | `check-layers` | holds the crates' dependencies against the table in [`layers`] |
 //!
@@ -39,6 +40,7 @@ usage: cargo xtask COMMAND
   peers [--all]   set up the peers and print where they are
   corpus          make the images that benchmarks copy; needs root
   bench solve
+  bench tags [--runs N]
   bench copy [--quick] [--scenario NAME]
                   measure supercargo and its peers side by side
   bench registry [--quick] [--scenario NAME] [--manifests N]
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         ["peers", "--all"] => peers::run(peers::Selection::All),
         ["corpus"] => corpus::run(),
         ["bench", "solve"] => bench::solve(),
+        ["bench", "tags", ref options @ ..] => bench::tags(options),
         ["bench", "copy", ref options @ ..] => bench::copy(options),
         ["bench", "registry", ref options @ ..] => bench::registry(options),
         ["schema"] => schema::run(),
