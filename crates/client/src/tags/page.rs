@@ -121,3 +121,34 @@ fn with_query(url: &Url, query: &str) -> Url {
     url.set_query(Some(query));
     url
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_asks_for_more_than_what_follows_a_tag_is_another_one() {
+        let list: Url = "http://h/v2/app/tags/list".parse().unwrap();
+        let asks = |link: &str| asks_after(&list, &list.join(link).unwrap(), &"1.0_b".parse().unwrap());
+        for link in [
+            "?last=1.0_b",
+            "/v2/app/tags/list?n=100&last=1.0_b",
+            "?last=1%2E0%5Fb&n=",
+            "http://h:80/v2/app/tags/list?last=1.0_b",
+        ] {
+            assert!(asks(link), "{link}");
+        }
+        let others = [
+            "?n=100",
+            "?last=1.0_a",
+            "?last=1.0_b&last=1.0_a",
+            "?last=1.0_b&token=x",
+            "?next_page=1.0_b",
+            "/v2/other/tags/list?last=1.0_b",
+            "https://h/v2/app/tags/list?last=1.0_b",
+        ];
+        for link in others {
+            assert!(!asks(link), "{link}");
+        }
+    }
+}

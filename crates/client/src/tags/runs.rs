@@ -64,7 +64,7 @@ struct Run<W> {
     state: State<W>,
     /// Whether a page of it has come.
     has_begun: bool,
-    /// Whether it is part of the list.
+    /// Whether it is part of the list, before the front. Nothing is asked for it any more: what it has met leads on.
     is_listed: bool,
     /// The runs whose cursors it holds, and where.
     met: Vec<(usize, usize)>,
@@ -128,7 +128,7 @@ impl<W> Runs<W> {
             return Some(Ask { run: self.front, way, is_needed: true });
         }
         for run in 0..self.all.len() {
-            if run == self.front || self.all[run].is_listed || !matches!(self.all[run].state, State::Open(_)) {
+            if run == self.front || !matches!(self.all[run].state, State::Open(_)) {
                 continue;
             }
             if self.all[run].has_begun {
@@ -152,7 +152,7 @@ impl<W> Runs<W> {
                 self.lose_others();
             }
         }
-        let Some(taker) = self.all.get_mut(run).filter(|run| !run.is_lost() && !run.is_listed) else { return };
+        let Some(taker) = self.all.get_mut(run).filter(|run| !run.is_lost()) else { return };
         taker.has_begun = true;
         self.held += page.tags.len();
         if page.next.as_ref().is_some_and(|next| next.is_after_last) {
@@ -178,7 +178,7 @@ impl<W> Runs<W> {
         if ask.run == self.front {
             // It was asked for before it was needed. What it is now worth is to be seen.
             self.all[ask.run].state = State::Open(ask.way);
-        } else if !self.all[ask.run].is_listed {
+        } else {
             self.lose(ask.run);
             self.join();
         }
@@ -192,7 +192,7 @@ impl<W> Runs<W> {
 
     /// Tells whether nothing that has been asked for is wanted any more.
     pub(super) fn is_idle(&self) -> bool {
-        !self.all.iter().any(|run| matches!(run.state, State::Asked) && !run.is_listed)
+        !self.all.iter().any(|run| matches!(run.state, State::Asked))
     }
 
     /// Returns how many tags of the list there are so far.

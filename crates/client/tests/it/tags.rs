@@ -215,3 +215,44 @@ async fn links_that_name_no_tag_are_followed_one_by_one() {
     assert_eq!(list.tags.len(), 20);
     assert_eq!(list.cursors, []);
 }
+
+/// Of pages that come at once none may take much; one that cannot be done without may.
+#[tokio::test]
+async fn pages_that_are_too_large_at_once_are_read_one_by_one() {
+    let server = Server::start(|head: &Head, _: &Bytes| {
+        let page: usize = match (head.path.as_str(), head.query.get("last")) {
+            ("/v2/", _) => return Reply::new(200),
+            (_, last) => last.map_or(0, |last| last[1..].parse::<usize>().unwrap() + 1),
+        };
+        let reply = Reply::new(200).body(format!(r#"{{"tags":["v{page}"]}}{}"#, " ".repeat(2 << 20)));
+        let link = format!(r#"</v2/app/tags/list?last=v{page}>; rel="next""#);
+        if page == 4 { reply } else { reply.with("link", link) }
+    })
+    .await;
+    let first = server.repository().tags_from(&[]).await.unwrap();
+    assert_eq!(texts(&first.cursors), ["v0", "v1", "v2", "v3"]);
+    let again = server.repository().tags_from(&first.cursors).await.unwrap();
+    assert_eq!(texts(&again.tags), ["v0", "v1", "v2", "v3", "v4"]);
+    assert!(server.seen().len() <= 5 + 5 + first.cursors.len());
+}
+
+#[tokio::test]
+async fn lists_that_lead_in_a_circle_end_with_cursors_too() {
+    let server = Server::start(|head: &Head, _: &Bytes| {
+        let begin: usize = match (head.path.as_str(), head.query.get("last")) {
+            ("/v2/", _) => return Reply::new(200),
+            (_, last) => last.map_or(0, |last| last[1..].parse::<usize>().unwrap() + 1),
+        };
+        let tags = [begin, begin + 1, begin + 2].map(|number| format!("v{}", number % 10));
+        let link = format!(r#"</v2/app/tags/list?last={}>; rel="next""#, tags[2]);
+        Reply::new(200).body(serde_json::json!({"tags": tags}).to_string()).with("link", link)
+    })
+    .await;
+    for cursors in [&["v1", "v3", "v5", "v7", "v9"][..], &["v4", "v0"], &["v2", "v5"], &[]] {
+        let cursors: Vec<oci::Tag> = cursors.iter().map(|tag| tag.parse().unwrap()).collect();
+        let before = server.seen().len();
+        let error = server.repository().tags_from(&cursors).await.unwrap_err();
+        assert!(error.to_string().contains("circle"), "{error}");
+        assert!(server.seen().len() - before <= 11 + 2 * cursors.len());
+    }
+}

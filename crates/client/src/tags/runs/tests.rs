@@ -115,29 +115,40 @@ impl Model {
     }
 }
 
-/// Puts a list together. `turns` says which of `at_once` pages under way comes next; `serve` answers. Returns the tags, and how many
-/// pages were asked for.
+/// What becomes of the pages under way.
+#[derive(Clone, Debug)]
+struct Network {
+    at_once: usize,
+    /// Which page comes next, and whether it fails where it may.
+    turns: Vec<(usize, bool)>,
+}
+
+/// Puts a list together; `serve` answers. Returns the tags, and how many pages were asked for.
 fn put_together(
     cursors: &[Tag],
-    at_once: usize,
-    turns: &[Index],
+    network: &Network,
     mut serve: impl FnMut(&Way) -> Option<Page<Way>>,
 ) -> (Vec<Tag>, usize) {
     let others = cursors.iter().map(|cursor| (cursor.clone(), Way::After(cursor.clone())));
     let mut runs = Runs::new(Way::First, others);
-    let (mut under_way, mut asked, mut turns) = (Vec::new(), 0, turns.iter().cycle());
+    let (mut under_way, mut asked, mut turns) = (Vec::new(), 0, network.turns.iter().cycle());
     while !runs.is_done() {
         if runs.is_idle() {
             under_way.clear();
         }
-        while under_way.len() < at_once
+        while under_way.len() < network.at_once
             && let Some(ask) = runs.next_ask()
         {
             asked += 1;
             under_way.push(ask);
         }
         assert!(!under_way.is_empty(), "nothing is under way");
-        let ask: Ask<Way> = under_way.swap_remove(turns.next().map_or(0, |turn| turn.index(under_way.len())));
+        let (turn, fails) = turns.next().unwrap();
+        let ask: Ask<Way> = under_way.swap_remove(turn % under_way.len());
+        if *fails && !ask.is_needed {
+            assert!(!runs.failed(ask));
+            continue;
+        }
         match serve(&ask.way) {
             Some(page) => runs.answered(ask.run, page),
             None => assert!(!runs.failed(ask), "a page of the list failed"),
@@ -177,8 +188,14 @@ prop_compose! {
     }
 }
 
-fn turns() -> impl Strategy<Value = Vec<Index>> {
-    prop::collection::vec(any::<Index>(), 1..50)
+fn networks() -> impl Strategy<Value = Network> {
+    let turns = |fails| prop::collection::vec((any::<usize>(), prop::bool::weighted(fails)), 1..50);
+    (1..12_usize, prop_oneof![turns(0.0), turns(0.3)]).prop_map(|(at_once, turns)| Network { at_once, turns })
+}
+
+/// Returns a network that loses nothing.
+fn whole(network: Network) -> Network {
+    Network { turns: network.turns.into_iter().map(|(turn, _)| (turn, false)).collect(), ..network }
 }
 
 fn cursors() -> impl Strategy<Value = Vec<Tag>> {
@@ -189,9 +206,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_list_is_what_its_links_say(model in models(), cursors in cursors(), at_once in 1..12_usize, turns in turns()) {
+    fn a_list_is_what_its_links_say(model in models(), cursors in cursors(), network in networks()) {
         let (expected, pages) = model.chain();
-        let (tags, asked) = put_together(&cursors, at_once, &turns, |way| model.page(way));
+        let (tags, asked) = put_together(&cursors, &network, |way| model.page(way));
         prop_assert_eq!(tags, expected);
         let cursors: BTreeSet<_> = cursors.iter().collect();
         prop_assert!(asked <= pages + 2 * cursors.len(), "{} requests", asked);
@@ -199,23 +216,25 @@ proptest! {
 
     #[test]
     fn cursors_cost_a_request_each_at_most(
-        model in models(), shares in prop::collection::vec(any::<Index>(), 1..30), at_once in 1..12_usize, turns in turns(),
+        model in models(), shares in prop::collection::vec(any::<Index>(), 1..30), network in networks(),
     ) {
         let model = Model { known: Known::Next, links: Links::ByTag, ..model };
-        prop_assume!(!model.tags.is_empty());
+        if model.tags.is_empty() {
+            return Ok(());
+        }
         let cursors: Vec<Tag> = shares.iter().map(|share| share.get(&model.tags).clone()).collect();
         let (expected, pages) = model.chain();
-        let (tags, asked) = put_together(&cursors, at_once, &turns, |way| model.page(way));
+        let (tags, asked) = put_together(&cursors, &whole(network), |way| model.page(way));
         prop_assert_eq!(tags, expected);
         prop_assert!(asked <= pages + cursors.len() + 1, "{} requests for {} pages", asked, pages);
     }
 
     #[test]
-    fn cursors_of_a_list_bring_it_in_one_round(model in models(), turns in turns()) {
+    fn cursors_of_a_list_bring_it_in_one_round(model in models(), network in networks()) {
         let model = Model { known: Known::Next, links: Links::ByTag, ..model };
         let (expected, pages) = model.chain();
         let cursors = cursors::choose(&expected, model.most, &[]);
-        let (tags, asked) = put_together(&cursors, usize::MAX, &turns, |way| model.page(way));
+        let (tags, asked) = put_together(&cursors, &Network { at_once: usize::MAX, ..whole(network) }, |way| model.page(way));
         prop_assert_eq!(tags, expected);
         prop_assert!(asked == 1 + cursors.len() && asked <= pages + pages / 9 + 1, "{} for {}", asked, pages);
     }
@@ -226,13 +245,13 @@ proptest! {
         model in models(),
         staying in subsequence((0..TAGS).collect::<Vec<_>>(), 0..TAGS),
         changes in prop::collection::vec(0..TAGS, 1..60),
-        cursors in cursors(), at_once in 1..12_usize, turns in turns(),
+        cursors in cursors(), network in networks(),
     ) {
         let staying: BTreeSet<Tag> = staying.into_iter().map(tag).collect();
         let mut there: BTreeSet<Tag> = staying.iter().chain(&model.tags).cloned().collect();
         let mut seen = there.clone();
         let mut changes = changes.into_iter().map(tag).filter(|tag| !staying.contains(tag));
-        let (tags, _) = put_together(&cursors, at_once, &turns, |way| {
+        let (tags, _) = put_together(&cursors, &network, |way| {
             if let Some(change) = changes.next() && !there.remove(&change) {
                 seen.insert(change.clone());
                 there.insert(change);
@@ -299,6 +318,8 @@ fn what_has_changed_since_takes_a_round_more() {
 fn a_server_that_does_not_go_by_tags_is_asked_page_by_page() {
     let tags: Vec<_> = (0..100).map(tag).collect();
     let model = Model { tags, most: 10, unknown: Unknown::NotFound, known: Known::Next, links: Links::ByNumber };
-    let (tags, asked) = put_together(&model.tags[5..80], 1, &[], |way| model.page(way));
-    assert_eq!((tags, asked), (model.tags.clone(), 10));
+    let network = Network { at_once: 2, turns: vec![(0, false)] };
+    let (tags, asked) = put_together(&model.tags[5..80], &network, |way| model.page(way));
+    // One was asked for along with the first page.
+    assert_eq!((tags, asked), (model.tags.clone(), 11));
 }
