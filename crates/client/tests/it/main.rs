@@ -6,6 +6,7 @@ mod blobs;
 mod contract;
 mod delete;
 mod download;
+mod listing;
 mod manifests;
 mod mount;
 mod referrers;
