@@ -85,6 +85,11 @@ pub fn exchange() -> Seeds {
     let accepted = answer("202 Accepted", "location: /v2/app/blobs/uploads/1?_state=x\r\nrange: 0-0\r\n", "");
     let created = answer("201 Created", "location: /v2/app/blobs/sha256:00\r\n", "");
     let absent = answer("404 Not Found", "", r#"{"errors":[{"code":"BLOB_UNKNOWN","message":"m"}]}"#);
+    let go_on = |first: &str, last: &str| {
+        let page = format!("link: </v2/app/tags/list?last={last}>; rel=\"next\"\r\n");
+        answer("200 OK", &page, &format!("{{\"tags\":[\"{first}\",\"{last}\"]}}"))
+    };
+    let end = answer("200 OK", "", r#"{"tags":["2.1"]}"#);
     let session = |question: char, answers: &[&str]| format!("{question}{}", answers.join("\0"));
     numbered([
         session('t', &[&answer("200 OK", page, tags), &answer("200 OK", "", r#"{"tags":null}"#)]),
@@ -107,5 +112,7 @@ pub fn exchange() -> Seeds {
         session('p', &[&absent, &accepted, &answer("416 Range Not Satisfiable", "range: 0-3\r\n", ""), &created]),
         session('w', &[&answer("201 Created", "oci-subject: sha256:00\r\n", index), &created]),
         session('w', &[&answer("429 Too Many Requests", "retry-after: 99999\r\n", index)]),
+        session('u', &[&go_on("1.0", "1.1"), &go_on("1.1", "2.0"), &absent, &end]),
+        session('u', &[&go_on("1.0", "1.9"), &go_on("1.9", "2.0"), &go_on("2.0", "1.0"), &go_on("1.0", "1.9")]),
     ])
 }

@@ -30,7 +30,7 @@ static ANSWERS: Mutex<Vec<Bytes>> = Mutex::new(Vec::new());
 /// Asks a registry that answers with the pieces of the input, one after the other, and then not at all. What is accepted
 /// is what was asked for.
 ///
-/// The first byte says what is asked: `t` the tags, `r` referrers, `m` a manifest, `n` a tag's manifest, `g` a blob, `p` to take a
+/// The first byte says what is asked: `t` the tags, `u` the tags from cursors, `r` referrers, `m` a manifest, `n` a tag's manifest, `g` a blob, `p` to take a
 /// blob, `w` to take a manifest.
 pub fn exchange(data: &[u8]) {
     static SERVER: OnceLock<SocketAddr> = OnceLock::new();
@@ -42,7 +42,10 @@ pub fn exchange(data: &[u8]) {
     *ANSWERS.lock().unwrap_or_else(PoisonError::into_inner) = answers;
     let host: Host = address.to_string().parse().unwrap();
     let retry = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
-    let options = ClientOptions { plain_http: true, timeout: SILENCE, retry, ..ClientOptions::default() };
+    // One after the other, so that an answer goes to the same question every time.
+    let concurrency_per_host = 1;
+    let options =
+        ClientOptions { plain_http: true, timeout: SILENCE, retry, concurrency_per_host, ..ClientOptions::default() };
     let repository = Client::new(options).repository(&host, &"app".parse().unwrap());
     run(ask(*question, &repository, content_of(&first)));
 }
@@ -56,6 +59,13 @@ async fn ask(question: u8, store: &dyn Store, content: &[u8]) {
     let digest = Digest::sha256(content);
     match question {
         b't' => drop(checked(store.tags().await)),
+        b'u' => {
+            let cursors = ["1.0", "1.9", "2.0", "latest"].map(|tag| tag.parse().unwrap());
+            if let Some(list) = checked(store.tags_from(&cursors).await) {
+                assert!(list.tags.is_sorted_by(|one, next| one < next));
+                assert!(list.cursors.iter().all(|cursor| list.tags.contains(cursor)));
+            }
+        }
         b'r' => {
             if let Some(Referrers::Listed(listed)) = checked(store.referrers(&digest, Some("a/b")).await) {
                 assert!(listed.iter().all(|referrer| referrer.artifact_type.as_deref() == Some("a/b")));
