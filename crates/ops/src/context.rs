@@ -200,7 +200,8 @@ impl Context {
                     return Ok(watched);
                 }
                 let mirrors = mirrors.into_iter().filter_map(Place::of_mirror).collect();
-                let origin = Place { host: reference.host.clone(), by: MirrorUse::All, store: watched };
+                let origin =
+                    Place { host: reference.host.clone(), by: MirrorUse::All, has_all_tags: true, store: watched };
                 Arc::new(Mirrored::new(mirrors, origin, Arc::clone(self.reach())))
             }
             Reference::Layout { path, .. } => Arc::new(LayoutStore::open(path)?),

@@ -3,7 +3,8 @@
 //! | what is asked | who answers |
 //! |---|---|
 //! | what a digest names | the first that has it, the mirrors before the repository; what has another digest is passed over |
-//! | tags, and what they name | likewise, of the mirrors that are asked for tags |
+//! | what a tag names | likewise, of the mirrors that are asked for tags |
+//! | which tags there are | likewise, of those that a project names; those that files of the machine name often have only what somebody pulled, and are asked where the repository does not answer |
 //! | what is attached to an image | the repository: a copy without a signature must not make an image unsigned. Only where the repository does not answer its mirrors are asked, and [`Reach`] says that it is known from them alone |
 //!
 //! A registry that did not answer once is passed over where another place may answer. Where none is left it is asked again: it may have
@@ -30,6 +31,8 @@ pub(crate) struct Place {
     pub(crate) host: Host,
     /// What it is asked for.
     pub(crate) by: MirrorUse,
+    /// Whether it has all the tags that count. What keeps only what somebody pulled has not.
+    pub(crate) has_all_tags: bool,
     /// The repository there.
     pub(crate) store: Arc<dyn Store>,
 }
@@ -44,7 +47,7 @@ impl Place {
             Pulls::NONE => return None,
         };
         let Identity::Repository { host, .. } = mirror.repository.identity() else { return None };
-        Some(Self { host, by, store: Arc::new(mirror.repository) })
+        Some(Self { host, by, has_all_tags: false, store: Arc::new(mirror.repository) })
     }
 }
 
@@ -171,6 +174,20 @@ impl Mirrored {
         Vec::new()
     }
 
+    /// Returns the tags of the first mirror that has any, of those that may lack some, where nobody else says which there are.
+    async fn tags_of_partial_mirrors(&self, failure: StoreError) -> Result<Vec<Tag>, StoreError> {
+        for mirror in self.of_tags() {
+            match self.asked(mirror, mirror.store.tags()).await {
+                Ok(tags) if !tags.is_empty() => {
+                    self.reach.note_unknown(self.location(), &failure);
+                    return Ok(tags);
+                }
+                _ => {}
+            }
+        }
+        Err(failure)
+    }
+
     /// Returns the body of a blob from a mirror. A small one has been checked: who reads it has no second try.
     async fn open_at_mirror(
         &self,
@@ -243,7 +260,7 @@ impl Store for Mirrored {
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
         let listed = async {
-            for mirror in self.of_tags() {
+            for mirror in self.of_tags().filter(|mirror| mirror.has_all_tags) {
                 match self.asked(mirror, mirror.store.tags()).await {
                     Ok(tags) if !tags.is_empty() => return Some(tags),
                     _ => {}
@@ -255,6 +272,9 @@ impl Store for Mirrored {
         let own = self.asked(&self.origin, self.origin.store.tags());
         let (listed, own) = futures_util::future::join(listed, own).await;
         match (listed, own) {
+            (None, Err(failure)) if self.of_tags().any(|mirror| !mirror.has_all_tags) => {
+                self.tags_of_partial_mirrors(failure).await
+            }
             (None, _) if was_silent => self.waited_for(&self.origin, self.origin.store.tags()).await,
             (None, own) => own,
             // Tags attach things too: which of those there are the repository itself says.
@@ -334,7 +354,7 @@ mod tests {
     async fn a_registry_that_has_failed_is_asked_again_where_no_mirror_answers() {
         let place = |host: &str, by| {
             let store = Arc::new(MemoryStore::new(host));
-            (Place { host: host.parse().unwrap(), by, store: store.clone() }, store)
+            (Place { host: host.parse().unwrap(), by, has_all_tags: true, store: store.clone() }, store)
         };
         let index = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
         let manifest = Manifest::parse(index.as_slice().into(), None, None).unwrap();

@@ -94,13 +94,14 @@ pub(crate) async fn repository(
     let mut mirrors = Vec::new();
     for (mirror, by) in open.project.mirrors_of(repository) {
         let host = mirror.host.clone();
-        mirrors.push(Place { host, by, store: context.open_source(&Reference::Registry(mirror)).await? });
+        let store = context.open_source(&Reference::Registry(mirror)).await?;
+        mirrors.push(Place { host, by, has_all_tags: true, store });
     }
     let origin = context.open_source(&Reference::Registry(repository.clone())).await?;
     if mirrors.is_empty() {
         return Ok(origin);
     }
-    let origin = Place { host: repository.host.clone(), by: MirrorUse::All, store: origin };
+    let origin = Place { host: repository.host.clone(), by: MirrorUse::All, has_all_tags: true, store: origin };
     Ok(Arc::new(Mirrored::new(mirrors, origin, Arc::clone(context.reach()))))
 }
 

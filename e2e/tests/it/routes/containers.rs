@@ -108,6 +108,16 @@ async fn a_mirror_that_lacks_some() {
         harbour.mirror.set_rules([Rule::new(super::content(), failure)]);
         harbour.copies().await;
     }
+    // Which tags there are the registry itself knows, unless it does not answer.
+    let few = Answer::new(200).header("Content-Type", "application/json").body(r#"{"name":"team/app","tags":["1.0"]}"#);
+    harbour.mirror.set_rules([Rule::new(Matcher::tags(), Fault::Answer(few))]);
+    harbour.copies().await;
+    harbour.origin.set_rules([Rule::new(Matcher::any(), Fault::Disconnect)]);
+    let outcome = harbour.copy().expect_code(0);
+    assert!(outcome.stdout.contains("layout:1.0@") && !outcome.stdout.contains("layout:bundle@"), "{outcome}");
+    assert!(outcome.stderr.contains("warning: ") && outcome.stderr.contains("from its mirrors alone"), "{outcome}");
+    std::fs::remove_dir_all(harbour.layout()).unwrap();
+    harbour.origin.set_rules([]);
     // It breaks off in the middle, once and for ever.
     for times in [1, usize::MAX] {
         let broken = Rule::new(Matcher::any().path_contains("/blobs/").method("GET"), Fault::CutBody(100_000));
@@ -152,6 +162,23 @@ async fn images_are_read_elsewhere_and_written_where_the_name_says() {
     harbour.program.succeed(&["tag", &format!("{named}:again"), "more"]);
     harbour.program.succeed(&["delete", &format!("{named}:again")]);
     assert!(!was_read(&harbour.origin));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_name_is_what_an_alias_says_and_is_never_guessed() {
+    let harbour = Harbour::open().await;
+    harbour.write(
+        FILE,
+        &format!("unqualified-search-registries = [\"ORIGIN\"]\n{MOVED}[aliases]\nweb = \"registry.test/team/app\"\n"),
+    );
+    let program = &harbour.program;
+    let outcome = program.succeed(&["inspect", "web:1.0"]);
+    assert!(outcome.stderr.contains("note: web:1.0 is registry.test/team/app:1.0"), "{outcome}");
+    let outcome = program.succeed(&["copy", "web:1.0", &format!("oci:{}", harbour.layout().display())]);
+    assert!(outcome.stderr.contains("note: web:1.0 is"), "{outcome}");
+    for unknown in ["team/app:1.0", "webb:1.0"] {
+        program.fail(2, &["inspect", unknown]).assert_says(&[unknown]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
