@@ -1,5 +1,7 @@
 //! Reading a blob, from any offset, through redirects and broken connections.
 
+mod segments;
+
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
@@ -8,10 +10,11 @@ use oci::Descriptor;
 use store::body::ByteStream;
 use store::{BlobBody, Content, Store as _, StoreError};
 
+use self::segments::Begun;
 use crate::auth::Access;
 use crate::exchange::answer::AnswerBody;
 use crate::exchange::{Answer, Failure};
-use crate::host::Call;
+use crate::host::{Call, Context};
 use crate::repository::Repository;
 use crate::retry::{Backoff, PROGRESS_BYTES};
 use crate::syntax::range::ContentRange;
@@ -38,23 +41,39 @@ pub(crate) async fn open(
     if left <= SMALL_MAX_BYTES {
         return small(repository, descriptor, offset, answer).await.map(Some);
     }
+    let answer = match segments::begin(repository, descriptor, offset, answer).await {
+        Begun::Whole(answer) => *answer,
+        Begun::Parts(parts) => return Ok(Some(BlobBody::from_stream(left, parts))),
+    };
     let answer = match answer.into_socket(repository, descriptor, offset) {
         Ok(socket) => return Ok(Some(BlobBody { length: left, content: Content::Socket(socket) })),
         Err(answer) => *answer,
     };
-    Ok(Some(BlobBody::from_stream(left, resuming(repository, descriptor, offset, answer))))
+    Ok(Some(BlobBody::from_stream(left, resuming(repository, descriptor, offset, Some(answer)))))
+}
+
+/// Returns the request for the bytes of a blob from `first` to before `end`.
+async fn ranged<'a>(
+    repository: &Repository,
+    descriptor: &Descriptor,
+    context: &Context<'a>,
+    first: u64,
+    end: u64,
+) -> Result<Call<'a>, StoreError> {
+    let url = repository.url(&format!("blobs/{}", descriptor.digest)).await?;
+    let call = Call::new(Method::GET, url, *context).with(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    // Some registries do not understand a range without its end.
+    let range = HeaderValue::try_from(format!("bytes={first}-{}", end.saturating_sub(1)));
+    Ok(call.with(RANGE, range.map_err(|_| context.protocol("its range cannot be sent"))?))
 }
 
 /// Asks for a blob from `offset` on. The answer's body begins there, and its length is right if it is known.
 async fn request(repository: &Repository, descriptor: &Descriptor, offset: u64) -> Result<Option<Answer>, StoreError> {
     let action = format!("the request for blob {}", descriptor.digest);
     let context = repository.context(&action, Access::Pull);
-    let url = repository.url(&format!("blobs/{}", descriptor.digest)).await?;
-    let mut call = Call::new(Method::GET, url, context).with(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    if offset > 0 {
-        // Some registries do not understand a range without its end.
-        let range = HeaderValue::try_from(format!("bytes={offset}-{}", descriptor.size - 1));
-        call = call.with(RANGE, range.map_err(|_| context.protocol("its range cannot be sent"))?);
+    let mut call = ranged(repository, descriptor, &context, offset, descriptor.size).await?;
+    if offset == 0 {
+        call.headers.remove(RANGE);
     }
     let mut answer = repository.registry().call(call).await?;
     let wrong_size = |found| StoreError::Size {
@@ -157,12 +176,12 @@ struct Download {
     furthest: u64,
 }
 
-fn resuming(repository: &Repository, descriptor: &Descriptor, offset: u64, answer: Answer) -> ByteStream {
+fn resuming(repository: &Repository, descriptor: &Descriptor, offset: u64, answer: Option<Answer>) -> ByteStream {
     let download = Download {
         repository: repository.clone(),
         descriptor: descriptor.clone(),
         offset,
-        answer: Some(answer),
+        answer,
         backoff: Backoff::new(repository.registry().options.retry),
         furthest: offset,
     };
@@ -236,7 +255,7 @@ impl Answer {
                 let (headers, url) = (headers.clone(), url.clone());
                 let resuming = move |body| {
                     let body = AnswerBody::Direct(body);
-                    resuming(&again, &wanted, offset, Self { status, headers, url, body })
+                    resuming(&again, &wanted, offset, Some(Self { status, headers, url, body }))
                 };
                 match body.into_socket(repository.location(), &descriptor.digest, resuming) {
                     Ok(socket) => return Ok(socket),

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use oci::{Host, RepositoryName};
 use reqwest::Url;
 use store::StoreError;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::auth::{Asker, Auth, Pass, Scope};
 use crate::exchange::{Answer, Body, Failure, Request, Transport};
@@ -43,6 +43,8 @@ pub(crate) struct Registry {
     auth: Auth,
     pub(crate) load: Load,
     notices: Arc<Notices>,
+    /// Parts of large blobs that may be in memory beside the first of each.
+    pub(crate) slots: Arc<Semaphore>,
     pub(crate) profile: Profile,
     agent: Option<HeaderValue>,
 }
@@ -54,6 +56,8 @@ pub(crate) struct Call<'a> {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
+    /// On a connection that is shared with nothing else.
+    pub(crate) apart: bool,
     pub(crate) context: Context<'a>,
 }
 
@@ -92,7 +96,7 @@ impl Context<'_> {
 
 impl<'a> Call<'a> {
     pub(crate) fn new(method: Method, url: Url, context: Context<'a>) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: None, context }
+        Self { method, url, headers: HeaderMap::new(), body: None, apart: false, context }
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -116,6 +120,7 @@ impl Registry {
         }
         let agent = HeaderValue::try_from(&options.user_agent).ok();
         let load = Load::new(options.concurrency_per_host);
+        let slots = Arc::new(Semaphore::new(options.parallel.connections));
         let transport = match Transport::of(&options, endpoint) {
             Some(own) => Arc::new(own),
             None => Arc::clone(shared),
@@ -129,6 +134,7 @@ impl Registry {
             auth: Auth::default(),
             load,
             notices: Arc::clone(notices),
+            slots,
             profile: Profile::default(),
             agent,
         }
@@ -262,6 +268,7 @@ impl Registry {
         let make = |method: &Method, url: &Url| {
             let mut request = self.request(method.clone(), url.clone());
             request.headers.extend(call.headers.clone());
+            request.apart = call.apart;
             if let Some(body) = &call.body {
                 request.body = Body::Bytes(body.clone());
             }

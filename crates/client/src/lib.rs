@@ -4,10 +4,10 @@
 //!  Repository (Store) ─▶ manifests tags referrers blobs download upload mount delete
 //!                              │ one Call each: method, URL, scope, what to say when it fails
 //!                              ▼
-//!  Registry ─▶ ping, auth, redirects, retries, concurrency; profile: what was learned
+//!  Registry ─▶ ping, auth, redirects, retries, load; endpoint: how it is reached; profile: what was learned
 //!                              │ one Request, one Answer
 //!                              ▼
-//!  Transport ─▶ direct (plain HTTP/1.1, sendfile) or reqwest (TLS)
+//!  Transport ─▶ direct (plain HTTP/1.1, sendfile) or reqwest (TLS, proxies)
 //! ```
 //!
 //! Every byte from outside is hostile: headers and bodies are bounded, redirects and pages counted, locations parsed by
@@ -48,7 +48,7 @@ mod urls;
 pub use client::Client;
 pub use credentials::{Credential, Credentials, Secret};
 pub use holds::{Hold, HoldKind};
-pub use options::{ClientOptions, RetryPolicy, UploadMode};
+pub use options::{ClientOptions, ParallelDownloads, RetryPolicy, UploadMode};
 pub use places::{Mirror, Places};
 pub use proxies::Proxies;
 pub use repository::Repository;

@@ -30,6 +30,8 @@ pub struct ClientOptions {
     pub credentials: Credentials,
     /// When and how failed requests are repeated.
     pub retry: RetryPolicy,
+    /// When large blobs are downloaded in parts.
+    pub parallel: ParallelDownloads,
     /// How blobs are uploaded.
     pub upload: UploadMode,
 }
@@ -47,6 +49,7 @@ impl Default for ClientOptions {
             user_agent: concat!("supercargo/", env!("CARGO_PKG_VERSION")).to_owned(),
             credentials: Credentials::default(),
             retry: RetryPolicy::default(),
+            parallel: ParallelDownloads::default(),
             upload: UploadMode::default(),
         }
     }
@@ -73,6 +76,23 @@ impl Default for RetryPolicy {
             cap: Duration::from_secs(15),
             retry_after_cap: Duration::from_mins(1),
         }
+    }
+}
+
+/// When large blobs are downloaded in parts, over several connections at once: where one alone turns out to be slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParallelDownloads {
+    /// Most connections for the parts of blobs of one registry; fewer than two mean that there are no parts.
+    pub connections: usize,
+    /// Blobs of fewer bytes come whole.
+    pub min_bytes: u64,
+    /// Bytes a second from which on one connection is fast enough.
+    pub slower_than: u64,
+}
+
+impl Default for ParallelDownloads {
+    fn default() -> Self {
+        Self { connections: 8, min_bytes: 64 * 1024 * 1024, slower_than: 100_000_000 }
     }
 }
 

@@ -102,6 +102,14 @@ impl Body {
         }
     }
 
+    /// Puts bytes back that were read too early. Returns false when that cannot be done.
+    pub(crate) fn put_back(&mut self, bytes: &[u8]) -> bool {
+        let (Some(connection), Left::Bytes(left)) = (&mut self.connection, &mut self.left) else { return false };
+        connection.put_back(bytes);
+        *left += bytes.len() as u64;
+        true
+    }
+
     /// Returns the length, where it is known.
     pub(crate) const fn length(&self) -> Option<u64> {
         match (&self.connection, &self.left) {

@@ -48,6 +48,14 @@ impl Connection {
         Self { stream, ahead: BytesMut::from(ahead) }
     }
 
+    /// Puts bytes before those that have been read ahead.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        let mut all = BytesMut::with_capacity(bytes.len() + self.ahead.len());
+        all.extend_from_slice(bytes);
+        all.extend_from_slice(&self.ahead);
+        self.ahead = all;
+    }
+
     pub(super) const fn stream(&self) -> &TcpStream {
         &self.stream
     }

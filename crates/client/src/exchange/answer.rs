@@ -93,6 +93,14 @@ impl Answer {
         self.body = AnswerBody::Ahead(bytes, Box::new(rest));
     }
 
+    /// Puts bytes back that were read too early, where a body of its own connection stays one.
+    pub(crate) fn put_back(&mut self, bytes: Bytes) {
+        let is_back = if let AnswerBody::Direct(body) = &mut self.body { body.put_back(&bytes) } else { false };
+        if !is_back {
+            self.unread(bytes);
+        }
+    }
+
     /// Reads the body. `None` when it has more than `limit` bytes.
     pub(crate) async fn read(mut self, limit: usize) -> Result<Option<Bytes>, Failure> {
         let too_long = self.stated_length().is_some_and(|length| length > limit as u64);

@@ -21,6 +21,8 @@ pub(crate) struct Request {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
+    /// On a connection that is shared with nothing else.
+    pub(crate) apart: bool,
     /// Counts the bytes of the body as they move.
     pub(crate) tally: Tally,
     /// What the end of the body waits at.
@@ -36,6 +38,7 @@ impl Request {
             url,
             headers: HeaderMap::new(),
             body: Body::Empty,
+            apart: false,
             tally: Tally::default(),
             gate: None,
             patience: Duration::ZERO,

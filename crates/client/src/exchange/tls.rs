@@ -33,6 +33,8 @@ const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 /// The TLS client, made when the first host needs it: loading the roots of a system takes tens of milliseconds.
 pub(crate) struct Tls {
     client: OnceLock<reqwest::Client>,
+    /// For requests that share no connection with others: HTTP/1.1.
+    apart: OnceLock<reqwest::Client>,
     timeout: Duration,
     user_agent: String,
     idle_connections: usize,
@@ -68,6 +70,7 @@ impl Tls {
     pub(crate) fn new(options: &ClientOptions, settings: TlsSettings) -> Self {
         Self {
             client: OnceLock::new(),
+            apart: OnceLock::new(),
             timeout: options.timeout,
             user_agent: options.user_agent.clone(),
             idle_connections: options.concurrency_per_host,
@@ -77,7 +80,7 @@ impl Tls {
     }
 
     pub(crate) async fn send(&self, request: Request) -> Result<Answer, Failure> {
-        let client = self.client()?;
+        let client = self.client(request.apart)?;
         let length = request.body.length();
         let states_length = request.states_length();
         let url = request.url.clone();
@@ -110,12 +113,13 @@ impl Tls {
         })
     }
 
-    fn client(&self) -> Result<&reqwest::Client, Failure> {
-        if let Some(client) = self.client.get() {
+    fn client(&self, apart: bool) -> Result<&reqwest::Client, Failure> {
+        let place = if apart { &self.apart } else { &self.client };
+        if let Some(client) = place.get() {
             return Ok(client);
         }
-        let client = self.build()?;
-        Ok(self.client.get_or_init(|| client))
+        let client = self.build(apart)?;
+        Ok(place.get_or_init(|| client))
     }
 
     fn failure(&self, error: reqwest::Error, url: &Url) -> Failure {
@@ -147,7 +151,7 @@ impl Tls {
         reqwest::Proxy::custom(move |url| proxies.of(url).cloned())
     }
 
-    fn build(&self) -> Result<reqwest::Client, Failure> {
+    fn build(&self, apart: bool) -> Result<reqwest::Client, Failure> {
         // An error says that the program has chosen a provider itself, which is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
@@ -164,6 +168,9 @@ impl Tls {
             // Nothing else is looked for in the environment.
             .no_proxy()
             .proxy(self.proxy());
+        if apart {
+            builder = builder.http1_only();
+        }
         for path in &self.settings.ca_files {
             builder = builder.tls_certs_merge(authorities(path).map_err(Failure::Content)?);
         }

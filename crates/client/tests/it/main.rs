@@ -13,6 +13,7 @@ mod referrers;
 mod registry;
 mod resumption;
 mod retry;
+mod segments;
 mod server;
 mod stored;
 mod syntax;

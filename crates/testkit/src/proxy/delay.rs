@@ -1,7 +1,8 @@
-//! A slow but wide network: every byte arrives later by the same time, and as many arrive as were sent.
+//! A slow network: every byte arrives later by the same time, and as many arrive as were sent, or as a connection may carry.
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,9 +51,23 @@ impl DelayProxy {
     /// # Errors
     /// When the address cannot be had.
     pub async fn listen(listen: SocketAddr, upstream: SocketAddr, delay: Duration) -> io::Result<Self> {
+        Self::listen_capped(listen, upstream, delay, None).await
+    }
+
+    /// As [`DelayProxy::listen`], with connections that carry so many bytes a second in either direction and no more.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn listen_capped(
+        listen: SocketAddr,
+        upstream: SocketAddr,
+        delay: Duration,
+        bytes_per_second: Option<NonZeroU32>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        Ok(Self { address, accepting: tokio::spawn(accept(listener, upstream, delay)) })
+        let network = Network { delay, bytes_per_second };
+        Ok(Self { address, accepting: tokio::spawn(accept(listener, upstream, network)) })
     }
 
     /// Returns the address it listens on.
@@ -61,20 +76,27 @@ impl DelayProxy {
     }
 }
 
-async fn accept(listener: TcpListener, upstream: SocketAddr, delay: Duration) {
+/// What each direction of a connection is like.
+#[derive(Clone, Copy)]
+struct Network {
+    delay: Duration,
+    bytes_per_second: Option<NonZeroU32>,
+}
+
+async fn accept(listener: TcpListener, upstream: SocketAddr, network: Network) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => if let Ok((socket, _)) = accepted {
-                connections.spawn(connect(socket, upstream, delay));
+                connections.spawn(connect(socket, upstream, network));
             },
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn connect(near: TcpStream, upstream: SocketAddr, delay: Duration) {
-    tokio::time::sleep(delay).await;
+async fn connect(near: TcpStream, upstream: SocketAddr, network: Network) {
+    tokio::time::sleep(network.delay).await;
     // What cannot be reached is seen as a connection that ends at once.
     let Ok(far) = TcpStream::connect(upstream).await else { return };
     if near.set_nodelay(true).is_err() || far.set_nodelay(true).is_err() {
@@ -83,7 +105,7 @@ async fn connect(near: TcpStream, upstream: SocketAddr, delay: Duration) {
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
     // Both directions run to their ends: one may be closed long before the other.
-    tokio::join!(pass(near_read, far_write, delay), pass(far_read, near_write, delay));
+    tokio::join!(pass(near_read, far_write, network), pass(far_read, near_write, network));
 }
 
 /// Bytes under way: when they arrive, and the room they take.
@@ -93,9 +115,9 @@ struct Parcel {
     _room: OwnedSemaphorePermit,
 }
 
-async fn pass(from: OwnedReadHalf, to: OwnedWriteHalf, delay: Duration) {
+async fn pass(from: OwnedReadHalf, to: OwnedWriteHalf, network: Network) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    tokio::join!(collect(from, sender, delay), deliver(to, receiver));
+    tokio::join!(collect(from, sender, network.delay), deliver(to, receiver, network.bytes_per_second));
 }
 
 async fn collect(mut from: OwnedReadHalf, sender: mpsc::UnboundedSender<Parcel>, delay: Duration) {
@@ -119,9 +141,19 @@ async fn collect(mut from: OwnedReadHalf, sender: mpsc::UnboundedSender<Parcel>,
     }
 }
 
-async fn deliver(mut to: OwnedWriteHalf, mut receiver: mpsc::UnboundedReceiver<Parcel>) {
+async fn deliver(
+    mut to: OwnedWriteHalf,
+    mut receiver: mpsc::UnboundedReceiver<Parcel>,
+    bytes_per_second: Option<NonZeroU32>,
+) {
+    let mut free = Instant::now();
     while let Some(parcel) = receiver.recv().await {
         tokio::time::sleep_until(parcel.due).await;
+        if let Some(rate) = bytes_per_second {
+            // What was not used is not saved.
+            free = free.max(Instant::now()) + Duration::from_secs(parcel.bytes.len() as u64) / rate.get();
+            tokio::time::sleep_until(free).await;
+        }
         if parcel.bytes.is_empty() || to.write_all(&parcel.bytes).await.is_err() {
             break;
         }
