@@ -27,6 +27,7 @@ mod lock;
 mod locking;
 mod login;
 mod logout;
+mod man;
 mod mark;
 mod mirror;
 mod outdated;
@@ -98,6 +99,7 @@ pub(crate) enum Command {
     Auth(auth::AuthArguments),
     Tour(tour::TourArguments),
     Completions(completions::CompletionsArguments),
+    Man(man::ManArguments),
 }
 
 impl Command {
@@ -146,6 +148,7 @@ impl Command {
             Self::Auth(arguments) => arguments.run(session).await,
             Self::Tour(arguments) => arguments.run(session).await,
             Self::Completions(arguments) => arguments.run(),
+            Self::Man(arguments) => arguments.run(session),
         }
     }
 

@@ -37,6 +37,7 @@
 //! | [`serve`](mod@crate::serve) | a registry of one's own |
 //! | [`gc`] | what is not needed any more, in a layout or a repository |
 //! | [`content`] | the local content store as a whole |
+//! | [`pages`] | files of a known content in a directory |
 //! | [`tour`] | two registries in this process, and an application to move between them |
 //! | [`error`] | what went wrong, and of which kind it is |
 //!
@@ -81,6 +82,7 @@ pub mod mirror;
 mod mirrored;
 pub mod observations;
 pub mod outdated;
+pub mod pages;
 mod past;
 pub mod project;
 pub mod publish;

@@ -29,6 +29,7 @@ mod lineage;
 mod links;
 mod login;
 mod look;
+mod man;
 mod mark;
 mod mirror;
 mod mirrored;

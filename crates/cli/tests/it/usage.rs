@@ -69,7 +69,29 @@ const COMMANDS: &[&[&str]] = &[
     &["auth", "explain"],
     &["tour"],
     &["completions"],
+    &["man"],
 ];
+
+/// Returns every command that `--help` shows, at any depth, as its words and whether it does something by itself. The first is the
+/// program.
+pub(crate) fn every_command(desk: &Desk) -> Vec<(Vec<String>, bool)> {
+    fn add(desk: &Desk, words: Vec<String>, found: &mut Vec<(Vec<String>, bool)>) {
+        let typed: Vec<&str> = words.iter().map(String::as_str).collect();
+        let help = desk.ok(&[&typed[..], &["--help"]].concat());
+        let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+        // What is said of a command may go on in the next line, further to the right.
+        let names = lines.take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("    "));
+        let names = names.filter_map(|line| line.split_whitespace().next());
+        let below: Vec<Vec<String>> = names.map(|name| [&words[..], &[name.to_owned()]].concat()).collect();
+        found.push((words, !help.contains(" [OPTIONS] <COMMAND>\n")));
+        for words in below {
+            add(desk, words, found);
+        }
+    }
+    let mut found = Vec::new();
+    add(desk, Vec::new(), &mut found);
+    found
+}
 
 #[test]
 fn every_command_explains_itself() {
@@ -149,6 +171,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       auth         Show where credentials come from
       tour         Show the main job on two small registries in this process
       completions  Write the completions for a shell
+      man          Write the manual
 
     Options:
       -h, --help
