@@ -22,7 +22,7 @@ use send::Sent;
 
 use crate::exchange::answer::AnswerBody;
 use crate::exchange::gate::{HELD_BYTES, hold};
-use crate::exchange::{Answer, Body as RequestBody, Failure, Request};
+use crate::exchange::{Answer, Body as RequestBody, Failure, Request, Shown};
 use crate::syntax::response_head::ResponseHead;
 
 /// Bodies up to this size are sent in one piece with their header.
@@ -81,6 +81,7 @@ impl Direct {
             status: head.status,
             headers: head.headers,
             url: request.url.clone(),
+            shown: Shown::default(),
             body: AnswerBody::Direct(body),
         })
     }

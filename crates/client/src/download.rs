@@ -248,14 +248,14 @@ impl Answer {
         descriptor: &Descriptor,
         offset: u64,
     ) -> Result<store::SocketBody, Box<Self>> {
-        let Self { status, headers, url, body } = self;
+        let Self { status, headers, url, shown, body } = self;
         let body = match body {
             AnswerBody::Direct(body) => {
                 let (again, wanted) = (repository.clone(), descriptor.clone());
-                let (headers, url) = (headers.clone(), url.clone());
+                let (headers, url, shown) = (headers.clone(), url.clone(), shown.clone());
                 let resuming = move |body| {
                     let body = AnswerBody::Direct(body);
-                    resuming(&again, &wanted, offset, Some(Self { status, headers, url, body }))
+                    resuming(&again, &wanted, offset, Some(Self { status, headers, url, shown, body }))
                 };
                 match body.into_socket(repository.location(), &descriptor.digest, resuming) {
                     Ok(socket) => return Ok(socket),
@@ -264,6 +264,6 @@ impl Answer {
             }
             other => other,
         };
-        Err(Box::new(Self { status, headers, url, body }))
+        Err(Box::new(Self { status, headers, url, shown, body }))
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod failure;
 pub(crate) mod gate;
 pub(crate) mod pace;
 pub(crate) mod request;
+pub(crate) mod shown;
 pub(crate) mod tls;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub(crate) use answer::Answer;
 pub(crate) use failure::Failure;
 pub(crate) use gate::Gate;
 pub(crate) use request::{Body, Request, Tally};
+pub(crate) use shown::Shown;
 use tls::{Tls, TlsSettings};
 
 use crate::direct::Direct;
@@ -65,11 +67,13 @@ impl Transport {
             // They take no time worth saving.
             gate.passed().await;
         }
-        if request.url.scheme() == "https" || self.proxies.of(&request.url).is_some() {
-            self.tls.send(request).await
+        let shown = Shown::by(&request);
+        let answer = if request.url.scheme() == "https" || self.proxies.of(&request.url).is_some() {
+            self.tls.send(request).await?
         } else {
-            self.direct.send(request).await
-        }
+            self.direct.send(request).await?
+        };
+        Ok(Answer { shown, ..answer })
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct Registry {
 }
 
 /// A request to a registry.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Call<'a> {
     pub(crate) method: Method,
     pub(crate) url: Url,
@@ -59,6 +59,13 @@ pub(crate) struct Call<'a> {
     /// On a connection that is shared with nothing else.
     pub(crate) apart: bool,
     pub(crate) context: Context<'a>,
+}
+
+impl std::fmt::Debug for Call<'_> {
+    /// Shows neither the query of the URL nor the header: both may hold what is secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("method", &self.method).field("path", &self.url.path()).finish_non_exhaustive()
+    }
 }
 
 /// On whose behalf and for what a request is made.

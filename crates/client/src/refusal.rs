@@ -8,8 +8,10 @@ use crate::syntax::complaint::{COMPLAINT_MAX_BYTES, Complaint};
 
 /// Reads what an answer complains about. A body that cannot be read is an empty complaint.
 pub(crate) async fn complaint(answer: Answer) -> Complaint {
-    match answer.read(COMPLAINT_MAX_BYTES).await {
-        Ok(Some(body)) => Complaint::parse(&body),
+    let shown = answer.shown.clone();
+    match answer.read_any(COMPLAINT_MAX_BYTES).await {
+        // Some repeat what they were shown.
+        Ok(Some(body)) => Complaint::parse(&body).map(|text| shown.hide(text)),
         Ok(None) | Err(_) => Complaint::default(),
     }
 }

@@ -57,12 +57,19 @@ struct Upload<'a> {
 }
 
 /// An upload session and how much of the blob it holds.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Session {
     location: Url,
     offset: u64,
     /// Fewest bytes of a chunk but the last, where the registry wants that.
     chunk_min: u64,
+}
+
+impl std::fmt::Debug for Session {
+    /// Does not show the location: who knows it may be let in without more.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("offset", &self.offset).finish_non_exhaustive()
+    }
 }
 
 /// Why a try did not end with the blob in its place.

@@ -86,7 +86,7 @@ pub(super) async fn fetch(
     if !answer.status.is_success() {
         return Err(refusal::error(answer, asker.location, ACTION).await);
     }
-    let body = answer.read(TOKEN_ANSWER_MAX_BYTES).await;
+    let body = answer.read_any(TOKEN_ANSWER_MAX_BYTES).await;
     let body = body
         .map_err(|failure| failure.into_store_error(asker.location, ACTION))?
         .ok_or_else(|| protocol("the token has too many bytes"))?;
@@ -137,6 +137,7 @@ fn request(service: &TokenService, scope: &Scope, credential: Option<&Credential
         let mut request = Request::new(Method::POST, url)
             .with(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         request.body = Body::Bytes(Bytes::from(form.query().unwrap_or_default().to_owned()));
+        request.secret = Some(token.clone());
         return request;
     }
     {

@@ -6,8 +6,8 @@ use http::{HeaderMap, StatusCode};
 use oci::MediaType;
 use reqwest::Url;
 
-use super::Failure;
 use super::pace::Pace;
+use super::{Failure, Shown};
 use crate::direct;
 use crate::syntax::location;
 
@@ -15,17 +15,17 @@ use crate::syntax::location;
 const DISCARD_MAX_BYTES: usize = 64 * 1024;
 
 /// An answer. Dropping it closes the connection unless the body has been read.
-#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// What was asked, after redirects.
     pub(crate) url: Url,
+    /// What the request has shown.
+    pub(crate) shown: Shown,
     pub(crate) body: AnswerBody,
 }
 
 /// The body of an answer.
-#[derive(Debug)]
 pub(crate) enum AnswerBody {
     Empty,
     /// It was to be read ahead and has more bytes than that may take.
@@ -37,6 +37,13 @@ pub(crate) enum AnswerBody {
         response: reqwest::Response,
         pace: Pace,
     },
+}
+
+impl std::fmt::Debug for Answer {
+    /// Shows neither the URL nor the header, nor the body: all of them may hold what is secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl Answer {
@@ -101,8 +108,20 @@ impl Answer {
         }
     }
 
-    /// Reads the body. `None` when it has more than `limit` bytes.
-    pub(crate) async fn read(mut self, limit: usize) -> Result<Option<Bytes>, Failure> {
+    /// Reads the body. `None` when it has more than `limit` bytes. One that repeats a credential of the request is a failure: whatever
+    /// is wrong with it would be told with what it says.
+    pub(crate) async fn read(self, limit: usize) -> Result<Option<Bytes>, Failure> {
+        let shown = self.shown.clone();
+        match self.read_any(limit).await? {
+            Some(body) if shown.is_repeated_in(&body) => {
+                Err(Failure::Protocol("it repeats the credentials that it was shown".to_owned()))
+            }
+            body => Ok(body),
+        }
+    }
+
+    /// As [`Answer::read`], whatever the body repeats.
+    pub(crate) async fn read_any(mut self, limit: usize) -> Result<Option<Bytes>, Failure> {
         let too_long = self.stated_length().is_some_and(|length| length > limit as u64);
         if too_long || matches!(self.body, AnswerBody::Excessive) {
             return Ok(None);
@@ -126,18 +145,18 @@ impl Answer {
 
     /// Reads the body now, so that [`Answer::read`] with the same limit cannot fail any more.
     pub(crate) async fn read_ahead(self, limit: usize) -> Result<Self, Failure> {
-        let (status, headers, url) = (self.status, self.headers.clone(), self.url.clone());
+        let (status, headers, url, shown) = (self.status, self.headers.clone(), self.url.clone(), self.shown.clone());
         let body = match self.read(limit).await? {
             Some(bytes) if bytes.is_empty() => AnswerBody::Empty,
             Some(bytes) => AnswerBody::Ahead(bytes, Box::new(AnswerBody::Empty)),
             None => AnswerBody::Excessive,
         };
-        Ok(Self { status, headers, url, body })
+        Ok(Self { status, headers, url, shown, body })
     }
 
     /// Returns the answer without its body.
     pub(crate) fn without_body(status: StatusCode, headers: HeaderMap, url: Url) -> Self {
-        Self { status, headers, url, body: AnswerBody::Empty }
+        Self { status, headers, url, shown: Shown::default(), body: AnswerBody::Empty }
     }
 
     /// Reads a short body away, so that the connection can be used again.

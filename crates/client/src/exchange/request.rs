@@ -13,9 +13,9 @@ use store::body::ByteStream;
 use store::{BlobBody, Content, Meter, SocketBody};
 
 use super::Gate;
+use crate::credentials::Secret;
 
 /// A request.
-#[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) url: Url,
@@ -23,12 +23,21 @@ pub(crate) struct Request {
     pub(crate) body: Body,
     /// On a connection that is shared with nothing else.
     pub(crate) apart: bool,
+    /// What is secret in the body.
+    pub(crate) secret: Option<Secret>,
     /// Counts the bytes of the body as they move.
     pub(crate) tally: Tally,
     /// What the end of the body waits at.
     pub(crate) gate: Option<Gate>,
     /// How much longer than usual the answer may take, because the other side has work to do before it.
     pub(crate) patience: Duration,
+}
+
+impl std::fmt::Debug for Request {
+    /// Shows neither the query of the URL nor the header: both may hold what is secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request").field("method", &self.method).field("path", &self.url.path()).finish_non_exhaustive()
+    }
 }
 
 impl Request {
@@ -39,6 +48,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: Body::Empty,
             apart: false,
+            secret: None,
             tally: Tally::default(),
             gate: None,
             patience: Duration::ZERO,

@@ -16,7 +16,7 @@ use super::answer::AnswerBody;
 use super::failure::too_long;
 use super::gate::hold;
 use super::pace::Pace;
-use super::{Answer, Body, Failure, Gate, Request, Tally, within};
+use super::{Answer, Body, Failure, Gate, Request, Shown, Tally, within};
 use crate::options::ClientOptions;
 use crate::proxies::Proxies;
 use crate::routing::Identity;
@@ -109,6 +109,7 @@ impl Tls {
             status: response.status(),
             headers: response.headers().clone(),
             url,
+            shown: Shown::default(),
             body: AnswerBody::Tls { response, pace: Pace::new(self.timeout) },
         })
     }

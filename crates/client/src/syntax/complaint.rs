@@ -47,6 +47,16 @@ impl Complaint {
         Self { errors }
     }
 
+    /// Returns the complaint with other texts in the place of these.
+    #[must_use]
+    pub fn map(mut self, change: impl Fn(&str) -> String) -> Self {
+        for error in &mut self.errors {
+            error.code = change(&error.code);
+            error.message = change(&error.message);
+        }
+        self
+    }
+
     /// Tells whether there is an error with this code, such as `DIGEST_INVALID`.
     pub fn has(&self, code: &str) -> bool {
         self.errors.iter().any(|error| error.code.eq_ignore_ascii_case(code))
