@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use registry::access::SigningKey;
-use registry::configuration::{AwsVariables, FILE_MAX_BYTES, masked};
+use registry::configuration::{AwsVariables, FILE_MAX_BYTES, masked, without_value};
 use registry::{
     Access, Bucket, Configuration, ConfigurationError, EventEndpoint, PostgresUrl, TlsIdentity, TraceSettings,
 };
@@ -14,7 +14,7 @@ use crate::error::{OpsError, Told};
 use crate::project::read_text;
 
 /// Where a server's configuration comes from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct ServeRequest {
     /// The file, if there is one.
     pub file: Option<PathBuf>,
@@ -25,6 +25,14 @@ pub struct ServeRequest {
     pub root: Option<PathBuf>,
     /// What the usual variables say of a bucket.
     pub aws: AwsVariables,
+}
+
+impl std::fmt::Debug for ServeRequest {
+    /// Of variables only the names show: some hold passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.variables.keys().collect();
+        f.debug_struct("ServeRequest").field("file", &self.file).field("variables", &names).finish_non_exhaustive()
+    }
 }
 
 /// What a server is told, with all that the files say that it names.
@@ -133,11 +141,18 @@ impl Source<'_> {
 /// Returns an error with its place. Passwords do not show, for the place is one of a line that may have one.
 fn told(error: ConfigurationError, text: Option<&(&Path, String)>) -> OpsError {
     match (error, text) {
-        (ConfigurationError::File(problem), Some((file, text))) => OpsError::Configuration(Told {
-            lines: problem.excerpt(&file.to_string_lossy(), &masked(text)).lines().map(str::to_owned).collect(),
-            message: problem.message,
-            help: problem.help,
-        }),
+        (ConfigurationError::File(problem), Some((file, text))) => {
+            let mut shown = masked(text);
+            if problem.is_unknown_key {
+                // What it was meant to be is not known, and it may be a password.
+                shown = without_value(&shown, &problem.place);
+            }
+            OpsError::Configuration(Told {
+                lines: problem.excerpt(&file.to_string_lossy(), &shown).lines().map(str::to_owned).collect(),
+                message: problem.message,
+                help: problem.help,
+            })
+        }
         (error, _) => {
             let help = match &error {
                 ConfigurationError::File(problem) | ConfigurationError::Variable { problem, .. } => &problem.help,

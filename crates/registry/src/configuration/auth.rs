@@ -192,6 +192,10 @@ impl Tokens {
                 return Err(DocumentError::new(message, said.origin.place()));
             }
         }
+        if let Some(said) = self.realm.as_ref().filter(|said| said.value.contains('@')) {
+            // Every client is told it.
+            return Err(DocumentError::new("`realm` has a user in it", said.origin.place()));
+        }
         duration(table, "lifetime", &mut self.lifetime)?;
         if table.has("refresh-lifetime") {
             let mut lifetime = Duration::ZERO;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use resolve::document::{DocumentError, Table};
 
 use super::files::{self, ReadFile};
+use super::masked::without_password;
 use super::origin::{Said, Source};
 use super::{Configuration, ConfigurationError};
 use crate::access::Secret;
@@ -14,8 +15,6 @@ use crate::storage::{Bucket, PostgresUrl};
 const BUCKET_SCHEME: &str = "s3://";
 /// The region where none is said. Services other than AWS mostly have this one.
 const REGION: &str = "us-east-1";
-/// What stands for a password that does not show.
-const HIDDEN: &str = "***";
 
 /// A database.
 #[derive(Clone, Debug, Default)]
@@ -157,6 +156,13 @@ impl Configuration {
         let access_key = key(&blobs.access_key_file, &variables.access_key, ("AWS_ACCESS_KEY_ID", "access-key-file"))?;
         let secret_key =
             key(&blobs.secret_key_file, &variables.secret_key, ("AWS_SECRET_ACCESS_KEY", "secret-key-file"))?;
+        if blobs.endpoint.is_none() && variables.endpoint.as_deref().is_some_and(|endpoint| !is_endpoint(endpoint)) {
+            // The library would tell it with its password.
+            return Err(url.origin.error_with_help(
+                "`AWS_ENDPOINT_URL` is no URL of a service, which has no path and no password",
+                "export AWS_ENDPOINT_URL=https://s3.example",
+            ));
+        }
         let said = |said: &Option<Said<String>>, variable: &Option<String>| {
             said.as_ref().map(|said| said.value.clone()).or_else(|| variable.clone())
         };
@@ -220,54 +226,9 @@ fn is_endpoint(url: &str) -> bool {
     })
 }
 
-/// Returns a URL with something in the place of its password, whatever its length.
-fn without_password(url: &str) -> String {
-    hidden(url, |_| HIDDEN.to_owned())
-}
-
-/// Returns a text of as many bytes and lines, with stars in the place of passwords in URLs. Rather too much is hidden than too little: a line
-/// may be no TOML at all.
-pub fn masked(text: &str) -> String {
-    text.split_inclusive('\n').map(|line| hidden(line, |secret| "*".repeat(secret.len()))).collect()
-}
-
-/// Hides what stands between a user's name and the last `@`, and what `password=` says.
-fn hidden(line: &str, hide: impl Fn(&str) -> String) -> String {
-    let Some((scheme, rest)) = line.split_once("://") else { return line.to_owned() };
-    let (user, rest) = match rest.rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?, host))) {
-        Some(((user, password), host)) => (format!("{user}:{}@", hide(password)), host),
-        None => (String::new(), rest),
-    };
-    let rest = match rest.split_once("password=") {
-        Some((before, value)) => {
-            let (value, after) = value.split_at(value.find(['&', '"', '\'', '\n']).unwrap_or(value.len()));
-            format!("{before}password={}{after}", hide(value))
-        }
-        None => rest.to_owned(),
-    };
-    format!("{scheme}://{user}{rest}")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{masked, split, without_password};
-
-    #[test]
-    fn passwords_in_urls_do_not_show() {
-        for (url, shown) in [
-            ("postgres://ada:s3cret@host:5432/db", "postgres://ada:***@host:5432/db"),
-            ("postgres://ada:s@c/r:t@host/db?x=1", "postgres://ada:***@host/db?x=1"),
-            ("postgres://ada@host/db?password=s3cret&x=1", "postgres://ada@host/db?password=***&x=1"),
-            ("postgres://ada@host/db", "postgres://ada@host/db"),
-            ("https://registry.example:443/token", "https://registry.example:443/token"),
-        ] {
-            assert_eq!(without_password(url), shown);
-        }
-        let text = "a = 1\nurl = \"postgres://ada:pä@host/db\nb = 'http://x:y@z' # é";
-        let hidden = masked(text);
-        assert_eq!(hidden, "a = 1\nurl = \"postgres://ada:***@host/db\nb = 'http://x:*@z' # é");
-        assert_eq!(hidden.len(), text.len());
-    }
+    use super::split;
 
     #[test]
     fn a_bucket_has_a_name_and_perhaps_a_prefix() {

@@ -16,12 +16,14 @@ pub struct DocumentError {
     pub help: Option<String>,
     /// Another place that belongs to it, and what stands there.
     pub related: Option<(String, Range<usize>)>,
+    /// Whether the place is that of a key that nobody knows.
+    pub is_unknown_key: bool,
 }
 
 impl DocumentError {
     /// Returns the error that something is wrong at a place.
     pub fn new(message: impl Into<String>, place: Range<usize>) -> Self {
-        Self { message: message.into(), place, label: String::new(), help: None, related: None }
+        Self { message: message.into(), place, label: String::new(), help: None, related: None, is_unknown_key: false }
     }
 
     /// Returns the error with another place that belongs to it.

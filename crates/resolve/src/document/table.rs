@@ -297,7 +297,8 @@ fn check_shape(item: &Item, shape: &Shape, place: &Range<usize>, name: &str) -> 
 }
 
 fn unknown(name: &str, place: Range<usize>, keys: &[Key]) -> DocumentError {
-    let error = DocumentError::new(format!("`{}` is not a key that is known here", name.escape_debug()), place);
+    let mut error = DocumentError::new(format!("`{}` is not a key that is known here", name.escape_debug()), place);
+    error.is_unknown_key = true;
     if let Some(near) = nearest(name, keys.iter().map(|key| key.name)) {
         return error.label(format!("did you mean `{near}`?")).help(format!("write `{near}` in its place"));
     }
