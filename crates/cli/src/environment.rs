@@ -62,8 +62,8 @@ const TERM: &str = "TERM";
 /// Not read but handed on.
 const PATH: &str = "PATH";
 
-/// What the environment says. A variable that is empty counts as not set.
-#[derive(Clone, Debug, Default)]
+/// What the environment says. A variable that is empty counts as not set. There is no way to print it: some hold passwords.
+#[derive(Clone, Default)]
 pub(crate) struct Environment {
     /// `SUPERCARGO_STORE`.
     pub(crate) store: Option<PathBuf>,

@@ -43,7 +43,7 @@ pub(crate) struct Settings {
 }
 
 /// What the environment says of a server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct ServeSettings {
     /// The variables of its configuration.
     pub(crate) variables: BTreeMap<String, OsString>,
@@ -51,6 +51,13 @@ pub(crate) struct ServeSettings {
     pub(crate) root: Option<PathBuf>,
     /// What the usual variables say of a bucket.
     pub(crate) aws: AwsVariables,
+}
+
+impl std::fmt::Debug for ServeSettings {
+    /// Of variables only the names show: some hold passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.variables.keys()).finish()
+    }
 }
 
 /// How progress is shown, decided.
@@ -220,6 +227,21 @@ mod tests {
         let settings = Settings::new(&flags, &environment).unwrap();
         assert_eq!(settings.progress, ProgressDisplay::Lines);
         assert_eq!(settings.context.content_store, Some("/elsewhere".into()));
+    }
+
+    #[test]
+    fn settings_show_no_password() {
+        use ops::registry::access::Secret;
+        let secret = "geheim";
+        let variable = |name: &str| (name.to_owned(), format!("http://u:{secret}@h").into());
+        let environment = Environment {
+            serve: [variable("SUPERCARGO_SERVE_DATABASE_URL")].into(),
+            proxies: [variable("HTTPS_PROXY")].into(),
+            aws: AwsVariables { secret_key: Some(Secret::new(secret)), ..AwsVariables::default() },
+            ..environment()
+        };
+        let shown = format!("{:?}", Settings::new(&flags(), &environment).unwrap());
+        assert!(shown.contains("SUPERCARGO_SERVE_DATABASE_URL") && !shown.contains(secret), "{shown}");
     }
 
     #[test]

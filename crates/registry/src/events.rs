@@ -90,7 +90,7 @@ impl EventKind {
 }
 
 /// Where events are sent.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EventEndpoint {
     /// What it is called, in the database and in the log. Its events wait under this name.
     pub name: String,
@@ -108,6 +108,13 @@ pub struct EventEndpoint {
     pub keep: Duration,
     /// Most events that are kept; of more the oldest are dropped.
     pub events_max: u64,
+}
+
+impl fmt::Debug for EventEndpoint {
+    /// Does not show the URL: what stands behind its host may be as good as a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventEndpoint").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl EventEndpoint {

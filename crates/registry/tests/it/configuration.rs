@@ -673,3 +673,12 @@ fn limits_and_networks_that_say_nothing_are_errors() {
         assert_eq!(problem.message, message);
     }
 }
+
+#[test]
+fn a_configuration_prints_no_secret() {
+    let text = "[database]\nurl = \"postgres://ada:geheim@host/db\"\n[[events]]\nname = \"hook\"\n\
+                url = \"https://h.example/hook?token=geheim\"\n";
+    let configuration = Configuration::read(Some((text, Path::new(""))), &BTreeMap::new()).unwrap();
+    let printed = format!("{configuration:?}");
+    assert!(printed.contains("hook") && !printed.contains("geheim"), "{printed}");
+}
