@@ -43,6 +43,7 @@ mod publishers;
 mod reasons;
 mod releases;
 mod rewrite;
+mod secrets;
 mod serve;
 mod serve_access;
 mod serve_attacked;
