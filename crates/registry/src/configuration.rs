@@ -48,7 +48,7 @@ pub use events::EventEntry;
 pub use files::ReadFile;
 use keys::ROOT;
 pub use log::{LogFormat, LogLevel, LogSettings, LoggedDecisions, LoggedRequests};
-pub use masked::{masked, without_value};
+pub use masked::masked;
 pub use metrics::Metrics;
 pub use oidc::OidcEntry;
 pub use opentelemetry::STANDARD;

@@ -10,6 +10,7 @@
 mod error;
 mod keys;
 mod schema;
+mod secret;
 mod table;
 mod text;
 
@@ -19,6 +20,7 @@ pub use error::DocumentError;
 pub(crate) use error::{excerpt, shifted};
 pub use keys::{Key, Presence, Shape, in_place_of_all, key, required};
 pub use schema::json_schema;
+pub use secret::{is_secret, without_value};
 pub use table::{Table, Text, TextOrTable, nearest};
 pub use text::quoted;
 

@@ -5,10 +5,11 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use registry::access::SigningKey;
-use registry::configuration::{AwsVariables, FILE_MAX_BYTES, masked, without_value};
+use registry::configuration::{AwsVariables, FILE_MAX_BYTES, masked};
 use registry::{
     Access, Bucket, Configuration, ConfigurationError, EventEndpoint, PostgresUrl, TlsIdentity, TraceSettings,
 };
+use resolve::document::without_value;
 
 use crate::error::{OpsError, Told};
 use crate::project::read_text;

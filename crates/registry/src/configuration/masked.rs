@@ -1,15 +1,9 @@
 //! Texts of a configuration without what is secret in them.
 
-use std::ops::Range;
+use resolve::document::is_secret;
 
 /// What stands for what does not show.
 const HIDDEN: &str = "***";
-
-/// What is secret has one of these in its name.
-const SECRET_NAMES: [&str; 7] = ["credential", "key", "pass", "pwd", "secret", "signature", "token"];
-
-/// Longest number or word that is kept, in bytes.
-const PLAIN_MAX_BYTES: usize = 12;
 
 /// Ends the value of a parameter, in a URL and in the line of a file that has one.
 const ENDS: [char; 6] = ['&', '"', '\'', ' ', '\r', '\n'];
@@ -24,28 +18,6 @@ pub(super) fn without_password(url: &str) -> String {
 pub fn masked(text: &str) -> String {
     let stars = |secret: &str| "*".repeat(secret.len());
     text.split_inclusive('\n').map(|line| without_hash(&hidden(line, stars), stars)).collect()
-}
-
-/// Returns a text without the value of the key that stands at `place`, in its line. Numbers and words such as `true` are kept, unless
-/// the name of the key says that they are secret.
-pub fn without_value(text: &str, place: &Range<usize>) -> String {
-    let (Some(before), Some(rest)) = (text.get(..place.end), text.get(place.end..)) else { return HIDDEN.to_owned() };
-    let end = rest.find('\n').unwrap_or(rest.len());
-    let (line, after) = rest.split_at(end);
-    let Some((between, value)) = line.split_once('=') else { return text.to_owned() };
-    let is_plain =
-        value.trim().bytes().all(|byte| byte.is_ascii_alphanumeric()) && value.trim().len() <= PLAIN_MAX_BYTES;
-    let key = text.get(place.clone()).unwrap_or_default();
-    if is_plain && !is_secret(key) {
-        return text.to_owned();
-    }
-    format!("{before}{between}= {HIDDEN}{after}")
-}
-
-/// Tells whether a name says that something is secret.
-fn is_secret(name: &str) -> bool {
-    let small = name.to_ascii_lowercase();
-    SECRET_NAMES.iter().any(|secret| small.contains(secret))
 }
 
 /// Hides what stands between a user's name and the last `@`, and the values of parameters that may be secret.
@@ -80,7 +52,7 @@ fn without_hash(line: &str, hide: impl Fn(&str) -> String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{masked, without_password, without_value};
+    use super::{masked, without_password};
 
     #[test]
     fn passwords_in_urls_do_not_show() {
@@ -107,19 +79,5 @@ mod tests {
             "a = \"https://h/x?token=***&n=1\" # ?\nhash = \"***\"\n{ id = 'a', hash = '**' }\nb = 1"
         );
         assert_eq!(without_password("s3://bucket?X-Secret=abcdef"), "s3://bucket?X-Secret=***");
-    }
-
-    #[test]
-    fn the_value_of_a_key_does_not_show() {
-        let without = |text: &str, key: &str| {
-            let at = text.find(key).unwrap();
-            without_value(text, &(at..at + key.len()))
-        };
-        let text = "a = 1\nb = \"abc\"\n[c]\npasscode = 2\nd = true";
-        assert_eq!(without(text, "b"), "a = 1\nb = ***\n[c]\npasscode = 2\nd = true");
-        assert_eq!(without(text, "passcode"), "a = 1\nb = \"abc\"\n[c]\npasscode = ***\nd = true");
-        for kept in ["a", "c", "d"] {
-            assert_eq!(without(text, kept), text, "{kept}");
-        }
     }
 }

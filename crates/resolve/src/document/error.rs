@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::secret::{is_secret, without_value};
+
 /// What is wrong with a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentError {
@@ -52,7 +54,12 @@ impl DocumentError {
     }
 
     /// Returns the lines that show the place in the text: the file with line and column, the line, and a mark below it.
+    /// The value of a key that nobody knows is left out where its name says that it is secret.
     pub fn excerpt(&self, file: &str, text: &str) -> String {
+        let key = text.get(self.place.clone()).unwrap_or_default();
+        if self.is_unknown_key && is_secret(key) {
+            return excerpt(file, &without_value(text, &self.place), &self.place, &self.label);
+        }
         excerpt(file, text, &self.place, &self.label)
     }
 }
