@@ -110,3 +110,36 @@ fn a_configuration_that_cannot_be_is_told_without_its_secrets() {
     assert!(failed > 60, "only {failed} failed");
     assert!(wrong.is_empty(), "{} times:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn other_files_that_cannot_be_are_told_without_their_secrets() {
+    let (needles, desk) = (needles(&[]), Desk::new());
+    let password = secret("password");
+    let mirror = "[[mirror]]\nfrom = \"127.0.0.1:1/a\"\nto = \"oci:x\"";
+    let regsync = "sync:\n- source: 127.0.0.1:1/a\n  target: 127.0.0.1:1/b\n  type: repository";
+    for (file, text, arguments) in [
+        ("mirror.toml", format!("{mirror}\npassword = \"{password}\"\n"), &["mirror", "mirror.toml"][..]),
+        ("mirror.toml", format!("api-token = \"{password}\"\n{mirror}\n"), &["mirror", "mirror.toml"]),
+        (
+            "regsync.yml",
+            format!("version: 1\ncreds:\n- registry: x\n  pass: {password}\n{regsync}: [\n"),
+            &["mirror", "regsync.yml"],
+        ),
+        ("regsync.yml", format!("version: 1\ncreds: [{{pass: {password}\n{regsync}\n"), &["mirror", "regsync.yml"]),
+        (
+            "skopeo.yml",
+            format!("x:\n  images: 1\n  credentials: {{password: {password}}}\n"),
+            &["mirror", "skopeo.yml", "--to", "oci:y"],
+        ),
+        ("Supercargo.toml", format!("[images]\n[registry]\ntoken = \"{password}\"\n"), &["lock"]),
+        (
+            "Supercargo.toml",
+            format!("[images]\nweb = {{ repo = \"h.example/web\", password = \"{password}\" }}\n"),
+            &["lock"],
+        ),
+    ] {
+        desk.write(file, &text);
+        let said = desk.fails(arguments, 2);
+        assert_eq!(needles.find(said.as_bytes()), [""; 0], "{text}");
+    }
+}

@@ -44,6 +44,7 @@ pub(super) enum Way {
 }
 
 /// How a user is known, and what a registry does with that.
+#[derive(Clone, Copy)]
 pub(super) struct Mode {
     pub(super) name: &'static str,
     pub(super) login: Login,
