@@ -144,8 +144,8 @@ fn told(error: ConfigurationError, text: Option<&(&Path, String)>) -> OpsError {
     match (error, text) {
         (ConfigurationError::File(problem), Some((file, text))) => {
             let mut shown = masked(text);
-            if problem.is_unknown_key {
-                // What it was meant to be is not known, and it may be a password.
+            if problem.is_unknown_key && problem.label.is_empty() {
+                // No key that it was meant to be is known, and it may be a password.
                 shown = without_value(&shown, &problem.place);
             }
             OpsError::Configuration(Told {
