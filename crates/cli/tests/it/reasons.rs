@@ -252,6 +252,9 @@ fn every_exit_code_of_the_help_can_be_provoked() {
     provoked.insert(5, run(&["copy", "oci:app:1.0", &locked.at("app:1")]));
     provoked.insert(6, run(&["copy", "oci:torn:1.0", "oci:to:3"]));
     provoked.insert(7, run(&["copy", "--from-file", "list", "--keep-going"]));
+    let blocked = "[[registry]]\nlocation = \"blocked.example\"\nblocked = true\n";
+    desk.write("home/.config/containers/registries.conf", blocked);
+    provoked.insert(8, run(&["inspect", "blocked.example/app:1"]));
     provoked.insert(9, run(&["inspect", "oci:app:absent"]));
     // A disk without space.
     let full = File::options().write(true).open("/dev/full").unwrap();
