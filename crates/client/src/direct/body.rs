@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use oci::Digest;
 use store::SocketBody;
 use store::body::ByteStream;
@@ -100,6 +100,31 @@ impl Body {
                 }
             }
         }
+    }
+
+    /// Adds the next bytes to a buffer, at most so many of a body whose length is known. Returns how many, `None` after the last.
+    pub(crate) async fn chunk_into(&mut self, to: &mut BytesMut, at_most: usize) -> Result<Option<usize>, Failure> {
+        let (Some(connection), Left::Bytes(left)) = (&mut self.connection, &mut self.left) else {
+            let Some(chunk) = self.chunk().await? else { return Ok(None) };
+            to.extend_from_slice(&chunk);
+            return Ok(Some(chunk.len()));
+        };
+        let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(at_most);
+        let count = if connection.ahead().is_empty() {
+            connection.read_into(to, wanted, &mut self.pace).await?
+        } else {
+            let count = wanted.min(connection.ahead().len());
+            to.extend_from_slice(&connection.ahead().split_to(count));
+            count
+        };
+        if count == 0 && wanted > 0 {
+            return Err(Failure::ended_early());
+        }
+        *left -= count as u64;
+        if *left == 0 {
+            self.finish();
+        }
+        Ok(Some(count))
     }
 
     /// Puts bytes back that were read too early. Returns false when that cannot be done.

@@ -86,6 +86,18 @@ impl Connection {
         read.map_err(|error| Failure::Broken(error.into()))
     }
 
+    /// Reads what has not been read ahead into a buffer. Returns the number of bytes, 0 when the other side has closed the connection.
+    pub(super) async fn read_into(
+        &mut self,
+        to: &mut BytesMut,
+        at_most: usize,
+        pace: &mut Pace,
+    ) -> Result<usize, Failure> {
+        let mut limited = (&mut self.stream).take(at_most as u64);
+        let read = pace.wait(limited.read_buf(to), |read| read.as_ref().map_or(0, |read| *read)).await?;
+        read.map_err(|error| Failure::Broken(error.into()))
+    }
+
     /// Reads the head of a response and leaves what follows it in the buffer. All of it has to come in time.
     pub(super) async fn read_head(&mut self, bodiless: bool, timeout: Duration) -> Result<ResponseHead, Failure> {
         within(timeout, self.whole_head(bodiless, timeout)).await?

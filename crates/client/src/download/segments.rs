@@ -167,10 +167,13 @@ async fn read(
             })?
         };
         let failure = loop {
-            match asked.chunk().await {
-                Ok(Some(chunk)) if bytes.len() + chunk.len() <= length => bytes.extend_from_slice(&chunk),
-                Ok(Some(_)) => return Err(context.protocol("a part has more bytes than it was said to have")),
-                Ok(None) if bytes.len() == length => return Ok(bytes.freeze()),
+            let wanted = length - bytes.len();
+            match asked.chunk_into(&mut bytes, wanted).await {
+                Ok(Some(count)) if count > wanted => {
+                    return Err(context.protocol("a part has more bytes than it was said to have"));
+                }
+                Ok(_) if bytes.len() == length => return Ok(bytes.freeze()),
+                Ok(Some(_)) => {}
                 Ok(None) => break Failure::ended_early(),
                 Err(failure) => break failure,
             }

@@ -94,6 +94,16 @@ impl Answer {
         }
     }
 
+    /// Adds the next bytes of the body to a buffer, where it can at most so many. Returns how many, `None` after the last.
+    pub(crate) async fn chunk_into(&mut self, to: &mut BytesMut, at_most: usize) -> Result<Option<usize>, Failure> {
+        if let AnswerBody::Direct(body) = &mut self.body {
+            return body.chunk_into(to, at_most).await;
+        }
+        let Some(chunk) = self.chunk().await? else { return Ok(None) };
+        to.extend_from_slice(&chunk);
+        Ok(Some(chunk.len()))
+    }
+
     /// Puts bytes back that were read too early.
     pub(crate) fn unread(&mut self, bytes: Bytes) {
         let rest = std::mem::replace(&mut self.body, AnswerBody::Empty);
