@@ -5,6 +5,7 @@
 //! Everything here waits for the disk.
 
 mod content;
+mod early;
 mod writer;
 
 use std::fs::{self, File};

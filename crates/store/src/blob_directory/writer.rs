@@ -7,6 +7,7 @@ use std::sync::Arc;
 use oci::Digest;
 
 use super::BlobDirectory;
+use super::early::Early;
 use crate::content_files::ContentFiles as _;
 use crate::error::StoreError;
 use crate::receive::BlobSink;
@@ -28,16 +29,17 @@ pub(crate) struct BlobWriter {
     staged: StagedFile,
     digest: Digest,
     durability: Durability,
+    early: Early,
 }
 
 impl BlobWriter {
-    pub(super) const fn new(
+    pub(super) fn new(
         directory: Arc<BlobDirectory>,
         staged: StagedFile,
         digest: Digest,
         durability: Durability,
     ) -> Self {
-        Self { directory, staged, digest, durability }
+        Self { directory, staged, digest, durability, early: Early::default() }
     }
 
     pub(super) const fn file(&self) -> &File {
@@ -51,7 +53,12 @@ impl BlobWriter {
 
 impl BlobSink for BlobWriter {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.staged.write(bytes).map_err(|error| self.failed(error))
+        let written = self.staged.write(bytes);
+        let synced = written.and_then(|()| match self.durability {
+            Durability::Synced => self.early.wrote(self.staged.file(), bytes.len()),
+            Durability::Verified => Ok(()),
+        });
+        synced.map_err(|error| self.failed(error))
     }
 
     fn share(&mut self, file: &File) -> bool {
@@ -59,8 +66,9 @@ impl BlobSink for BlobWriter {
     }
 
     fn commit(self) -> Result<(), StoreError> {
-        let Self { directory, staged, digest, durability } = self;
+        let Self { directory, staged, digest, durability, mut early } = self;
         let failed = |error| StoreError::file("cannot write", &directory.path(&digest))(error);
+        early.wait().map_err(failed)?;
         staged.make_read_only().map_err(failed)?;
         if durability == Durability::Synced {
             staged.sync().map_err(failed)?;
