@@ -174,18 +174,15 @@ impl Mirrored {
         Vec::new()
     }
 
-    /// Returns the tags of the first mirror that has any, of those that may lack some, where nobody else says which there are.
-    async fn tags_of_partial_mirrors(&self, failure: StoreError) -> Result<Vec<Tag>, StoreError> {
-        for mirror in self.of_tags() {
+    /// Returns the first list of tags that is not empty.
+    async fn first_tags<'a>(&'a self, mirrors: impl Iterator<Item = &'a Place> + Send) -> Option<Vec<Tag>> {
+        for mirror in mirrors {
             match self.asked(mirror, mirror.store.tags()).await {
-                Ok(tags) if !tags.is_empty() => {
-                    self.reach.note_unknown(self.location(), &failure);
-                    return Ok(tags);
-                }
+                Ok(tags) if !tags.is_empty() => return Some(tags),
                 _ => {}
             }
         }
-        Err(failure)
+        None
     }
 
     /// Returns the body of a blob from a mirror. A small one has been checked: who reads it has no second try.
@@ -259,23 +256,19 @@ impl Store for Mirrored {
     }
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
-        let listed = async {
-            for mirror in self.of_tags().filter(|mirror| mirror.has_all_tags) {
-                match self.asked(mirror, mirror.store.tags()).await {
-                    Ok(tags) if !tags.is_empty() => return Some(tags),
-                    _ => {}
-                }
-            }
-            None
-        };
+        let listed = self.first_tags(self.of_tags().filter(|mirror| mirror.has_all_tags));
         let was_silent = self.silence(&self.origin).is_some();
         let own = self.asked(&self.origin, self.origin.store.tags());
         let (listed, own) = futures_util::future::join(listed, own).await;
         match (listed, own) {
-            (None, Err(failure)) if self.of_tags().any(|mirror| !mirror.has_all_tags) => {
-                self.tags_of_partial_mirrors(failure).await
-            }
-            (None, _) if was_silent => self.waited_for(&self.origin, self.origin.store.tags()).await,
+            (None, Err(failure)) => match self.first_tags(self.of_tags().filter(|mirror| !mirror.has_all_tags)).await {
+                Some(tags) => {
+                    self.reach.note_unknown(self.location(), &failure);
+                    Ok(tags)
+                }
+                None if was_silent => self.waited_for(&self.origin, self.origin.store.tags()).await,
+                None => Err(failure),
+            },
             (None, own) => own,
             // Tags attach things too: which of those there are the repository itself says.
             (Some(listed), Ok(own)) => {
@@ -352,16 +345,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_registry_that_has_failed_is_asked_again_where_no_mirror_answers() {
-        let place = |host: &str, by| {
+        let place = |host: &str, by, has_all_tags| {
             let store = Arc::new(MemoryStore::new(host));
-            (Place { host: host.parse().unwrap(), by, has_all_tags: true, store: store.clone() }, store)
+            (Place { host: host.parse().unwrap(), by, has_all_tags, store: store.clone() }, store)
         };
         let index = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
         let manifest = Manifest::parse(index.as_slice().into(), None, None).unwrap();
         let tag: Tag = "1.0".parse().unwrap();
-        for by in [MirrorUse::DigestOnly, MirrorUse::TagOnly, MirrorUse::All] {
-            let (mirror, _) = place("mirror.example", by);
-            let (origin, held) = place("registry.example", MirrorUse::All);
+        let uses = [MirrorUse::DigestOnly, MirrorUse::TagOnly, MirrorUse::All];
+        for (by, has_all_tags) in uses.into_iter().flat_map(|by| [(by, true), (by, false)]) {
+            let (mirror, _) = place("mirror.example", by, has_all_tags);
+            let (origin, held) = place("registry.example", MirrorUse::All, true);
             held.put_manifest(&manifest).await.unwrap();
             held.tag(&tag, &manifest).await.unwrap();
             let reach = Arc::new(Reach::default());
