@@ -6,6 +6,7 @@
 //! | [`body`] | the bytes of a blob on their way: from memory, a file, a stream or a plain socket |
 //! | [`error`] | why a store did not do what it was asked |
 //! | [`memory`] | a store in memory |
+//! | [`pace`] | how slow bytes may come |
 //! | [`layout`] | an OCI image layout in a directory |
 //! | [`archive`] | an OCI layout in a tar, plain or compressed; the output of `docker save` |
 //! | [`content_store`] | the local content store: names, and manifests kept between runs |
@@ -48,6 +49,7 @@ pub mod journal;
 pub mod layout;
 mod lock;
 pub mod memory;
+pub mod pace;
 mod receive;
 mod regular_file;
 mod staging;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use store::StoreError;
+use store::pace::TooSlow;
 
 /// The cause of a failure.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -23,13 +24,8 @@ pub(crate) enum Failure {
     #[error("nothing moved for {} seconds", .0.as_secs_f32())]
     Stalled(Duration),
     /// Next to nothing moved for too long.
-    #[error("only {bytes} bytes came in {} seconds", .waited.as_secs_f32())]
-    Slow {
-        /// How much did.
-        bytes: u64,
-        /// How long that took.
-        waited: Duration,
-    },
+    #[error("{0}")]
+    Slow(TooSlow),
     /// The proxy wants to know who asks, or does not let them through.
     #[error("the proxy {proxy} does not let this user through")]
     Proxy {
@@ -52,7 +48,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Tells whether another try may go better.
     pub(crate) const fn is_passing(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Broken(_) | Self::Stalled(_) | Self::Slow { .. })
+        matches!(self, Self::Connect(_) | Self::Broken(_) | Self::Stalled(_) | Self::Slow(_))
     }
 
     /// A connection that was closed where more was to come.

@@ -14,9 +14,7 @@ use tokio::sync::mpsc::Receiver;
 use super::{BlobSink, Reception, Unfinished};
 use crate::body::{CHUNK_BYTES, FileRange};
 use crate::error::StoreError;
-
-/// Fewest bytes a second that count as coming: a modem has a hundred times as many.
-const LEAST_BYTES_PER_SECOND: u64 = 64;
+use crate::pace::Pace;
 
 /// Takes the bytes of one buffer, and `trouble` if that is why there are no more.
 pub(super) fn memory<S, F>(
@@ -97,7 +95,7 @@ where
     let mut left = length - buffered.len() as u64;
     let mut buffer = vec![0; buffer_bytes(left)];
     let mut trouble = None;
-    let (mut silent, mut came) = (Duration::ZERO, 0);
+    let mut pace = Pace::new(timeout);
     while left > 0 && !stop.load(Ordering::Relaxed) {
         let wanted = buffer_bytes(left);
         let began = Instant::now();
@@ -119,16 +117,12 @@ where
             }
         };
         // The time counts in which nothing else was done.
-        silent += began.elapsed();
-        came += count as u64;
+        let kept = pace.add(began.elapsed(), count as u64);
         reception.add(&buffer[..count])?;
         left -= count as u64;
-        if silent >= timeout {
-            if left > 0 && came < timeout.as_secs().max(1).saturating_mul(LEAST_BYTES_PER_SECOND) {
-                trouble = Some(lost(io::ErrorKind::TimedOut.into()));
-                break;
-            }
-            (silent, came) = (Duration::ZERO, 0);
+        if kept.is_err() && left > 0 {
+            trouble = Some(lost(io::ErrorKind::TimedOut.into()));
+            break;
         }
     }
     reception.end(trouble)
