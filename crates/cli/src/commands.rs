@@ -13,6 +13,7 @@ mod delete;
 mod describe;
 mod diff;
 mod difference;
+mod doctor;
 mod export;
 mod gc;
 mod groups;
@@ -97,6 +98,7 @@ pub(crate) enum Command {
     Login(login::LoginArguments),
     Logout(logout::LogoutArguments),
     Auth(auth::AuthArguments),
+    Doctor(doctor::DoctorArguments),
     Tour(tour::TourArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),
@@ -146,6 +148,7 @@ impl Command {
             Self::Login(arguments) => arguments.run(session).await,
             Self::Logout(arguments) => arguments.run(session).await,
             Self::Auth(arguments) => arguments.run(session).await,
+            Self::Doctor(arguments) => arguments.run(session).await,
             Self::Tour(arguments) => arguments.run(session).await,
             Self::Completions(arguments) => arguments.run(),
             Self::Man(arguments) => arguments.run(session),

@@ -16,7 +16,7 @@ pub(crate) struct Variable {
 }
 
 /// Every variable that supercargo reads, in the order in which they are shown.
-pub(crate) const VARIABLES: [Variable; 20] = [
+pub(crate) const VARIABLES: [Variable; 21] = [
     Variable { name: STORE, purpose: "directory of the local content store" },
     Variable { name: AUTH_FILE, purpose: "file with credentials, instead of all others" },
     Variable { name: PROGRESS, purpose: "as --progress" },
@@ -34,6 +34,7 @@ pub(crate) const VARIABLES: [Variable; 20] = [
     Variable { name: XDG_CONFIG_HOME, purpose: "configuration, instead of ~/.config" },
     Variable { name: XDG_DATA_HOME, purpose: "data such as the local content store, instead of ~/.local/share" },
     Variable { name: XDG_STATE_HOME, purpose: "state such as the observation log, instead of ~/.local/state" },
+    Variable { name: XDG_CACHE_HOME, purpose: "what can be found out again, instead of ~/.cache" },
     Variable { name: HOME, purpose: "the home directory" },
     Variable { name: NO_COLOR, purpose: "no colours, unless --color says otherwise" },
     Variable { name: TERM, purpose: "`dumb` means no colours and no progress bars" },
@@ -56,6 +57,7 @@ const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
+const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 const HOME: &str = "HOME";
 const NO_COLOR: &str = "NO_COLOR";
 const TERM: &str = "TERM";
@@ -93,6 +95,8 @@ pub(crate) struct Environment {
     pub(crate) data_home: Option<PathBuf>,
     /// `XDG_STATE_HOME`, or `.local/state` in the home directory.
     pub(crate) state_home: Option<PathBuf>,
+    /// `XDG_CACHE_HOME`, or `.cache` in the home directory.
+    pub(crate) cache_home: Option<PathBuf>,
     /// `HOME`.
     pub(crate) home: Option<PathBuf>,
     /// The user that this process runs as.
@@ -126,6 +130,7 @@ impl Environment {
             config_home: absolute(XDG_CONFIG_HOME).or_else(|| below_home(".config")),
             data_home: absolute(XDG_DATA_HOME).or_else(|| below_home(".local/share")),
             state_home: absolute(XDG_STATE_HOME).or_else(|| below_home(".local/state")),
+            cache_home: absolute(XDG_CACHE_HOME).or_else(|| below_home(".cache")),
             user_id: rustix::process::getuid().as_raw(),
             no_color: variable(NO_COLOR).is_some(),
             dumb_terminal: variable(TERM).is_some_and(|term| term == "dumb"),

@@ -9,6 +9,7 @@ use clap::ValueEnum as _;
 use oci::{Platform, Timestamp};
 use ops::context::LockUse;
 use ops::credentials::AuthFiles;
+use ops::doctor::Profiles;
 use ops::observations::Clock;
 use ops::project::ProjectPlace;
 use ops::registry::configuration::AwsVariables;
@@ -90,6 +91,7 @@ impl Settings {
             insecure_skip_tls_verify: flags.insecure_skip_tls_verify,
             ca_file: flags.ca_file.clone(),
             proxies: proxies(environment)?,
+            profiles: Profiles::below(environment.cache_home.as_ref().map(|cache| cache.join("supercargo/registries"))),
             ..ClientOptions::default()
         };
         if let Some(timeout) = flags.timeout {

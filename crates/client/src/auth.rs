@@ -122,6 +122,17 @@ impl Auth {
         *self.demand.lock().unwrap_or_else(PoisonError::into_inner) == Demand::Nothing
     }
 
+    /// Returns what the registry wants to be shown, for people.
+    pub(crate) fn wants(&self) -> String {
+        match &*self.demand.lock().unwrap_or_else(PoisonError::into_inner) {
+            Demand::Nothing => "nothing".to_owned(),
+            Demand::Basic => "a user name and a password".to_owned(),
+            Demand::Bearer(service) => {
+                format!("a token of {}", service.realm.host_str().unwrap_or_default())
+            }
+        }
+    }
+
     /// Returns what to show with a request.
     ///
     /// # Errors

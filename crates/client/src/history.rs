@@ -151,7 +151,7 @@ pub(crate) async fn tags_then(repository: &Repository, at: Timestamp) -> Result<
 }
 
 /// Returns which extensions a repository has. It is asked once; whatever it answers but a list says that it has none.
-async fn extensions(repository: &Repository) -> Result<Extensions, StoreError> {
+pub(crate) async fn extensions(repository: &Repository) -> Result<Extensions, StoreError> {
     #[derive(Deserialize)]
     struct Document {
         extensions: Vec<Extension>,
@@ -161,8 +161,8 @@ async fn extensions(repository: &Repository) -> Result<Extensions, StoreError> {
         #[serde(default)]
         endpoints: Vec<String>,
     }
-    let profile = &repository.registry().profile;
-    if let Some(known) = profile.extensions(repository.name()) {
+    let learned = &repository.registry().learned;
+    if let Some(known) = learned.extensions(repository.name()) {
         return Ok(known);
     }
     let context = repository.context("the list of extensions", Access::Pull);
@@ -181,7 +181,7 @@ async fn extensions(repository: &Repository) -> Result<Extensions, StoreError> {
         answer.discard().await;
         Extensions::default()
     };
-    profile.learn_extensions(repository.name(), found);
+    learned.learn_extensions(repository.name(), found);
     Ok(found)
 }
 

@@ -15,10 +15,10 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use crate::auth::{Asker, Auth, Pass, Scope};
 use crate::exchange::{Answer, Body, Failure, Request, Transport};
+use crate::learned::Learned;
 use crate::load::{Load, Permit};
 use crate::notices::Notices;
 use crate::options::ClientOptions;
-use crate::profile::Profile;
 use crate::redirect;
 use crate::refusal;
 use crate::retry::{self, Backoff};
@@ -45,7 +45,7 @@ pub(crate) struct Registry {
     notices: Arc<Notices>,
     /// Parts of large blobs that may be in memory beside the first of each.
     pub(crate) slots: Arc<Semaphore>,
-    pub(crate) profile: Profile,
+    pub(crate) learned: Learned,
     agent: Option<HeaderValue>,
 }
 
@@ -142,7 +142,7 @@ impl Registry {
             load,
             notices: Arc::clone(notices),
             slots,
-            profile: Profile::default(),
+            learned: Learned::default(),
             agent,
         }
     }
@@ -169,6 +169,11 @@ impl Registry {
     /// Returns the registry's URL, after it has been asked what it speaks and what it wants to be shown. That is done once.
     pub(crate) async fn base(&self) -> Result<&Url, StoreError> {
         self.base.get_or_try_init(|| self.ping()).await
+    }
+
+    /// Returns what it wants to be shown, as far as that is known, for people.
+    pub(crate) fn wants(&self) -> String {
+        self.auth.wants()
     }
 
     /// Asks `GET /v2/` with what there is to be shown. Returns false when nothing is wanted.

@@ -4,7 +4,7 @@
 //!  Repository (Store) ─▶ manifests tags referrers blobs download upload mount delete
 //!                              │ one Call each: method, URL, scope, what to say when it fails
 //!                              ▼
-//!  Registry ─▶ ping, auth, redirects, retries, load; endpoint: how it is reached; profile: what was learned
+//!  Registry ─▶ ping, auth, redirects, retries, load; endpoint: how it is reached; learned: what it has shown
 //!                              │ one Request, one Answer
 //!                              ▼
 //!  Transport ─▶ direct (plain HTTP/1.1, sendfile) or reqwest (TLS, proxies)
@@ -19,11 +19,13 @@ mod client;
 pub mod credentials;
 mod delete;
 mod direct;
+mod doctor;
 mod download;
 mod exchange;
 mod history;
 mod holds;
 mod host;
+mod learned;
 mod load;
 mod manifests;
 mod mount;
@@ -32,7 +34,7 @@ mod options;
 mod pages;
 mod places;
 mod probe;
-mod profile;
+pub mod profile;
 pub mod proxies;
 mod redirect;
 mod referrers;
@@ -47,6 +49,7 @@ mod urls;
 
 pub use client::Client;
 pub use credentials::{Credential, Credentials, Secret};
+pub use doctor::Examine;
 pub use holds::{Hold, HoldKind};
 pub use options::{ClientOptions, ParallelDownloads, RetryPolicy, UploadMode};
 pub use places::{Mirror, Places};

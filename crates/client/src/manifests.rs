@@ -16,12 +16,12 @@ use crate::repository::Repository;
 /// The digest of what an answer is about.
 pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 /// The digest of the subject that a registry has taken note of.
-const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+pub(crate) const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 /// A tag that a registry has set.
-const TAG: HeaderName = HeaderName::from_static("oci-tag");
+pub(crate) const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
 /// [`MediaType::MANIFESTS`] as one header: some registries read only the first field.
-const ACCEPTED: HeaderValue = HeaderValue::from_static(
+pub(crate) const ACCEPTED: HeaderValue = HeaderValue::from_static(
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, \
      application/vnd.oci.artifact.manifest.v1+json",

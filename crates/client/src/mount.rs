@@ -18,8 +18,8 @@ pub(crate) async fn adopt(
     if host != repository.registry().name() || name == repository.name() {
         return Ok(false);
     }
-    let profile = &repository.registry().profile;
-    if profile.refuses_mount(name, repository.name()) {
+    let learned = &repository.registry().learned;
+    if learned.refuses_mount(name, repository.name()) {
         return Ok(false);
     }
     let action = format!("the mount of blob {}", descriptor.digest);
@@ -31,7 +31,7 @@ pub(crate) async fn adopt(
         Ok(answer) => answer,
         // Without a right to the source there may still be one to upload, and that will say what it lacks.
         Err(StoreError::Denied { .. }) => {
-            profile.learn_refuses_mount(name, repository.name());
+            learned.learn_refuses_mount(name, repository.name());
             return Ok(false);
         }
         Err(error) => return Err(error),
@@ -47,7 +47,7 @@ pub(crate) async fn adopt(
             answer.discard().await;
             if let Ok(session) = session {
                 let digest = &descriptor.digest;
-                if !profile.keep_upload(repository.name(), digest, session.clone()) {
+                if !learned.keep_upload(repository.name(), digest, session.clone()) {
                     crate::upload::cancel(repository, context, session).await;
                 }
             }
@@ -55,7 +55,7 @@ pub(crate) async fn adopt(
         }
         status if status.is_client_error() => {
             if status == StatusCode::FORBIDDEN {
-                profile.learn_refuses_mount(name, repository.name());
+                learned.learn_refuses_mount(name, repository.name());
             }
             answer.discard().await;
             Ok(false)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::credentials::Credentials;
+use crate::profile::Profiles;
 use crate::proxies::Proxies;
 use crate::routing::Routing;
 
@@ -28,6 +29,8 @@ pub struct ClientOptions {
     pub user_agent: String,
     /// User names, passwords and tokens by registry.
     pub credentials: Credentials,
+    /// Where it is kept what registries do and do not do.
+    pub profiles: Profiles,
     /// When and how failed requests are repeated.
     pub retry: RetryPolicy,
     /// When large blobs are downloaded in parts.
@@ -48,6 +51,7 @@ impl Default for ClientOptions {
             concurrency_per_host: 32,
             user_agent: concat!("supercargo/", env!("CARGO_PKG_VERSION")).to_owned(),
             credentials: Credentials::default(),
+            profiles: Profiles::default(),
             retry: RetryPolicy::default(),
             parallel: ParallelDownloads::default(),
             upload: UploadMode::default(),

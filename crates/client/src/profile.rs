@@ -1,154 +1,150 @@
-//! What has been learned about a registry while this process runs.
+//! What a registry does and does not do, as it was seen, for this run and later ones.
+//!
+//! A [`RegistryProfile`] holds a [`Check`] for each [`Ability`] that was looked at: it is as the specification has it, or there is a
+//! [`Quirk`]. [`Client::examine`](crate::Client::examine) makes one by asking; a client also adds what it has to find out on its way.
+//! [`Profiles`] keeps them, one file for each registry. What is kept counts for [`KEPT_DAYS`] days and no longer: registries change.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod kept;
+mod quirks;
 
-use oci::{Algorithm, Digest, RepositoryName};
-use reqwest::Url;
-use tokio::sync::OnceCell;
+use std::collections::BTreeMap;
 
-use crate::history::Extensions;
+use oci::{Host, RepositoryName, Timestamp};
+use serde::{Deserialize, Serialize};
 
-/// Most upload sessions that are kept because a mount opened them.
-const OPEN_UPLOADS_MAX: usize = 256;
+pub use self::kept::Profiles;
+use self::kept::now;
+pub use self::quirks::{Ability, Quirk};
 
-/// What has been learned about a registry.
-#[derive(Debug, Default)]
-pub(crate) struct Profile {
-    single_post: AtomicU8,
-    verifying: Mutex<HashMap<Algorithm, Arc<OnceCell<bool>>>>,
-    without_referrers: Mutex<HashSet<RepositoryName>>,
-    extensions: Mutex<HashMap<RepositoryName, Extensions>>,
-    unmountable: Mutex<HashSet<(RepositoryName, RepositoryName)>>,
-    open_uploads: Mutex<HashMap<(RepositoryName, Digest), Url>>,
+/// The version of the format of a profile. A file of another version is not read, and is replaced.
+pub const VERSION: u32 = 1;
+
+/// For how long what was seen counts, in days.
+pub const KEPT_DAYS: i64 = 7;
+
+/// What a registry does and does not do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryProfile {
+    version: u32,
+    /// The registry.
+    pub host: String,
+    /// What was looked at, and what was seen.
+    pub checks: BTreeMap<Ability, Check>,
 }
 
-/// Whether a registry takes a blob in one `POST`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SinglePost {
-    /// Nobody knows, and the caller is to find out.
-    Try,
-    /// It does.
-    Works,
-    /// It does not, or another request is finding out.
-    Avoid,
+/// What was seen of one ability.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Whether it is as specified.
+    pub found: Found,
+    /// What was asked and answered, for people.
+    pub evidence: String,
+    /// When, in seconds since 1970.
+    at: i64,
 }
 
-const UNKNOWN: u8 = 0;
-const LEARNING: u8 = 1;
-const WORKS: u8 = 2;
-const REFUSED: u8 = 3;
+/// Whether an ability is as the specification has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// It is, or it is a piece of information for which there is no other way.
+    Standard,
+    /// It is not.
+    Quirk(Quirk),
+    /// That could not be seen.
+    Unknown,
+}
 
-impl Profile {
-    /// Returns whether to send a blob in one `POST`. Only one caller is told to try as long as nobody knows.
-    pub(crate) fn single_post(&self) -> SinglePost {
-        match self.single_post.compare_exchange(UNKNOWN, LEARNING, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => SinglePost::Try,
-            Err(WORKS) => SinglePost::Works,
-            Err(_) => SinglePost::Avoid,
+impl RegistryProfile {
+    /// Returns a profile that says nothing yet.
+    pub fn new(host: &Host) -> Self {
+        Self { version: VERSION, host: host.to_string(), checks: BTreeMap::new() }
+    }
+
+    /// Tells whether the registry has a quirk; `None` when nobody has looked, or too long ago.
+    pub fn has(&self, quirk: Quirk) -> Option<bool> {
+        let check = self.checks.get(&quirk.ability()).filter(|check| check.counts_at(now()))?;
+        match check.found {
+            Found::Unknown => None,
+            Found::Standard => Some(false),
+            Found::Quirk(found) => Some(found == quirk),
         }
     }
 
-    /// Remembers whether a blob was taken in one `POST`; `None` says that it could not be found out.
-    pub(crate) fn learn_single_post(&self, works: Option<bool>) {
-        let learned = match works {
-            Some(true) => WORKS,
-            Some(false) => REFUSED,
-            None => UNKNOWN,
-        };
-        self.single_post.store(learned, Ordering::Relaxed);
+    /// Returns its quirks, with what was seen.
+    pub fn quirks(&self) -> impl Iterator<Item = (Quirk, &Check)> {
+        self.checks.values().filter_map(|check| match check.found {
+            Found::Quirk(quirk) => Some((quirk, check)),
+            Found::Standard | Found::Unknown => None,
+        })
     }
 
-    /// Returns the place for what is known about this registry refusing content of a wrong digest.
-    pub(crate) fn verifying(&self, algorithm: Algorithm) -> Arc<OnceCell<bool>> {
-        Arc::clone(lock(&self.verifying).entry(algorithm).or_default())
-    }
-
-    /// Tells whether this repository has no Referrers API. That is remembered by repository and not by registry: a gateway may
-    /// send each repository to another server, and a wrong guess would lose artifacts.
-    pub(crate) fn lacks_referrers(&self, repository: &RepositoryName) -> bool {
-        lock(&self.without_referrers).contains(repository)
-    }
-
-    /// Remembers that this repository has no Referrers API.
-    pub(crate) fn learn_lacks_referrers(&self, repository: &RepositoryName) {
-        lock(&self.without_referrers).insert(repository.clone());
-    }
-
-    /// Returns which extensions this repository has, if it has been asked.
-    pub(crate) fn extensions(&self, repository: &RepositoryName) -> Option<Extensions> {
-        lock(&self.extensions).get(repository).copied()
-    }
-
-    /// Remembers which extensions this repository has.
-    pub(crate) fn learn_extensions(&self, repository: &RepositoryName, extensions: Extensions) {
-        lock(&self.extensions).insert(repository.clone(), extensions);
-    }
-
-    /// Tells whether it was refused to take blobs of one repository to another.
-    pub(crate) fn refuses_mount(&self, from: &RepositoryName, to: &RepositoryName) -> bool {
-        lock(&self.unmountable).contains(&(from.clone(), to.clone()))
-    }
-
-    /// Remembers that it was.
-    pub(crate) fn learn_refuses_mount(&self, from: &RepositoryName, to: &RepositoryName) {
-        lock(&self.unmountable).insert((from.clone(), to.clone()));
-    }
-
-    /// Keeps the upload session that a registry opened because it could not mount a blob. Returns false when too many are kept.
-    pub(crate) fn keep_upload(&self, repository: &RepositoryName, digest: &Digest, location: Url) -> bool {
-        let mut uploads = lock(&self.open_uploads);
-        let room = uploads.len() < OPEN_UPLOADS_MAX;
-        if room {
-            uploads.insert((repository.clone(), *digest), location);
-        }
-        room
-    }
-
-    /// Takes the session kept for a blob.
-    pub(crate) fn take_upload(&self, repository: &RepositoryName, digest: &Digest) -> Option<Url> {
-        let mut uploads = lock(&self.open_uploads);
-        if uploads.is_empty() {
-            return None;
-        }
-        uploads.remove(&(repository.clone(), *digest))
+    /// Takes over what another profile knows.
+    pub(crate) fn merge(&mut self, newer: Self) {
+        let known = newer.checks.into_iter().filter(|(_, check)| check.found != Found::Unknown);
+        self.checks.extend(known);
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Check {
+    /// Returns what was seen just now.
+    pub(crate) fn new(found: Found, evidence: String) -> Self {
+        Self { found, evidence, at: now() }
+    }
+
+    /// Returns when it was seen.
+    pub fn at(&self) -> Option<Timestamp> {
+        Timestamp::from_seconds(self.at)
+    }
+
+    /// What is said to have been seen in the future counts as little as what was seen long ago.
+    fn counts_at(&self, now: i64) -> bool {
+        let age = now.saturating_sub(self.at);
+        (0..=KEPT_DAYS * 24 * 60 * 60).contains(&age)
+    }
+}
+
+/// What an examination of a registry has brought.
+#[derive(Clone, Debug)]
+pub struct Examination {
+    /// The repository in which was looked, where there is one.
+    pub repository: Option<RepositoryName>,
+    /// What was seen.
+    pub profile: RegistryProfile,
+    /// What was made for it and could not be removed again, for people.
+    pub left: Vec<String>,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{OPEN_UPLOADS_MAX, Profile, SinglePost};
+    use super::*;
 
     #[test]
-    fn one_caller_tries_the_single_post() {
-        let profile = Profile::default();
-        assert_eq!(profile.single_post(), SinglePost::Try);
-        assert_eq!(profile.single_post(), SinglePost::Avoid);
-        profile.learn_single_post(None);
-        assert_eq!(profile.single_post(), SinglePost::Try);
-        profile.learn_single_post(Some(true));
-        assert_eq!(profile.single_post(), SinglePost::Works);
-        profile.learn_single_post(Some(false));
-        assert_eq!(profile.single_post(), SinglePost::Avoid);
+    fn what_was_seen_long_ago_or_has_not_been_yet_does_not_count() {
+        let mut profile = RegistryProfile::new(&"h.example".parse().unwrap());
+        let quirk = Quirk::AbsentTagDenied;
+        assert_eq!(profile.has(quirk), None);
+        let mut check = Check::new(Found::Quirk(quirk), "seen".to_owned());
+        for (seconds, counts) in [(0, true), (-6 * 86_400, true), (-8 * 86_400, false), (1_000, false)] {
+            check.at = now() + seconds;
+            profile.checks.insert(quirk.ability(), check.clone());
+            assert_eq!(profile.has(quirk), counts.then_some(true), "{seconds}");
+        }
     }
 
     #[test]
-    fn keeps_a_bounded_number_of_sessions() {
-        let profile = Profile::default();
-        let name = "a".parse().unwrap();
-        let url: reqwest::Url = "http://h/u".parse().unwrap();
-        for number in 0..OPEN_UPLOADS_MAX {
-            assert!(profile.keep_upload(&name, &oci::Digest::sha256(&number.to_le_bytes()), url.clone()));
-        }
-        let one_more = oci::Digest::sha256(b"one more");
-        assert!(!profile.keep_upload(&name, &one_more, url.clone()));
-        assert!(profile.take_upload(&name, &one_more).is_none());
-        assert!(profile.take_upload(&name, &oci::Digest::sha256(&0_usize.to_le_bytes())).is_some());
-        assert!(profile.keep_upload(&name, &one_more, url));
+    fn what_is_unknown_does_not_hide_what_was_known() {
+        let host = "h.example".parse().unwrap();
+        let (mut old, mut new) = (RegistryProfile::new(&host), RegistryProfile::new(&host));
+        let quirk = Quirk::RangesIgnored;
+        old.checks.insert(quirk.ability(), Check::new(Found::Quirk(quirk), String::new()));
+        new.checks.insert(quirk.ability(), Check::new(Found::Unknown, String::new()));
+        old.merge(new.clone());
+        assert_eq!(old.has(quirk), Some(true));
+        new.checks.insert(quirk.ability(), Check::new(Found::Standard, String::new()));
+        old.merge(new);
+        assert_eq!(old.has(quirk), Some(false));
     }
 }

@@ -14,7 +14,7 @@ use crate::refusal;
 use crate::repository::Repository;
 
 /// Names the filters that a registry has applied.
-const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
+pub(crate) const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 
 /// Returns what refers to `subject`, the whole list or an error.
 pub(crate) async fn list(
@@ -22,8 +22,8 @@ pub(crate) async fn list(
     subject: &Digest,
     artifact_type: Option<&str>,
 ) -> Result<Referrers, StoreError> {
-    let profile = &repository.registry().profile;
-    if profile.lacks_referrers(repository.name()) {
+    let learned = &repository.registry().learned;
+    if learned.lacks_referrers(repository.name()) {
         return Ok(Referrers::Unsupported);
     }
     let action = format!("the list of referrers of {subject}");
@@ -75,7 +75,7 @@ async fn unsupported(
         // this path. With one it may be this repository or this subject that is not known, so the next one is asked again.
         StatusCode::NOT_FOUND if !complaint.is_empty() => Ok(Referrers::Unsupported),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
-            repository.registry().profile.learn_lacks_referrers(repository.name());
+            repository.registry().learned.learn_lacks_referrers(repository.name());
             Ok(Referrers::Unsupported)
         }
         // It does not know the algorithm, so it cannot have listed anything under it.

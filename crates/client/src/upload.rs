@@ -18,15 +18,15 @@ use store::{BlobSource, Meter, Put, Store as _, StoreError};
 use crate::auth::Access;
 use crate::exchange::{Answer, Body, Failure, Gate, Tally};
 use crate::host::Context;
+use crate::learned::SinglePost;
 use crate::manifests::CONTENT_DIGEST;
 use crate::options::UploadMode;
-use crate::profile::SinglePost;
 use crate::refusal;
 use crate::repository::Repository;
 use crate::retry::{self, Backoff, PROGRESS_BYTES};
 use crate::syntax::range::uploaded;
 
-pub(crate) use session::cancel;
+pub(crate) use session::{CHUNK_MIN_LENGTH, cancel};
 
 /// Blobs up to this size go in one `POST` where that is not known to fail: little is lost when it does.
 const TRIAL_MAX_BYTES: u64 = 64 * 1024;
@@ -119,7 +119,7 @@ impl Upload<'_> {
         let registry = self.repository.registry();
         // A mount that failed may have opened a session.
         let session = registry
-            .profile
+            .learned
             .take_upload(self.repository.name(), &self.descriptor.digest)
             .map(|location| Session { location, offset: 0, chunk_min: 0 });
         if self.sends_whole() && trust::is_open(self.repository, self.descriptor) {
@@ -230,18 +230,18 @@ impl Upload<'_> {
 
     /// Sends the blob in one `POST`, where the mode says so and the registry is not known to refuse.
     async fn single_post(&self, mode: UploadMode) -> Result<SinglePostOutcome, Trouble> {
-        let profile = &self.repository.registry().profile;
+        let learned = &self.repository.registry().learned;
         let size = self.descriptor.size;
         if size >= RESUME_MIN_BYTES && self.broke.load(Ordering::Relaxed) {
             return Ok(SinglePostOutcome::NotTried);
         }
         let learning = match mode {
             UploadMode::SinglePost => false,
-            UploadMode::Auto if size <= SINGLE_POST_MAX_BYTES => match profile.single_post() {
+            UploadMode::Auto if size <= SINGLE_POST_MAX_BYTES => match learned.single_post() {
                 SinglePost::Works => false,
                 SinglePost::Try if size <= TRIAL_MAX_BYTES => true,
                 SinglePost::Try => {
-                    profile.learn_single_post(None);
+                    learned.learn_single_post(None);
                     return Ok(SinglePostOutcome::NotTried);
                 }
                 SinglePost::Avoid => return Ok(SinglePostOutcome::NotTried),
@@ -249,7 +249,7 @@ impl Upload<'_> {
             _ => return Ok(SinglePostOutcome::NotTried),
         };
         // Whatever happens, even if this future is dropped, somebody else may try to learn it.
-        let mut lesson = Lesson { profile, works: None, taught: learning };
+        let mut lesson = Lesson { learned, works: None, taught: learning };
         let (outcome, works) = session::post_whole(self, learning).await?;
         lesson.works = works;
         Ok(outcome)
@@ -334,7 +334,7 @@ enum SinglePostOutcome {
 
 /// Passes on what a trial has shown when it ends.
 struct Lesson<'a> {
-    profile: &'a crate::profile::Profile,
+    learned: &'a crate::learned::Learned,
     works: Option<bool>,
     taught: bool,
 }
@@ -342,7 +342,7 @@ struct Lesson<'a> {
 impl Drop for Lesson<'_> {
     fn drop(&mut self) {
         if self.taught {
-            self.profile.learn_single_post(self.works);
+            self.learned.learn_single_post(self.works);
         }
     }
 }

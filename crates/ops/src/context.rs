@@ -108,16 +108,26 @@ impl Context {
     /// # Errors
     /// [`OpsError::Offline`] when no registry may be asked; when a file with credentials, or about routes, cannot be read.
     pub fn client(&self) -> Result<&Client, OpsError> {
-        if self.options.offline {
-            return Err(OpsError::Offline { host: "a registry".to_owned(), wanted: "this".to_owned(), help: None });
-        }
         if let Some(client) = self.client.get() {
             return Ok(client);
+        }
+        let client = self.client_of_its_own(|_| ())?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    /// Returns a registry client with other options than that of the other operations.
+    ///
+    /// # Errors
+    /// As [`Context::client`].
+    pub(crate) fn client_of_its_own(&self, change: impl FnOnce(&mut ClientOptions)) -> Result<Client, OpsError> {
+        if self.options.offline {
+            return Err(OpsError::Offline { host: "a registry".to_owned(), wanted: "this".to_owned(), help: None });
         }
         let mut options = self.options.client.clone();
         options.credentials = self.options.auth_files.read()?;
         options.routing = self.routing()?.clone();
-        Ok(self.client.get_or_init(|| Client::new(options)))
+        change(&mut options);
+        Ok(Client::new(options))
     }
 
     fn routing(&self) -> Result<&Routing, OpsError> {

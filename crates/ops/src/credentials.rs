@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use client::Credential;
 use client::credentials::{Credentials, Origin, Outcome};
-use client::{Client, Credential};
 use oci::{Host, RepositoryName};
 use store::StoreError;
 
@@ -130,7 +130,8 @@ pub async fn login(context: &Context, request: &LoginRequest) -> Result<LoginRep
     let credential = Credential::Password { user: request.user.clone(), password: request.password.clone() };
     let mut credentials = Credentials::default();
     credentials.add(request.place.host.as_str(), credential.clone());
-    let was_checked = context.client_with(credentials)?.sign_in(&request.place.host).await?;
+    let client = context.client_of_its_own(|options| options.credentials = credentials)?;
+    let was_checked = client.sign_in(&request.place.host).await?;
     let kept = client::credentials::keep(path, &request.place.to_string(), &credential).await?;
     Ok(LoginReport { file: path.to_owned(), helper: kept.helper(), was_checked })
 }
@@ -248,15 +249,6 @@ async fn state_of(path: &Path, place: &Place) -> FileState {
             };
             FileState::Found { origin, kind, user: credential.shown_user().map(str::to_owned) }
         }
-    }
-}
-
-impl Context {
-    /// Returns a client that has these credentials and no others.
-    fn client_with(&self, credentials: Credentials) -> Result<Client, OpsError> {
-        // Whoever may not ask registries may not be let in either.
-        self.client()?;
-        Ok(Client::new(client::ClientOptions { credentials, ..self.client_options().clone() }))
     }
 }
 

@@ -34,6 +34,7 @@
 //! | [`relocate`] | a project as it is locked, to a registry, a layout or an archive |
 //! | [`verify`](mod@crate::verify) | a lock against what is there |
 //! | [`credentials`](mod@crate::credentials) | who this user is to registries |
+//! | [`doctor`](mod@crate::doctor) | what a registry does and does not do |
 //! | [`serve`](mod@crate::serve) | a registry of one's own |
 //! | [`gc`] | what is not needed any more, in a layout or a repository |
 //! | [`content`] | the local content store as a whole |
@@ -61,6 +62,7 @@ mod delta;
 pub mod destination;
 pub mod diff;
 mod docker_archive;
+pub mod doctor;
 pub mod edit;
 pub mod error;
 pub mod export;

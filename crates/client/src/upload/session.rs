@@ -13,7 +13,7 @@ use crate::repository::Repository;
 use crate::syntax::location::{add_parameter, is_downgrade};
 
 /// Fewest bytes of a chunk but the last (distribution-spec, "Pushing a blob in chunks").
-const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
+pub(crate) const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 
 /// How fast a registry verifies an upload and puts it in its place, at least.
 const COMMIT_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;

@@ -27,7 +27,7 @@ const PROBE: &[u8] = b"supercargo asks whether this registry verifies digests\n"
 /// large; for small ones only what is known already counts.
 pub(super) async fn is_verifying(repository: &Repository, descriptor: &Descriptor) -> Result<bool, StoreError> {
     let algorithm = descriptor.digest.algorithm();
-    let known = repository.registry().profile.verifying(algorithm);
+    let known = repository.registry().learned.verifying(algorithm);
     if descriptor.size < WORTHWHILE_BYTES {
         return Ok(known.get().copied().unwrap_or(false));
     }
@@ -36,7 +36,7 @@ pub(super) async fn is_verifying(repository: &Repository, descriptor: &Descripto
 
 /// Tells whether [`is_verifying`] would have to ask for this blob.
 pub(super) fn is_open(repository: &Repository, descriptor: &Descriptor) -> bool {
-    let known = repository.registry().profile.verifying(descriptor.digest.algorithm());
+    let known = repository.registry().learned.verifying(descriptor.digest.algorithm());
     descriptor.size >= WORTHWHILE_BYTES && known.get().is_none()
 }
 
