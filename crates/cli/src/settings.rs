@@ -91,9 +91,13 @@ impl Settings {
             insecure_skip_tls_verify: flags.insecure_skip_tls_verify,
             ca_file: flags.ca_file.clone(),
             proxies: proxies(environment)?,
-            profiles: Profiles::below(environment.cache_home.as_ref().map(|cache| cache.join("supercargo/registries"))),
             ..ClientOptions::default()
         };
+        let clock = clock(environment)?;
+        if let Some(cache) = &environment.cache_home {
+            let clock = clock.clone();
+            client.profiles = Profiles::below(cache.join("supercargo/registries"), move || clock.now());
+        }
         if let Some(timeout) = flags.timeout {
             client.timeout = timeout;
         }
@@ -113,7 +117,7 @@ impl Settings {
                 (false, false) => LockUse::Refresh,
             },
             observations: environment.state_home.as_ref().map(|state| state.join("supercargo/observations")),
-            clock: clock(environment)?,
+            clock,
         };
         Ok(Self {
             format: flags.format.unwrap_or_default(),

@@ -4,6 +4,7 @@ use http::{Method, StatusCode};
 use oci::Digest;
 use store::StoreError;
 
+use crate::absence::{self, Sought};
 use crate::auth::Access;
 use crate::host::{Call, Context};
 use crate::repository::Repository;
@@ -23,16 +24,14 @@ pub(crate) async fn stat_as(
     let url = repository.url(&format!("blobs/{digest}")).await?;
     // A registry that does not state the length here may do so where the blob itself is asked for, which then is not read.
     for method in [Method::HEAD, Method::GET] {
-        let answer = repository.registry().call(Call::new(method, url.clone(), context)).await?;
+        let outcome = repository.registry().call(Call::new(method, url.clone(), context)).await;
+        let answer = absence::unless_absent(repository, Sought::Blob, outcome, &context).await?;
+        let Some(answer) = answer else { return Ok(None) };
         match answer.status {
             StatusCode::OK => {
                 if let Some(length) = answer.stated_length() {
                     return Ok(Some(length));
                 }
-            }
-            StatusCode::NOT_FOUND => {
-                answer.discard().await;
-                return Ok(None);
             }
             StatusCode::METHOD_NOT_ALLOWED => {}
             _ => return Err(context.refused(answer).await),

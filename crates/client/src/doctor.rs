@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use oci::limits::MANIFEST_MAX_BYTES;
-use oci::{Digest, Host, RepositoryName, Tag};
+use oci::{Digest, Host, RepositoryName, Tag, Timestamp};
 use reqwest::Url;
 use serde::Deserialize;
 use store::StoreError;
@@ -86,6 +86,7 @@ struct Exam {
     repository: Repository,
     profile: RegistryProfile,
     left: Vec<String>,
+    now: Timestamp,
 }
 
 /// A request to be made.
@@ -97,9 +98,15 @@ struct Question {
     access: Access,
     headers: HeaderMap,
     body: Option<Bytes>,
+    /// What a redirect has to name to be followed.
+    named: Option<Digest>,
 }
 
 impl Question {
+    fn new(method: Method, url: Url, what: &str, access: Access) -> Self {
+        Self { method, url, what: what.to_owned(), access, headers: HeaderMap::new(), body: None, named: None }
+    }
+
     fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::try_from(value) {
             self.headers.insert(name, value);
@@ -116,15 +123,14 @@ impl Question {
 impl Exam {
     fn of(repository: Repository) -> Self {
         let profile = RegistryProfile::new(repository.registry().name());
-        Self { repository, profile, left: Vec::new() }
+        let now = repository.registry().options.profiles.now();
+        Self { repository, profile, left: Vec::new(), now }
     }
 
     /// Returns the question for something in the repository.
     async fn question(&self, method: Method, place: &str, access: Access) -> Result<Question, Reply> {
         match self.repository.url(place).await {
-            Ok(url) => {
-                Ok(Question { method, url, what: place.to_owned(), access, headers: HeaderMap::new(), body: None })
-            }
+            Ok(url) => Ok(Question::new(method, url, place, access)),
             Err(error) => Err(Reply::none(place, &error)),
         }
     }
@@ -143,17 +149,22 @@ impl Exam {
         let context = self.repository.context(&action, question.access);
         let said = format!("{} {}", question.method, question.what);
         let mut call = Call::new(question.method, question.url, context);
-        (call.headers, call.body) = (question.headers, question.body);
+        (call.headers, call.body, call.named) = (question.headers, question.body, question.named);
         Reply::of(said, self.repository.registry().call_whole(call, ANSWER_MAX_BYTES).await).await
     }
 
     fn note(&mut self, ability: Ability, found: Found, evidence: impl Into<String>) {
-        self.profile.checks.insert(ability, Check::new(found, evidence.into()));
+        self.profile.checks.insert(ability, Check::new(found, evidence.into(), self.now));
     }
 
     /// Notes a quirk, or that there is none.
     fn judge(&mut self, quirk: Option<Quirk>, ability: Ability, evidence: impl Into<String>) {
         self.note(ability, quirk.map_or(Found::Standard, Found::Quirk), evidence);
+    }
+
+    /// Tells whether a quirk was found; `None` when that was not seen.
+    fn has(&self, quirk: Quirk) -> Option<bool> {
+        self.profile.has(quirk, self.now)
     }
 
     fn unknown(&mut self, ability: Ability, why: impl Into<String>) {
@@ -202,10 +213,9 @@ pub(crate) fn absent_digest() -> Digest {
 /// Returns what to say of an answer to a question for something that is not there.
 fn absence(reply: &Reply, denied: Quirk, other: Quirk) -> Found {
     match reply.status() {
-        None => Found::Unknown,
+        None | Some(429 | 500..) => Found::Unknown,
         Some(404) => Found::Standard,
         Some(401 | 403) => Found::Quirk(denied),
-        Some(429 | 500..) => Found::Unknown,
         Some(_) => Found::Quirk(other),
     }
 }

@@ -11,6 +11,7 @@ use store::body::ByteStream;
 use store::{BlobBody, Content, Store as _, StoreError};
 
 use self::segments::Begun;
+use crate::absence::{self, Sought};
 use crate::auth::Access;
 use crate::exchange::answer::AnswerBody;
 use crate::exchange::{Answer, Failure};
@@ -75,7 +76,9 @@ async fn request(repository: &Repository, descriptor: &Descriptor, offset: u64) 
     if offset == 0 {
         call.headers.remove(RANGE);
     }
-    let mut answer = repository.registry().call(call).await?;
+    let outcome = repository.registry().call(call).await;
+    let answer = absence::unless_absent(repository, Sought::Blob, outcome, &context).await?;
+    let Some(mut answer) = answer else { return Ok(None) };
     let wrong_size = |found| StoreError::Size {
         location: repository.location().to_owned(),
         digest: descriptor.digest,
@@ -108,10 +111,6 @@ async fn request(repository: &Repository, descriptor: &Descriptor, offset: u64) 
                 answer.headers.remove(CONTENT_LENGTH);
             }
             Ok(Some(answer))
-        }
-        StatusCode::NOT_FOUND => {
-            answer.discard().await;
-            Ok(None)
         }
         _ => Err(context.refused(answer).await),
     }

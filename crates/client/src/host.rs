@@ -3,12 +3,12 @@
 mod ping;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use oci::{Host, RepositoryName};
+use oci::{Digest, Host, RepositoryName};
 use reqwest::Url;
 use store::StoreError;
 use tokio::sync::{OnceCell, Semaphore};
@@ -19,6 +19,7 @@ use crate::learned::Learned;
 use crate::load::{Load, Permit};
 use crate::notices::Notices;
 use crate::options::ClientOptions;
+use crate::profile::{Ability, Check, Found, Quirk, RegistryProfile};
 use crate::redirect;
 use crate::refusal;
 use crate::retry::{self, Backoff};
@@ -46,6 +47,8 @@ pub(crate) struct Registry {
     /// Parts of large blobs that may be in memory beside the first of each.
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) learned: Learned,
+    /// What is kept of it.
+    kept: Mutex<Option<RegistryProfile>>,
     agent: Option<HeaderValue>,
 }
 
@@ -58,6 +61,8 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Option<Bytes>,
     /// On a connection that is shared with nothing else.
     pub(crate) apart: bool,
+    /// What a redirect has to name to be followed.
+    pub(crate) named: Option<Digest>,
     pub(crate) context: Context<'a>,
 }
 
@@ -103,11 +108,17 @@ impl Context<'_> {
 
 impl<'a> Call<'a> {
     pub(crate) fn new(method: Method, url: Url, context: Context<'a>) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: None, apart: false, context }
+        Self { method, url, headers: HeaderMap::new(), body: None, apart: false, named: None, context }
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
+        self
+    }
+
+    /// Follows redirects only to where the URL still names this; any other is the answer.
+    pub(crate) const fn only_to_what_names(mut self, digest: &Digest) -> Self {
+        self.named = Some(*digest);
         self
     }
 }
@@ -143,6 +154,7 @@ impl Registry {
             notices: Arc::clone(notices),
             slots,
             learned: Learned::default(),
+            kept: Mutex::default(),
             agent,
         }
     }
@@ -169,6 +181,23 @@ impl Registry {
     /// Returns the registry's URL, after it has been asked what it speaks and what it wants to be shown. That is done once.
     pub(crate) async fn base(&self) -> Result<&Url, StoreError> {
         self.base.get_or_try_init(|| self.ping()).await
+    }
+
+    /// Tells whether it has a quirk; `None` when nobody has looked, or too long ago.
+    pub(crate) fn has(&self, quirk: Quirk) -> Option<bool> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get_or_insert_with(|| self.options.profiles.read(self.name())).has(quirk, self.options.profiles.now())
+    }
+
+    /// Keeps what has been seen on the way, for this run and later ones. Where it cannot be written it is found out again.
+    pub(crate) fn note(&self, ability: Ability, found: Found, evidence: String) {
+        let mut seen = RegistryProfile::new(self.name());
+        seen.checks.insert(ability, Check::new(found, evidence, self.options.profiles.now()));
+        {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.get_or_insert_with(|| self.options.profiles.read(self.name())).merge(seen.clone());
+        }
+        let _ = self.options.profiles.add(self.name(), seen);
     }
 
     /// Returns what it wants to be shown, as far as that is known, for people.
@@ -287,7 +316,7 @@ impl Registry {
             self.sign(&mut request, base, pass);
             request
         };
-        redirect::follow(&self.transport, call.method.clone(), call.url.clone(), make).await
+        redirect::follow(&self.transport, call.method.clone(), call.url.clone(), call.named.as_ref(), make).await
     }
 
     /// Sends a request once, with a body that may not be there a second time. A 401 is returned after it has been taken note

@@ -1,7 +1,7 @@
 //! What has been learned about a registry while this process runs.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oci::{Algorithm, Digest, RepositoryName};
@@ -17,9 +17,12 @@ const OPEN_UPLOADS_MAX: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Learned {
     single_post: AtomicU8,
+    in_pieces: AtomicBool,
     verifying: Mutex<HashMap<Algorithm, Arc<OnceCell<bool>>>>,
     without_referrers: Mutex<HashSet<RepositoryName>>,
     extensions: Mutex<HashMap<RepositoryName, Extensions>>,
+    /// Whether they can be read by who asks.
+    readable: Mutex<HashMap<RepositoryName, bool>>,
     unmountable: Mutex<HashSet<(RepositoryName, RepositoryName)>>,
     open_uploads: Mutex<HashMap<(RepositoryName, Digest), Url>>,
 }
@@ -60,6 +63,16 @@ impl Learned {
         self.single_post.store(learned, Ordering::Relaxed);
     }
 
+    /// Tells whether large blobs have to be sent in pieces.
+    pub(crate) fn is_in_pieces(&self) -> bool {
+        self.in_pieces.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that large blobs have to be sent in pieces.
+    pub(crate) fn learn_in_pieces(&self) {
+        self.in_pieces.store(true, Ordering::Relaxed);
+    }
+
     /// Returns the place for what is known about this registry refusing content of a wrong digest.
     pub(crate) fn verifying(&self, algorithm: Algorithm) -> Arc<OnceCell<bool>> {
         Arc::clone(lock(&self.verifying).entry(algorithm).or_default())
@@ -84,6 +97,22 @@ impl Learned {
     /// Remembers which extensions this repository has.
     pub(crate) fn learn_extensions(&self, repository: &RepositoryName, extensions: Extensions) {
         lock(&self.extensions).insert(repository.clone(), extensions);
+    }
+
+    /// Tells whether this repository can be read, if that has been seen.
+    pub(crate) fn is_readable(&self, repository: &RepositoryName) -> Option<bool> {
+        lock(&self.readable).get(repository).copied()
+    }
+
+    /// Remembers whether this repository can be read. What has been read once stays so.
+    pub(crate) fn learn_readable(&self, repository: &RepositoryName, is_readable: bool) {
+        let mut readable = lock(&self.readable);
+        match readable.get_mut(repository) {
+            Some(known) => *known |= is_readable,
+            None => {
+                readable.insert(repository.clone(), is_readable);
+            }
+        }
     }
 
     /// Tells whether it was refused to take blobs of one repository to another.

@@ -13,6 +13,7 @@
 //! Every byte from outside is hostile: headers and bodies are bounded, redirects and pages counted, locations parsed by
 //! [`syntax`], content verified here or by the other side where that has been seen to verify.
 
+mod absence;
 mod auth;
 mod blobs;
 mod client;

@@ -8,9 +8,11 @@ use oci::limits::MANIFEST_MAX_BYTES;
 use oci::{Algorithm, Descriptor, Digest, Manifest, ManifestError, MediaType, Tag};
 use store::{Store as _, StoreError, SubjectIndexed};
 
+use crate::absence::{self, Sought};
 use crate::auth::Access;
 use crate::exchange::Answer;
 use crate::host::{Call, Context};
+use crate::profile::Quirk;
 use crate::repository::Repository;
 
 /// The digest of what an answer is about.
@@ -118,26 +120,33 @@ pub(crate) async fn tag_in_place_of(
     Ok(true)
 }
 
-/// Asks for a manifest. `None` says that it is not there, `Some(None)` that this registry does not take this method.
+/// Asks for a manifest. `None` says that it is not there, `Some(None)` that this registry does not say so to HEAD.
 async fn ask(
     repository: &Repository,
     method: Method,
     name: &str,
     context: Context<'_>,
 ) -> Result<Option<Option<Answer>>, StoreError> {
-    let url = repository.url(&format!("manifests/{name}")).await?;
+    let registry = repository.registry();
     let is_head = method == Method::HEAD;
-    let answer = repository
-        .registry()
-        .call_whole(Call::new(method, url, context).with(ACCEPT, ACCEPTED), MANIFEST_MAX_BYTES)
-        .await?;
+    if is_head && registry.has(Quirk::HeadRefused) == Some(true) {
+        return Ok(Some(None));
+    }
+    let url = repository.url(&format!("manifests/{name}")).await?;
+    let call = Call::new(method, url, context).with(ACCEPT, ACCEPTED);
+    let answer = match registry.call_whole(call, MANIFEST_MAX_BYTES).await {
+        // A page for people is no answer of a registry to HEAD.
+        Ok(answer) if is_head && answer.status == StatusCode::NOT_FOUND && answer.is_page() => return Ok(Some(None)),
+        outcome => absence::unless_absent(repository, Sought::Manifest, outcome, &context).await?,
+    };
+    let Some(answer) = answer else { return Ok(None) };
     match answer.status {
-        StatusCode::OK => Ok(Some(Some(answer))),
-        StatusCode::NOT_FOUND => {
-            answer.discard().await;
-            Ok(None)
+        StatusCode::OK => {
+            registry.learned.learn_readable(repository.name(), true);
+            Ok(Some(Some(answer)))
         }
-        StatusCode::METHOD_NOT_ALLOWED if is_head => Ok(Some(None)),
+        // It may take GET; if it does not, that answer says why.
+        status if is_head && status.is_client_error() => Ok(Some(None)),
         _ => Err(context.refused(answer).await),
     }
 }
@@ -172,7 +181,7 @@ async fn fetch(
 ) -> Result<Option<Manifest>, StoreError> {
     let Some(answer) = ask(repository, Method::GET, name, context).await?.flatten() else { return Ok(None) };
     let media_type = answer.media_type();
-    if media_type.as_ref().is_some_and(|media_type| media_type.as_str() == "text/html") {
+    if answer.is_page() {
         let reason = "it answered with a web page; is there a login page or a proxy in between?";
         return Err(context.protocol(reason));
     }

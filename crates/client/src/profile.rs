@@ -13,7 +13,6 @@ use oci::{Host, RepositoryName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::kept::Profiles;
-use self::kept::now;
 pub use self::quirks::{Ability, Quirk};
 
 /// The version of the format of a profile. A file of another version is not read, and is replaced.
@@ -63,9 +62,9 @@ impl RegistryProfile {
         Self { version: VERSION, host: host.to_string(), checks: BTreeMap::new() }
     }
 
-    /// Tells whether the registry has a quirk; `None` when nobody has looked, or too long ago.
-    pub fn has(&self, quirk: Quirk) -> Option<bool> {
-        let check = self.checks.get(&quirk.ability()).filter(|check| check.counts_at(now()))?;
+    /// Tells whether the registry has a quirk, by what counts at this time; `None` when nobody has looked, or too long ago.
+    pub fn has(&self, quirk: Quirk, now: Timestamp) -> Option<bool> {
+        let check = self.checks.get(&quirk.ability()).filter(|check| check.counts_at(now))?;
         match check.found {
             Found::Unknown => None,
             Found::Standard => Some(false),
@@ -89,9 +88,9 @@ impl RegistryProfile {
 }
 
 impl Check {
-    /// Returns what was seen just now.
-    pub(crate) fn new(found: Found, evidence: String) -> Self {
-        Self { found, evidence, at: now() }
+    /// Returns what was seen at this time.
+    pub(crate) const fn new(found: Found, evidence: String, at: Timestamp) -> Self {
+        Self { found, evidence, at: at.seconds() }
     }
 
     /// Returns when it was seen.
@@ -100,8 +99,8 @@ impl Check {
     }
 
     /// What is said to have been seen in the future counts as little as what was seen long ago.
-    fn counts_at(&self, now: i64) -> bool {
-        let age = now.saturating_sub(self.at);
+    fn counts_at(&self, now: Timestamp) -> bool {
+        let age = now.seconds().saturating_sub(self.at);
         (0..=KEPT_DAYS * 24 * 60 * 60).contains(&age)
     }
 }
@@ -121,30 +120,35 @@ pub struct Examination {
 mod tests {
     use super::*;
 
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(1_800_000_000 + seconds).unwrap()
+    }
+
     #[test]
     fn what_was_seen_long_ago_or_has_not_been_yet_does_not_count() {
         let mut profile = RegistryProfile::new(&"h.example".parse().unwrap());
         let quirk = Quirk::AbsentTagDenied;
-        assert_eq!(profile.has(quirk), None);
-        let mut check = Check::new(Found::Quirk(quirk), "seen".to_owned());
+        assert_eq!(profile.has(quirk, at(0)), None);
         for (seconds, counts) in [(0, true), (-6 * 86_400, true), (-8 * 86_400, false), (1_000, false)] {
-            check.at = now() + seconds;
-            profile.checks.insert(quirk.ability(), check.clone());
-            assert_eq!(profile.has(quirk), counts.then_some(true), "{seconds}");
+            let check = Check::new(Found::Quirk(quirk), "seen".to_owned(), at(seconds));
+            profile.checks.insert(quirk.ability(), check);
+            assert_eq!(profile.has(quirk, at(0)), counts.then_some(true), "{seconds}");
         }
     }
 
     #[test]
     fn what_is_unknown_does_not_hide_what_was_known() {
         let host = "h.example".parse().unwrap();
-        let (mut old, mut new) = (RegistryProfile::new(&host), RegistryProfile::new(&host));
         let quirk = Quirk::RangesIgnored;
-        old.checks.insert(quirk.ability(), Check::new(Found::Quirk(quirk), String::new()));
-        new.checks.insert(quirk.ability(), Check::new(Found::Unknown, String::new()));
-        old.merge(new.clone());
-        assert_eq!(old.has(quirk), Some(true));
-        new.checks.insert(quirk.ability(), Check::new(Found::Standard, String::new()));
-        old.merge(new);
-        assert_eq!(old.has(quirk), Some(false));
+        let seen = |found| {
+            let mut profile = RegistryProfile::new(&host);
+            profile.checks.insert(quirk.ability(), Check::new(found, String::new(), at(0)));
+            profile
+        };
+        let mut profile = seen(Found::Quirk(quirk));
+        profile.merge(seen(Found::Unknown));
+        assert_eq!(profile.has(quirk, at(0)), Some(true));
+        profile.merge(seen(Found::Standard));
+        assert_eq!(profile.has(quirk, at(0)), Some(false));
     }
 }

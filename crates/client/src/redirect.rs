@@ -1,6 +1,7 @@
 //! Following redirects.
 
 use http::{Method, StatusCode};
+use oci::Digest;
 use reqwest::Url;
 
 use crate::exchange::{Answer, Failure, Request, Transport};
@@ -10,11 +11,12 @@ use crate::syntax::location::is_downgrade;
 const REDIRECTS_MAX: usize = 8;
 
 /// Sends what `make` makes for a method and a URL, again for every place to which the answer leads. Returns the first answer
-/// that is no redirect.
+/// that is no redirect, or one to where the URL does not name what is asked for any more.
 pub(crate) async fn follow(
     transport: &Transport,
     mut method: Method,
     mut url: Url,
+    named: Option<&Digest>,
     make: impl Fn(&Method, &Url) -> Request,
 ) -> Result<Answer, Failure> {
     let mut visited: Vec<Url> = Vec::new();
@@ -22,6 +24,9 @@ pub(crate) async fn follow(
         let answer = transport.send(make(&method, &url)).await?;
         let Some(next) = next_method(answer.status, &method) else { return Ok(answer) };
         let target = answer.location()?;
+        if named.is_some_and(|digest| !target.as_str().contains(&digest.encoded())) {
+            return Ok(answer);
+        }
         if is_downgrade(&url, &target) {
             return Err(Failure::Protocol("it redirects from TLS to plain HTTP".to_owned()));
         }

@@ -10,8 +10,12 @@ use crate::auth::Access;
 use crate::exchange::Answer;
 use crate::host::{Call, Context};
 use crate::pages::Pages;
+use crate::profile::Quirk;
 use crate::refusal;
 use crate::repository::Repository;
+
+/// Codes by which a registry says that it does not have the subject.
+const ABSENT_CODES: [&str; 3] = ["MANIFEST_INVALID", "MANIFEST_UNKNOWN", "NAME_UNKNOWN"];
 
 /// Names the filters that a registry has applied.
 pub(crate) const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
@@ -32,11 +36,13 @@ pub(crate) async fn list(
     if let Some(artifact_type) = artifact_type {
         url.query_pairs_mut().append_pair("artifactType", artifact_type);
     }
+    let lies_about_filters = repository.registry().has(Quirk::FilterClaimed) == Some(true);
     let mut pages = Pages::default();
     let mut listed: Vec<Descriptor> = Vec::new();
     let mut first = true;
     loop {
-        let answer = repository.registry().call_whole(Call::new(Method::GET, url, context), MANIFEST_MAX_BYTES).await?;
+        let call = Call::new(Method::GET, url, context).only_to_what_names(subject);
+        let answer = repository.registry().call_whole(call, MANIFEST_MAX_BYTES).await?;
         if answer.status != StatusCode::OK {
             return if first {
                 unsupported(repository, subject, answer, &context).await
@@ -45,7 +51,7 @@ pub(crate) async fn list(
             };
         }
         first = false;
-        let filtered = applied(&answer, "artifactType");
+        let filtered = applied(&answer, "artifactType") && !lies_about_filters;
         let next = pages.after(&answer, &context)?;
         let mut page = read_page(answer, &context).await?;
         if let Some(wanted) = artifact_type.filter(|_| !filtered) {
@@ -74,6 +80,13 @@ async fn unsupported(
         // A registry with the API answers with an empty list; 404 without a code of the protocol says that nothing knows
         // this path. With one it may be this repository or this subject that is not known, so the next one is asked again.
         StatusCode::NOT_FOUND if !complaint.is_empty() => Ok(Referrers::Unsupported),
+        // Some know no list of what they do not have, which there may be a list of in the fallback.
+        StatusCode::BAD_REQUEST if ABSENT_CODES.iter().any(|code| complaint.has(code)) => Ok(Referrers::Unsupported),
+        // It was sent to a page about something else.
+        status if status.is_redirection() => {
+            repository.registry().learned.learn_lacks_referrers(repository.name());
+            Ok(Referrers::Unsupported)
+        }
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
             repository.registry().learned.learn_lacks_referrers(repository.name());
             Ok(Referrers::Unsupported)

@@ -17,15 +17,19 @@ use self::page::Way;
 use self::runs::Runs;
 use crate::auth::Access;
 use crate::pages::PAGES_MAX;
+use crate::profile::Quirk;
 use crate::repository::Repository;
 
 /// Returns every tag, and cursors for the next time. `known` are those of the last time; any others cost requests, and nothing else.
 pub(crate) async fn list(repository: &Repository, known: &[Tag]) -> Result<TagList, StoreError> {
     let context = repository.context("the list of tags", Access::Pull);
-    let known = &known[..known.len().min(CURSORS_MAX)];
+    let has = |quirk| repository.registry().has(quirk) == Some(true);
+    let begins_anywhere = !has(Quirk::TagLastIgnored) && !has(Quirk::TagLastRefused) && !has(Quirk::TagNumberRefused);
+    let known = if begins_anywhere { &known[..known.len().min(CURSORS_MAX)] } else { &[] };
     let list = repository.url("tags/list").await?;
     let others = known.iter().map(|cursor| (cursor.clone(), Way::after(&list, cursor)));
-    let mut runs = Runs::new(Way::first(&list), others);
+    let first = if has(Quirk::TagNumberRefused) { Way::first_of_any_length(&list) } else { Way::first(&list) };
+    let mut runs = Runs::new(first, others);
     let mut under_way = FuturesUnordered::new();
     let mut asked = 0;
     while !runs.is_done() {

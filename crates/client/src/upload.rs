@@ -5,7 +5,7 @@ mod content;
 mod session;
 mod trust;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use crate::host::Context;
 use crate::learned::SinglePost;
 use crate::manifests::CONTENT_DIGEST;
 use crate::options::UploadMode;
+use crate::profile::{Ability, Found, Quirk};
 use crate::refusal;
 use crate::repository::Repository;
 use crate::retry::{self, Backoff, PROGRESS_BYTES};
@@ -37,6 +38,9 @@ const SINGLE_POST_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Blobs from this size on are worth asking how much of them has arrived when a connection breaks.
 const RESUME_MIN_BYTES: u64 = 256 * 1024;
 
+/// Bytes of a chunk where a registry does not let a large body through: some let no more through.
+const PIECE_BYTES: u64 = 4 * 1024 * 1024;
+
 /// One blob on its way to a registry.
 struct Upload<'a> {
     repository: &'a Repository,
@@ -52,6 +56,8 @@ struct Upload<'a> {
     ended: AtomicU64,
     /// Whether a connection broke on the way: then it goes in a session, which can be resumed.
     broke: AtomicBool,
+    /// How often the registry had the session elsewhere than it said.
+    misplaced: AtomicU32,
     /// Whether the content has been read again because the registry said that it is wrong, and was right.
     checked: AtomicBool,
 }
@@ -105,6 +111,7 @@ pub(crate) async fn put(
         gate: None,
         ended: AtomicU64::new(u64::MAX),
         broke: AtomicBool::new(false),
+        misplaced: AtomicU32::new(0),
         checked: AtomicBool::new(false),
     };
     let outcome = upload.place().await;
@@ -155,9 +162,20 @@ impl Upload<'_> {
         Box::pin(self.run(None)).await
     }
 
+    /// Returns how the content goes.
+    fn mode(&self) -> UploadMode {
+        let registry = self.repository.registry();
+        match registry.options.upload {
+            UploadMode::Auto if registry.learned.is_in_pieces() && self.descriptor.size > PIECE_BYTES => {
+                UploadMode::Chunked { size: PIECE_BYTES }
+            }
+            mode => mode,
+        }
+    }
+
     /// Tells whether the content goes in one body where it is large.
     fn sends_whole(&self) -> bool {
-        matches!(self.repository.registry().options.upload, UploadMode::Auto | UploadMode::PostPut)
+        matches!(self.mode(), UploadMode::Auto | UploadMode::PostPut)
     }
 
     async fn run(&self, mut session: Option<Session>) -> Result<(), StoreError> {
@@ -192,7 +210,7 @@ impl Upload<'_> {
     /// Tries once, from what the session holds, or from the beginning.
     async fn attempt(&self, session: Option<Session>) -> Result<(), Trouble> {
         let size = self.descriptor.size;
-        let mode = self.repository.registry().options.upload;
+        let mode = self.mode();
         let session = match session {
             Some(session) => session,
             None => match self.single_post(mode).await? {
@@ -230,29 +248,47 @@ impl Upload<'_> {
 
     /// Sends the blob in one `POST`, where the mode says so and the registry is not known to refuse.
     async fn single_post(&self, mode: UploadMode) -> Result<SinglePostOutcome, Trouble> {
-        let learned = &self.repository.registry().learned;
+        let registry = self.repository.registry();
+        let learned = &registry.learned;
         let size = self.descriptor.size;
         if size >= RESUME_MIN_BYTES && self.broke.load(Ordering::Relaxed) {
             return Ok(SinglePostOutcome::NotTried);
         }
         let learning = match mode {
             UploadMode::SinglePost => false,
-            UploadMode::Auto if size <= SINGLE_POST_MAX_BYTES => match learned.single_post() {
-                SinglePost::Works => false,
-                SinglePost::Try if size <= TRIAL_MAX_BYTES => true,
-                SinglePost::Try => {
-                    learned.learn_single_post(None);
-                    return Ok(SinglePostOutcome::NotTried);
+            UploadMode::Auto if size <= SINGLE_POST_MAX_BYTES => {
+                match self.kept_single_post().unwrap_or_else(|| learned.single_post()) {
+                    SinglePost::Works => false,
+                    SinglePost::Try if size <= TRIAL_MAX_BYTES => true,
+                    SinglePost::Try => {
+                        learned.learn_single_post(None);
+                        return Ok(SinglePostOutcome::NotTried);
+                    }
+                    SinglePost::Avoid => return Ok(SinglePostOutcome::NotTried),
                 }
-                SinglePost::Avoid => return Ok(SinglePostOutcome::NotTried),
-            },
+            }
             _ => return Ok(SinglePostOutcome::NotTried),
         };
         // Whatever happens, even if this future is dropped, somebody else may try to learn it.
         let mut lesson = Lesson { learned, works: None, taught: learning };
         let (outcome, works) = session::post_whole(self, learning).await?;
         lesson.works = works;
+        if let Some(works) = works.filter(|_| learning) {
+            let quirk = match outcome {
+                SinglePostOutcome::Session(..) => Quirk::SinglePostSession,
+                _ => Quirk::SinglePostRefused,
+            };
+            let found = if works { Found::Standard } else { Found::Quirk(quirk) };
+            registry.note(Ability::SinglePost, found, "POST blobs/uploads/ with a blob".to_owned());
+        }
         Ok(outcome)
+    }
+
+    /// Returns what is kept of earlier runs about blobs in one `POST`.
+    fn kept_single_post(&self) -> Option<SinglePost> {
+        let registry = self.repository.registry();
+        let (session, refused) = (registry.has(Quirk::SinglePostSession)?, registry.has(Quirk::SinglePostRefused)?);
+        Some(if session || refused { SinglePost::Avoid } else { SinglePost::Works })
     }
 
     fn failed(&self, failure: Failure, session: Option<Session>) -> Trouble {
@@ -289,6 +325,7 @@ impl Upload<'_> {
         let session = session.map(Box::new);
         let wish = retry::wish(&answer);
         let complaint = refusal::complaint(answer).await;
+        let learned = &self.repository.registry().learned;
         let error = refusal::error_of(status, &complaint, self.context.location, self.context.action);
         if complaint.has("DIGEST_INVALID") || complaint.has("SIZE_INVALID") {
             // Either the content is not what it should be, or it was damaged on the way; not twice, though.
@@ -301,8 +338,19 @@ impl Upload<'_> {
             };
         }
         match status.as_u16() {
-            // The pass was renewed and the session is untouched; or the session is elsewhere than we believe.
-            401 | 416 => Trouble::Passing { error, wish, session },
+            // The pass was renewed and the session is untouched.
+            401 => Trouble::Passing { error, wish, session },
+            // The session is elsewhere than we believe. Where it is so again the registry does not know it either, or means
+            // something else, such as the length of a chunk.
+            416 => {
+                let is_first = self.misplaced.fetch_add(1, Ordering::Relaxed) == 0;
+                Trouble::Passing { error, wish, session: session.filter(|_| is_first) }
+            }
+            // A gateway that lets no large body through may let its pieces through.
+            413 if self.mode() == UploadMode::Auto && !learned.is_in_pieces() && self.descriptor.size > PIECE_BYTES => {
+                learned.learn_in_pieces();
+                Trouble::Passing { error, wish, session: None }
+            }
             // The session is gone.
             404 => Trouble::Passing { error, wish, session: None },
             _ if retry::is_passing(status) => Trouble::Passing { error, wish, session },

@@ -73,7 +73,7 @@ impl Client {
         };
         let mut backoff = Backoff::new(options.retry);
         loop {
-            let outcome = redirect::follow(self.transport(), Method::GET, url.clone(), make).await;
+            let outcome = redirect::follow(self.transport(), Method::GET, url.clone(), None, make).await;
             let wish = match &outcome {
                 Ok(answer) if retry::is_passing(answer.status) => retry::wish(answer),
                 Err(failure) if failure.is_passing() => None,

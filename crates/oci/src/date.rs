@@ -52,6 +52,9 @@ impl Date {
 }
 
 impl Timestamp {
+    /// The beginning of 1970.
+    pub const EPOCH: Self = Self { seconds: 0 };
+
     /// Returns the moment that lies this many seconds after the beginning of 1970, or `None` outside of the years that can be
     /// written.
     pub fn from_seconds(seconds: i64) -> Option<Self> {

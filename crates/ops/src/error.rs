@@ -216,10 +216,11 @@ fn transfer_kind(error: &TransferError) -> ErrorKind {
 fn store_kind(error: &StoreError) -> ErrorKind {
     match error {
         error if error.is_integrity() => ErrorKind::Integrity,
+        // Registries with a policy answer 412 for what it forbids.
+        StoreError::Blocked { .. } | StoreError::Refused { status: Some(412 | 451), .. } => ErrorKind::Forbidden,
         StoreError::Unreachable { .. } | StoreError::Protocol { .. } | StoreError::Refused { .. } => {
             ErrorKind::Unreachable
         }
-        StoreError::Blocked { .. } => ErrorKind::Forbidden,
         StoreError::Denied { .. } | StoreError::Credentials { .. } | StoreError::Proxy { .. } => ErrorKind::Denied,
         StoreError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
         StoreError::File { .. } => ErrorKind::FileSystem,

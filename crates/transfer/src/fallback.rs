@@ -74,6 +74,10 @@ pub async fn remove_referrer(store: &dyn Store, subject: &Digest, referrer: &Dig
 pub async fn read(store: &dyn Store, subject: &Digest) -> Result<Vec<Descriptor>, TransferError> {
     let tag = Tag::referrers_fallback(subject);
     let Some(descriptor) = store.resolve(&tag).await? else { return Ok(Vec::new()) };
+    // Some registries take the tag for the digest that it is made of: there is no list then.
+    if descriptor.digest == *subject {
+        return Ok(Vec::new());
+    }
     let Some(manifest) = store.manifest(&descriptor.digest).await? else { return Ok(Vec::new()) };
     if manifest.kind() == oci::ManifestKind::Image {
         return Err(TransferError::FallbackTaken { location: store.location().to_owned(), tag });

@@ -44,6 +44,16 @@ impl Scope {
         self
     }
 
+    /// Returns it with `*` in the place of the right to delete, which some token services do not know by its name.
+    pub(crate) fn with_all_rights(&self) -> Option<Self> {
+        let spelled = |part: &String| match part.rsplit_once(':') {
+            Some((resource, actions)) if actions.contains("delete") => format!("{resource}:*"),
+            _ => part.clone(),
+        };
+        let all = Self(self.0.iter().map(spelled).collect());
+        (all != *self).then_some(all)
+    }
+
     pub(crate) fn parts(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -81,6 +91,9 @@ mod tests {
         assert!(!scope.covers("repository:a/b:delete"));
         assert!(!scope.covers("repository:project/a/b:pull"));
         assert!(!scope.covers("garbage"));
+        assert_eq!(scope.with_all_rights(), None);
+        let delete = Scope::of(&"a/b".parse().unwrap(), Access::Delete);
+        assert_eq!(delete.with_all_rights().unwrap().parts().collect::<Vec<_>>(), ["repository:a/b:*"]);
         let narrow = Scope::of(&"a/b".parse().unwrap(), Access::Pull);
         assert!(scope.includes(&narrow) && !narrow.includes(&scope) && !scope.includes(&Scope::none()));
     }

@@ -73,7 +73,13 @@ pub(super) async fn fetch(
         action: ACTION.to_owned(),
         reason: reason.to_owned(),
     };
-    let answer = ask(service, asker, credential, named, ACTION).await?;
+    let mut answer = ask(service, asker, credential, named, ACTION).await?;
+    if answer.status == StatusCode::BAD_REQUEST
+        && let Some(all) = asker.scope.with_all_rights()
+    {
+        answer.discard().await;
+        answer = ask(service, Asker { scope: &all, ..asker }, credential, named, ACTION).await?;
+    }
     let answered = Instant::now();
     if answer.status == StatusCode::BAD_REQUEST {
         // RFC 6749 section 5.2: a refresh token that is not accepted.

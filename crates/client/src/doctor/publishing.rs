@@ -106,7 +106,7 @@ impl Exam {
         if reply.header(&SUBJECT).is_none() {
             return self.judge(Some(Quirk::SubjectUnsaid), Ability::Subject, format!("{reply} without OCI-Subject"));
         }
-        let list = self.get(&format!("referrers/{}", subject.digest)).await;
+        let list = self.referrers_of(&subject.digest).await;
         let is_listed = listed(&list).is_some_and(|list| list.iter().any(|listed| listed.digest == made.digest));
         let quirk = (!is_listed).then_some(Quirk::SubjectUnlisted);
         self.judge(quirk, Ability::Subject, format!("{reply}, {list}"));

@@ -42,9 +42,9 @@ impl Exam {
             self.part_of_blob(&manifest).await;
         } else {
             for ability in [Ability::HeadManifest, Ability::ManifestDigest, Ability::ManifestType, Ability::Ranges] {
-                self.profile.checks.entry(ability).or_insert_with(|| {
-                    crate::profile::Check::new(Found::Unknown, "there is no image to look at".to_owned())
-                });
+                if !self.profile.checks.contains_key(&ability) {
+                    self.unknown(ability, "there is no image to look at");
+                }
             }
         }
         self.history().await;

@@ -2,10 +2,11 @@
 
 use http::Method;
 use http::header::CONTENT_TYPE;
-use oci::{Descriptor, Manifest, MediaType};
+use oci::{Descriptor, Digest, Manifest, MediaType};
 
 use super::reply::Reply;
-use super::{Exam, absent_digest};
+use super::{Exam, Question, absent_digest};
+use crate::auth::Access;
 use crate::profile::{Ability, Found, Quirk};
 use crate::referrers::FILTERS_APPLIED;
 
@@ -18,9 +19,9 @@ const READ_MAX: usize = 10;
 impl Exam {
     /// Looks at the lists of what refers to an image, and to nothing.
     pub(super) async fn referrers(&mut self, manifest: Option<&Manifest>) {
-        let nothing = self.get(&format!("referrers/{}", absent_digest())).await;
+        let nothing = self.referrers_of(&absent_digest()).await;
         let own = match manifest {
-            Some(manifest) => Some(self.get(&format!("referrers/{}", manifest.digest())).await),
+            Some(manifest) => Some(self.referrers_of(manifest.digest()).await),
             None => None,
         };
         let has_list = own.as_ref().is_some_and(|own| listed(own).is_some());
@@ -43,6 +44,14 @@ impl Exam {
         }
         self.filter(subject).await;
         self.strangers(subject, &list).await;
+    }
+
+    /// Asks for the list of what refers to something.
+    pub(super) async fn referrers_of(&self, subject: &Digest) -> Reply {
+        match self.question(Method::GET, &format!("referrers/{subject}"), Access::Pull).await {
+            Ok(question) => self.ask(Question { named: Some(*subject), ..question }).await,
+            Err(reply) => reply,
+        }
     }
 
     async fn filter(&mut self, subject: &Manifest) {

@@ -12,7 +12,7 @@ use store::StoreError;
 use super::ANSWER_MAX_BYTES;
 use crate::exchange::Answer;
 use crate::syntax::complaint::Complaint;
-use crate::syntax::link;
+use crate::syntax::{link, location};
 
 /// What came of a question.
 pub(super) struct Reply {
@@ -113,9 +113,16 @@ impl Reply {
         self.header(LINK).and_then(link::next).is_some()
     }
 
+    /// Returns the next page that it names, where that is at the same registry.
+    pub(super) fn next(&self) -> Option<Url> {
+        let url = self.url()?;
+        let next = location::resolve(url, link::next(self.header(LINK)?)?).ok()?;
+        location::same_origin(url, &next).then_some(next)
+    }
+
     /// Returns where `Location` leads.
     pub(super) fn location(&self) -> Option<Url> {
-        crate::syntax::location::resolve(self.url()?, self.header(http::header::LOCATION)?).ok()
+        location::resolve(self.url()?, self.header(http::header::LOCATION)?).ok()
     }
 }
 

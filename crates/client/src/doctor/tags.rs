@@ -1,9 +1,14 @@
 //! The list of tags: its pages and its order.
 
+use http::Method;
+use http::header::LINK;
+use oci::Tag;
+use reqwest::Url;
 use serde::Deserialize;
 
-use super::Exam;
 use super::reply::Reply;
+use super::{Exam, Question};
+use crate::auth::Access;
 use crate::profile::{Ability, Found, Quirk};
 
 /// As many as a client asks for at once.
@@ -21,16 +26,23 @@ impl Exam {
                 reply = without;
             }
         }
-        let Some(tags) = tags(&reply) else {
+        let Some(page) = page(&reply) else {
             let refused = reply.is_refusal() || reply.is_denial();
             let found = if refused { Found::Quirk(Quirk::TagListRefused) } else { Found::Unknown };
             self.note(Ability::TagList, found, format!("{reply}, no list of tags"));
             return Vec::new();
         };
-        self.judge(None, Ability::TagList, format!("{reply}, {} tags", tags.len()));
+        self.judge(None, Ability::TagList, format!("{reply}, {} tags", page.len()));
+        let foreign = page.iter().flatten().find(|name| name.parse::<Tag>().is_err());
+        let foreign = foreign.cloned().or_else(|| page.iter().any(Option::is_none).then(|| "null".to_owned()));
+        let evidence = foreign.as_deref().map_or_else(|| "all are tags".into(), oci::text::printable);
+        let evidence = evidence.into_owned();
+        self.judge(foreign.map(|_| Quirk::TagsForeign), Ability::TagNames, evidence);
+        let follows = reply.has_next();
+        let tags: Vec<String> = page.into_iter().flatten().filter(|name| name.parse::<Tag>().is_ok()).collect();
         self.order(&tags);
-        if self.profile.has(Quirk::TagNumberRefused).is_none() {
-            self.pages(&tags).await;
+        if self.has(Quirk::TagNumberRefused).is_none() {
+            self.pages(&tags, follows).await;
         }
         self.after(&tags).await;
         tags
@@ -49,12 +61,16 @@ impl Exam {
         self.judge(Some(quirk), Ability::TagOrder, oci::text::printable(&pair.unwrap_or_default()).to_string());
     }
 
-    async fn pages(&mut self, tags: &[String]) {
+    /// Asks for a page of two, and for the next. `follows` says that a page with all of these tags has named a next one.
+    async fn pages(&mut self, tags: &[String], follows: bool) {
         if tags.len() < 3 {
             return self.unknown(Ability::TagNumber, "there are fewer than three tags");
         }
         let reply = self.get("tags/list?n=2").await;
-        let Some(page) = self::tags(&reply) else { return self.unknown(Ability::TagNumber, reply.to_string()) };
+        let Some(page) = page(&reply) else { return self.unknown(Ability::TagNumber, reply.to_string()) };
+        if let Some(next) = reply.next() {
+            self.link(&reply, next, follows && tags.len() < MANY).await;
+        }
         let (found, next) = (page.len(), reply.has_next());
         let quirk = match (found, next) {
             (3.., false) => Some(Quirk::TagNumberIgnored),
@@ -65,16 +81,31 @@ impl Exam {
         self.judge(quirk, Ability::TagNumber, format!("{reply}, {found} tags and {next}"));
     }
 
+    async fn link(&mut self, reply: &Reply, next: Url, follows_all: bool) {
+        let question = Question::new(Method::GET, next, "the next page of tags", Access::Pull);
+        let following = self.ask(question).await;
+        let quirk = if !following.is_success() {
+            Some(Quirk::TagLinkLost)
+        } else if reply.header(LINK).is_some_and(|link| !link.contains('<')) {
+            Some(Quirk::TagLinkBare)
+        } else {
+            follows_all.then_some(Quirk::TagLinkEndless)
+        };
+        self.judge(quirk, Ability::TagLinks, following.to_string());
+    }
+
     async fn after(&mut self, tags: &[String]) {
         let Some(middle) = tags.get(tags.len() / 2).filter(|_| tags.len() >= 2) else {
             return self.unknown(Ability::TagLast, "there are fewer than two tags");
         };
-        let Ok(last) = middle.parse::<oci::Tag>() else {
+        let Ok(last) = middle.parse::<Tag>() else {
             return self.unknown(Ability::TagLast, "it lists what is no tag");
         };
         let reply = self.get(&format!("tags/list?n={MANY}&last={last}")).await;
-        let quirk = match self::tags(&reply) {
-            Some(page) if page.contains(middle) || page.first() == tags.first() => Some(Quirk::TagLastIgnored),
+        let quirk = match page(&reply) {
+            Some(page) if page.iter().flatten().any(|tag| tag == middle || Some(tag) == tags.first()) => {
+                Some(Quirk::TagLastIgnored)
+            }
             Some(_) => None,
             None if reply.is_refusal() => Some(Quirk::TagLastRefused),
             None => return self.unknown(Ability::TagLast, reply.to_string()),
@@ -83,11 +114,11 @@ impl Exam {
     }
 }
 
-/// Returns the tags of a page, `None` when it is none.
-fn tags(reply: &Reply) -> Option<Vec<String>> {
+/// Returns what a page lists, `None` when it is none.
+fn page(reply: &Reply) -> Option<Vec<Option<String>>> {
     #[derive(Deserialize)]
     struct Page {
         tags: Option<Vec<Option<String>>>,
     }
-    Some(reply.json::<Page>()?.tags.unwrap_or_default().into_iter().flatten().collect())
+    Some(reply.json::<Page>()?.tags.unwrap_or_default())
 }

@@ -69,9 +69,7 @@ impl Exam {
 
     /// Asks for something of a session, whose URL is for nobody's eyes.
     async fn at(&self, method: Method, url: Url, body: Option<Bytes>, range: Option<String>) -> Reply {
-        let what = "the upload".to_owned();
-        let mut question =
-            Question { method, url, what, access: Access::Push, headers: http::HeaderMap::new(), body: None };
+        let mut question = Question::new(method, url, "the upload", Access::Push);
         if let Some(body) = body {
             question = question.body(OCTET_STREAM, body);
         }
@@ -91,7 +89,7 @@ impl Exam {
         let content = Bytes::from(random_bytes(length + CHUNK_BYTES));
         let (first, second) = (content.slice(..length), content.slice(length..));
         let reply = self.at(Method::PATCH, session.clone(), Some(first), Some(format!("0-{}", length - 1))).await;
-        if reply.status() != Some(202) {
+        if !is_taken(&reply) {
             let found = if reply.is_refusal() { Found::Quirk(Quirk::ChunksRefused) } else { Found::Unknown };
             self.note(Ability::Chunks, found, reply.to_string());
             self.unknown(Ability::UploadStatus, "it takes no chunks");
@@ -104,7 +102,12 @@ impl Exam {
         let session = patched.location().unwrap_or(session);
         let digest = Digest::sha256(&content);
         let put = self.finish(session, &digest, Bytes::new()).await;
-        let worked = patched.status() == Some(202) && put.is_success();
+        let worked = is_taken(&patched) && put.is_success();
+        let held = patched.header(RANGE).and_then(uploaded);
+        if worked && let Some(held) = held.filter(|&held| held != content.len() as u64) {
+            let evidence = format!("{patched}, {held} bytes of {}", content.len());
+            self.judge(Some(Quirk::UploadStatusWrong), Ability::UploadStatus, evidence);
+        }
         let refused = patched.is_refusal() || put.is_refusal();
         let found = match (worked, refused) {
             (true, _) => Found::Standard,
@@ -160,7 +163,7 @@ impl Exam {
         let Some(session) = session(&self.open("").await) else {
             return self.unknown(Ability::UploadCancel, "no upload could be begun");
         };
-        if self.profile.has(Quirk::ChunksRefused) == Some(false) {
+        if self.has(Quirk::ChunksRefused) == Some(false) {
             let (body, range) = (random_bytes(CHUNK_BYTES), format!("1000000-{}", 1_000_000 + CHUNK_BYTES - 1));
             let reply = self.at(Method::PATCH, session.clone(), Some(body.into()), Some(range)).await;
             let found = match reply.status() {
@@ -173,7 +176,7 @@ impl Exam {
         let reply = self.at(Method::DELETE, session, None, None).await;
         let found = match reply.status() {
             // The chunk may have ended it.
-            Some(404) | Some(200..=299) => Found::Standard,
+            Some(404 | 200..=299) => Found::Standard,
             _ if reply.is_refusal() => Found::Quirk(Quirk::UploadCancelRefused),
             _ => Found::Unknown,
         };
@@ -248,6 +251,11 @@ impl Exam {
             self.at(Method::DELETE, session, None, None).await;
         }
     }
+}
+
+/// Tells whether a chunk was taken.
+fn is_taken(reply: &Reply) -> bool {
+    matches!(reply.status(), Some(201 | 202 | 204))
 }
 
 /// Returns the session that an answer opens.

@@ -63,6 +63,11 @@ impl Answer {
         MediaType::from_content_type(self.header(CONTENT_TYPE)?).ok()
     }
 
+    /// Tells whether it is a web page, as of a login or of a proxy in between.
+    pub(crate) fn is_page(&self) -> bool {
+        self.media_type().is_some_and(|media_type| media_type.as_str() == "text/html")
+    }
+
     /// Returns the digest that a header states, where it is one that we read.
     pub(crate) fn digest(&self, name: &HeaderName) -> Option<oci::Digest> {
         self.header(name)?.trim().parse().ok()

@@ -111,6 +111,22 @@ abilities! {
             "does not list the tags of a repository",
             "nothing that needs to know all tags works";
     }
+    TagNames "names of tags" {
+        TagsForeign "tags-foreign":
+            "lists what is no tag among the tags",
+            "that is left out";
+    }
+    TagLinks "links between pages" {
+        TagLinkLost "tag-link-lost":
+            "names a next page that is not there",
+            "the page is looked for where the list is";
+        TagLinkBare "tag-link-bare":
+            "names the next page without the brackets of a link",
+            "it is read as one";
+        TagLinkEndless "tag-link-endless":
+            "names a next page after the last",
+            "that one is asked for as well, and is empty";
+    }
     TagNumber "pages of tags" {
         TagNumberIgnored "tag-number-ignored":
             "gives all tags, however many are asked for",

@@ -2,6 +2,9 @@
 
 /// Returns the target of the first link whose relation is `next`, as it was written.
 pub fn next(header: &str) -> Option<&str> {
+    if !header.contains('<') {
+        return bare(header);
+    }
     let mut rest = header;
     loop {
         // Links are separated by commas, but a target may hold commas too: find the brackets first.
@@ -19,6 +22,13 @@ pub fn next(header: &str) -> Option<&str> {
             rest = parameter;
         }
     }
+}
+
+/// Returns the target of a link without the brackets, which some leave out. It cannot hold a semicolon then.
+fn bare(header: &str) -> Option<&str> {
+    let (target, parameters) = header.split_once(';')?;
+    let target = target.trim();
+    (!target.is_empty() && parameters.split(';').any(is_next)).then_some(target)
 }
 
 /// Returns where a parameter ends: at a semicolon or comma outside quotation marks.
@@ -53,11 +63,12 @@ mod tests {
         assert_eq!(next("<https://h/x?a=1,2>; rel=next"), Some("https://h/x?a=1,2"));
         assert_eq!(next(r#"</p>; rel="prev", </n>; title="a, b"; rel="last next""#), Some("/n"));
         assert_eq!(next(r#"</n>;REL="NEXT""#), Some("/n"));
+        assert_eq!(next("https://h/x?n=50&last=b; rel=next"), Some("https://h/x?n=50&last=b"));
     }
 
     #[test]
     fn finds_none() {
-        for header in ["", "<", "</n>", r#"</n>; rel="prev""#, "/n; rel=next", r#"</n>; title="; rel=next""#] {
+        for header in ["", "<", "</n>", r#"</n>; rel="prev""#, "/n", "; rel=next", r#"</n>; title="; rel=next""#] {
             assert_eq!(next(header), None, "{header}");
         }
     }

@@ -1,7 +1,7 @@
 //! One page of a list of tags, as it is asked for and read.
 
 use http::{Method, StatusCode};
-use oci::Tag;
+use oci::{Digest, Tag};
 use reqwest::Url;
 use serde::Deserialize;
 use store::StoreError;
@@ -10,6 +10,7 @@ use super::runs::{Ask, Next, Page};
 use crate::exchange::Answer;
 use crate::host::{Call, Context};
 use crate::pages::Pages;
+use crate::profile::{Ability, Found, Quirk};
 use crate::repository::Repository;
 use crate::syntax::location::same_origin;
 
@@ -35,6 +36,29 @@ impl Way {
     /// Returns the way to the first page of a list.
     pub(super) fn first(list: &Url) -> Self {
         Self { url: with_query(list, &format!("n={PAGE_TAGS}")), pages: Pages::default(), is_first: true }
+    }
+
+    /// Returns the way to the first page of a list where no number of tags may be asked for.
+    pub(super) fn first_of_any_length(list: &Url) -> Self {
+        Self { url: list.clone(), pages: Pages::default(), is_first: true }
+    }
+
+    /// Returns where else this page may be, after what was answered where it should be.
+    fn otherwise(&self, list: &Url, outcome: &Result<Answer, StoreError>) -> Option<Url> {
+        let status = match outcome {
+            Ok(answer) => answer.status.as_u16(),
+            Err(StoreError::Denied { .. }) => 401,
+            Err(_) => return None,
+        };
+        match status {
+            // Some do not give so many at once.
+            400 | 405 | 416 | 422 if self.is_first && self.url.query().is_some() => Some(list.clone()),
+            // Some name the next page by a path within themselves, and are reached by another.
+            401 | 403 | 404 if !self.is_first && self.url.path() != list.path() => {
+                self.url.query().map(|query| with_query(list, query))
+            }
+            _ => None,
+        }
     }
 
     /// Returns the way to the page after a tag.
@@ -66,9 +90,20 @@ async fn try_read(
 ) -> Result<Page<Way>, StoreError> {
     let way = &mut ask.way;
     let limit = if ask.is_needed { PAGE_MAX_BYTES } else { SPARE_PAGE_MAX_BYTES };
-    let answer = repository.registry().call_whole(Call::new(Method::GET, way.url.clone(), context), limit).await?;
+    let registry = repository.registry();
+    let asked = |url: &Url| registry.call_whole(Call::new(Method::GET, url.clone(), context), limit);
+    let mut answer = asked(&way.url).await;
+    if let Some(other) = way.otherwise(list, &answer) {
+        answer = asked(&other).await;
+        if way.is_first && answer.as_ref().is_ok_and(|answer| answer.status == StatusCode::OK) {
+            let evidence = format!("GET tags/list?n={PAGE_TAGS} was refused");
+            registry.note(Ability::TagNumber, Found::Quirk(Quirk::TagNumberRefused), evidence);
+        }
+        way.url = other;
+    }
+    let answer = answer?;
     match answer.status {
-        StatusCode::OK => {}
+        StatusCode::OK => repository.registry().learned.learn_readable(repository.name(), true),
         StatusCode::NOT_FOUND if way.is_first => {
             answer.discard().await;
             return Ok(Page { tags: Vec::new(), next: None });
@@ -93,14 +128,16 @@ async fn try_read(
 async fn tags(answer: Answer, limit: usize, context: &Context<'_>) -> Result<Vec<Tag>, StoreError> {
     #[derive(Deserialize)]
     struct Body {
-        tags: Option<Vec<String>>,
+        tags: Option<Vec<Option<String>>>,
     }
     let body = answer.read(limit).await.map_err(|failure| context.failed(failure))?;
     let body = body.ok_or_else(|| context.protocol(format!("a page has more than {limit} bytes")))?;
     let body: Body = serde_json::from_slice(&body)
         .map_err(|error| context.protocol(format!("it is not a list of tags: {error}")))?;
     let parse = |tag: String| tag.parse().map_err(|error| context.protocol(format!("{error}")));
-    body.tags.unwrap_or_default().into_iter().map(parse).collect()
+    // Some list what has no tag as null, or by its digest.
+    let named = body.tags.unwrap_or_default().into_iter().flatten();
+    named.filter(|name| name.parse::<Digest>().is_err()).map(parse).collect()
 }
 
 /// Tells whether a link asks for what comes after a tag, and for nothing else.

@@ -9,6 +9,7 @@ use reqwest::Url;
 use super::{Session, SinglePostOutcome, Trouble, Upload, content, held, is_done};
 use crate::exchange::{Answer, Body, Request};
 use crate::host::{Call, Context};
+use crate::profile::Quirk;
 use crate::repository::Repository;
 use crate::syntax::location::{add_parameter, is_downgrade};
 
@@ -109,6 +110,9 @@ pub(super) fn session_of(upload: &Upload<'_>, answer: &Answer, offset: u64) -> R
 
 /// Asks how much of the blob a session holds. `None` when it holds nothing, or cannot be used any more.
 pub(super) async fn resume(upload: &Upload<'_>, session: Session) -> Option<Session> {
+    if upload.repository.registry().has(Quirk::ChunksRefused) == Some(true) {
+        return None;
+    }
     let call = Call::new(Method::GET, session.location.clone(), upload.context);
     let answer = upload.repository.registry().call(call).await.ok()?;
     let usable = matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::ACCEPTED | StatusCode::OK);
