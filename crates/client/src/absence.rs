@@ -94,7 +94,8 @@ async fn is_readable(repository: &Repository, context: &Context<'_>) -> Result<b
     let context = Context { action: "the list of tags", ..repository.context(context.action, Access::Pull) };
     let context = Context { without_permit: true, ..context };
     let call = Call::new(Method::GET, repository.url("tags/list?n=1").await?, context);
-    let is_readable = status_of(repository.registry().call(call).await).await? == StatusCode::OK.as_u16();
+    // One that is not there is not denied either.
+    let is_readable = matches!(status_of(repository.registry().call(call).await).await?, 200 | 404);
     learned.learn_readable(repository.name(), is_readable);
     Ok(is_readable)
 }

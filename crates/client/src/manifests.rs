@@ -180,7 +180,8 @@ async fn fetch(
     context: Context<'_>,
 ) -> Result<Option<Manifest>, StoreError> {
     let Some(answer) = ask(repository, Method::GET, name, context).await?.flatten() else { return Ok(None) };
-    let media_type = answer.media_type();
+    // Where the header says something else the manifest says what it is.
+    let media_type = answer.media_type().filter(|media_type| media_type.manifest_kind().is_some());
     if answer.is_page() {
         let reason = "it answered with a web page; is there a login page or a proxy in between?";
         return Err(context.protocol(reason));

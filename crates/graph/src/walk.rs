@@ -210,6 +210,8 @@ impl Walk {
         let Some(manifest) = answer else { return Ok(()) };
         let Some(suffix) = suffix else {
             return match manifest.kind() {
+                // Some registries take the tag for the digest that it is made of.
+                oci::ManifestKind::Index if *manifest.digest() == subject.digest => Ok(()),
                 oci::ManifestKind::Index => self.expect_referrers(subject, manifest.children()),
                 // Somebody has named an image in this way: that is a tag like any other and lists nothing.
                 oci::ManifestKind::Image => Ok(()),

@@ -10,6 +10,7 @@ mod kill;
 mod losses;
 mod matrix;
 mod proxies;
+mod quirks;
 mod requests;
 mod routes;
 mod tokens;

@@ -38,11 +38,14 @@ impl Exam {
         let evidence = foreign.as_deref().map_or_else(|| "all are tags".into(), oci::text::printable);
         let evidence = evidence.into_owned();
         self.judge(foreign.map(|_| Quirk::TagsForeign), Ability::TagNames, evidence);
-        let follows = reply.has_next();
+        let follows_nothing = match reply.next() {
+            Some(next) => self.next_page(next).await.1.is_some_and(|page| page.is_empty()),
+            None => false,
+        };
         let tags: Vec<String> = page.into_iter().flatten().filter(|name| name.parse::<Tag>().is_ok()).collect();
         self.order(&tags);
         if self.has(Quirk::TagNumberRefused).is_none() {
-            self.pages(&tags, follows).await;
+            self.pages(&tags, follows_nothing).await;
         }
         self.after(&tags).await;
         tags
@@ -61,15 +64,15 @@ impl Exam {
         self.judge(Some(quirk), Ability::TagOrder, oci::text::printable(&pair.unwrap_or_default()).to_string());
     }
 
-    /// Asks for a page of two, and for the next. `follows` says that a page with all of these tags has named a next one.
-    async fn pages(&mut self, tags: &[String], follows: bool) {
+    /// Asks for a page of two, and for the next. `is_endless` says that the page with all of these tags has named one that is empty.
+    async fn pages(&mut self, tags: &[String], is_endless: bool) {
         if tags.len() < 3 {
             return self.unknown(Ability::TagNumber, "there are fewer than three tags");
         }
         let reply = self.get("tags/list?n=2").await;
         let Some(page) = page(&reply) else { return self.unknown(Ability::TagNumber, reply.to_string()) };
         if let Some(next) = reply.next() {
-            self.link(&reply, next, follows && tags.len() < MANY).await;
+            self.link(&reply, next, is_endless).await;
         }
         let (found, next) = (page.len(), reply.has_next());
         let quirk = match (found, next) {
@@ -81,15 +84,21 @@ impl Exam {
         self.judge(quirk, Ability::TagNumber, format!("{reply}, {found} tags and {next}"));
     }
 
-    async fn link(&mut self, reply: &Reply, next: Url, follows_all: bool) {
-        let question = Question::new(Method::GET, next, "the next page of tags", Access::Pull);
-        let following = self.ask(question).await;
+    /// Asks for a page that another names.
+    async fn next_page(&self, next: Url) -> (Reply, Option<Vec<Option<String>>>) {
+        let reply = self.ask(Question::new(Method::GET, next, "the next page of tags", Access::Pull)).await;
+        let page = page(&reply);
+        (reply, page)
+    }
+
+    async fn link(&mut self, reply: &Reply, next: Url, is_endless: bool) {
+        let (following, _) = self.next_page(next).await;
         let quirk = if !following.is_success() {
             Some(Quirk::TagLinkLost)
         } else if reply.header(LINK).is_some_and(|link| !link.contains('<')) {
             Some(Quirk::TagLinkBare)
         } else {
-            follows_all.then_some(Quirk::TagLinkEndless)
+            is_endless.then_some(Quirk::TagLinkEndless)
         };
         self.judge(quirk, Ability::TagLinks, following.to_string());
     }
@@ -101,7 +110,8 @@ impl Exam {
         let Ok(last) = middle.parse::<Tag>() else {
             return self.unknown(Ability::TagLast, "it lists what is no tag");
         };
-        let reply = self.get(&format!("tags/list?n={MANY}&last={last}")).await;
+        let number = if self.has(Quirk::TagNumberRefused) == Some(true) { String::new() } else { format!("n={MANY}&") };
+        let reply = self.get(&format!("tags/list?{number}last={last}")).await;
         let quirk = match page(&reply) {
             Some(page) if page.iter().flatten().any(|tag| tag == middle || Some(tag) == tags.first()) => {
                 Some(Quirk::TagLastIgnored)

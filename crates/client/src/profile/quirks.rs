@@ -182,7 +182,7 @@ abilities! {
     ReferrersSubject "subjects of referrers" {
         ReferrersStrangers "referrers-strangers":
             "lists as referrers what refers to something else, or to nothing",
-            "each is read, and strangers are left out with a warning";
+            "exit code 6 names the stranger: what else is missing is not known";
     }
     Ranges "parts of a blob" {
         RangesIgnored "ranges-ignored":

@@ -1,0 +1,249 @@
+//! Lists of tags: their order, their pages, and what is in them.
+
+use serde_json::{Value, json};
+use testkit::proxy::{Answer, Exchange, Fault, Matcher, Rule};
+
+use super::{Fixture, READ, World, run};
+
+/// How a registry gives its list of tags.
+struct List {
+    /// In its own order.
+    names: Vec<Value>,
+    /// Tags of a page at most.
+    page: usize,
+    /// Returns `Link` for the next page, after what was asked and where the page ends.
+    link: fn(&Exchange, usize, &Value) -> Option<String>,
+    /// Returns where a page begins that is to come after something; `None` says that it takes no such thing.
+    after: fn(&[Value], &str) -> Option<usize>,
+}
+
+impl List {
+    fn of(tags: Vec<String>) -> Self {
+        let link = |request: &Exchange, end: usize, last: &Value| {
+            let _ = end;
+            Some(format!("<{}?last={}>; rel=\"next\"", request.path, last.as_str().unwrap_or_default()))
+        };
+        let after = |names: &[Value], last: &str| {
+            names.iter().position(|name| name.as_str() == Some(last)).map(|at| at + 1).or(Some(names.len()))
+        };
+        Self { names: tags.into_iter().map(Value::from).collect(), page: 100, link, after }
+    }
+
+    /// Returns what answers in the place of the registry's own list.
+    fn rules(self) -> Vec<Rule> {
+        let answer = move |request: &Exchange| self.answer(request);
+        vec![Rule::new(Matcher::tags().path_contains(READ), Fault::answer_to(answer))]
+    }
+
+    fn answer(&self, request: &Exchange) -> Answer {
+        let begin = match parameter(request, "last") {
+            None => Some(0),
+            Some(last) => (self.after)(&self.names, &last),
+        };
+        let Some(begin) = begin else { return Answer::error(405, "UNSUPPORTED", "invalid parameter at 'nextToken'") };
+        let wanted = parameter(request, "n").and_then(|n| n.parse().ok()).unwrap_or(self.page).min(self.page);
+        let end = self.names.len().min(begin + wanted);
+        let page = &self.names[begin..end];
+        let body = json!({"name": READ, "tags": page}).to_string();
+        let answer = Answer::new(200).header("Content-Type", "application/json").body(body);
+        match page.last().filter(|_| end < self.names.len()).and_then(|last| (self.link)(request, end, last)) {
+            Some(link) => answer.header("Link", &link),
+            None => answer,
+        }
+    }
+}
+
+fn parameter(request: &Exchange, name: &str) -> Option<String> {
+    request.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+}
+
+/// An order that is none: as if by age.
+fn by_age(world: &World) -> Vec<String> {
+    let mut tags = world.tags.clone();
+    tags.sort_by_key(|tag| (tag.bytes().map(u64::from).sum::<u64>() % 7, tag.clone()));
+    tags
+}
+
+/// Commands that need all tags: those that choose one, and those that look for what tags attach to an image.
+const UNLISTED: &[(&str, i32, &str)] = &[
+    ("inspect", 5, "denied the list of tags"),
+    ("tags", 5, "denied the list of tags"),
+    ("artifacts", 5, "denied the list of tags"),
+    ("artifacts-type", 5, "denied the list of tags"),
+    ("pull", 5, "denied the list of tags"),
+    ("copy-from", 5, "denied the list of tags"),
+    ("copy-all", 5, "denied the list of tags"),
+    ("copy-to", 9, "cannot open out"),
+    ("copy-within", 5, "denied the list of tags"),
+    ("lock", 5, "denied the list of tags"),
+    ("outdated", 5, "denied the list of tags"),
+    ("verify", 5, "denied the list of tags"),
+    ("tree", 5, "denied the list of tags"),
+    ("gc-plan", 5, "denied the list of tags"),
+    ("attached", 5, "denied the list of tags"),
+    ("publish", 1, "there is no Supercargo.lock"),
+    ("install", 9, "has no tag 1"),
+    ("delete-tag", 5, "denied the list of tags"),
+    ("delete", 5, "denied the list of tags"),
+    ("deleted", 5, "denied the list of tags"),
+];
+
+const FIXTURES: &[Fixture] = &[
+    Fixture {
+        registry: "Amazon ECR",
+        source: "deitch/docker_registry2#34, docker-archive/migrator#96",
+        rules: |world| {
+            // Only what a page has named is known to continue it: what is answered to a tag is not told anywhere.
+            let link = |request: &Exchange, end: usize, _: &Value| {
+                Some(format!("<http://{}{}?last=opaque-{end}>; rel=\"next\"", request.header("host")?, request.path))
+            };
+            let after = |_: &[Value], last: &str| last.strip_prefix("opaque-")?.parse().ok();
+            List { page: 3, link, after, ..List::of(by_age(world)) }.rules()
+        },
+        quirks: &["tag-last-refused", "tags-unordered"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "Google Container Registry",
+        source: "google/go-containerregistry#897",
+        rules: |world| {
+            let link = |_: &Exchange, _: usize, _: &Value| None;
+            List { page: usize::MAX / 2, link, after: |_, _| Some(0), ..List::of(world.tags.clone()) }.all_at_once()
+        },
+        quirks: &["tag-last-ignored", "tag-number-ignored"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "GHCR",
+        source: "renovatebot/renovate#36103",
+        rules: |world| List { page: 4, ..List::of(by_age(world)) }.rules(),
+        quirks: &["tags-unordered"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "CNCF distribution 3.1.0 with tags.maxtags below 1000",
+        source: "distribution/distribution#4844",
+        rules: |_| {
+            let refused = |request: &Exchange| {
+                let number: usize = parameter(request, "n")?.parse().ok()?;
+                let refused = || Answer::error(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested");
+                (number > 100).then(refused)
+            };
+            vec![Rule::new(Matcher::tags(), Fault::unless(refused))]
+        },
+        quirks: &["tag-number-refused"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "CNCF distribution 2.8",
+        source: "distribution/distribution#3143",
+        rules: |world| List { after: |_, _| Some(0), ..List::of(by_age(world)) }.all_at_once(),
+        quirks: &["tag-last-ignored", "tag-number-ignored", "tags-unordered"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "Sonatype Nexus 3.58",
+        source: "containers/skopeo#2409",
+        rules: |world| {
+            let mut list = List::of(world.tags.clone());
+            list.names.insert(0, Value::Null);
+            list.rules()
+        },
+        quirks: &["tags-foreign"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "JFrog Artifactory",
+        source: "containers/skopeo#2346",
+        rules: |world| {
+            let mut list = List::of(world.tags.clone());
+            list.names.push(world.application.named("index").digest.to_string().into());
+            list.rules()
+        },
+        quirks: &["tags-foreign"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "JFrog Artifactory, a virtual repository",
+        source: "RTFACT-18971 in renovatebot/renovate",
+        rules: |world| {
+            let link = |request: &Exchange, _: usize, last: &Value| {
+                let inside = request.path.replace("/v2/team/", "/v2/");
+                Some(format!("<{inside}?last={}>; rel=\"next\"", last.as_str()?))
+            };
+            List { page: 3, link, ..List::of(world.tags.clone()) }.rules()
+        },
+        quirks: &["tag-link-lost"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "Gitea",
+        source: "microsoft/vscode-docker#4309",
+        rules: |world| {
+            let last = world.tags.last().cloned().unwrap();
+            let more = move |request: &Exchange, answer: &mut Answer| {
+                let is_empty = answer.body.windows(9).any(|window| window == b"\"tags\":[]");
+                if answer.get_header("Link").is_none() && !is_empty {
+                    let link = format!("<{}?last={last}>; rel=\"next\"", request.path);
+                    answer.headers.push(("Link".to_owned(), link));
+                }
+            };
+            vec![Rule::new(Matcher::tags().path_contains(READ), Fault::change(more))]
+        },
+        quirks: &["tag-link-endless"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "Cloudflare serverless-registry",
+        source: "cloudflare/serverless-registry src/router.ts",
+        rules: |world| {
+            let link = |request: &Exchange, _: usize, last: &Value| {
+                let host = request.header("host")?;
+                Some(format!("http://{host}{}?n=50&last={}; rel=next", request.path, last.as_str()?))
+            };
+            List { page: 5, link, ..List::of(world.tags.clone()) }.rules()
+        },
+        quirks: &["tag-link-bare"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "go-containerregistry's registry",
+        source: "google/go-containerregistry#918",
+        rules: |world| List { page: 1000, link: |_, _, _| None, ..List::of(world.tags.clone()) }.rules(),
+        quirks: &["tag-list-cut"],
+        fails: &[],
+        differs: &[],
+    },
+    Fixture {
+        registry: "Amazon ECR without the right to list images",
+        source: "containers/skopeo#738",
+        rules: |_| vec![Rule::new(Matcher::tags(), Fault::Answer(Answer::error(403, "DENIED", "not authorized")))],
+        quirks: &["tag-list-refused"],
+        fails: UNLISTED,
+        differs: &[],
+    },
+];
+
+impl List {
+    /// Returns what answers with the whole list, whatever is asked.
+    fn all_at_once(self) -> Vec<Rule> {
+        let body = json!({"name": READ, "tags": self.names, "child": [], "manifest": {}}).to_string();
+        let answer = Answer::new(200).header("Content-Type", "application/json").body(body);
+        vec![Rule::new(Matcher::tags().path_contains(READ), Fault::Answer(answer))]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_tags() {
+    run(FIXTURES).await;
+}
