@@ -137,7 +137,13 @@ async fn ask(
     let answer = match registry.call_whole(call, MANIFEST_MAX_BYTES).await {
         // A page for people is no answer of a registry to HEAD.
         Ok(answer) if is_head && answer.status == StatusCode::NOT_FOUND && answer.is_page() => return Ok(Some(None)),
-        outcome => absence::unless_absent(repository, Sought::Manifest, outcome, &context).await?,
+        outcome => {
+            let is_forbidden = outcome.as_ref().is_ok_and(|answer| answer.status == StatusCode::FORBIDDEN);
+            match absence::unless_absent(repository, Sought::Manifest, outcome, &context).await {
+                Err(StoreError::Denied { .. }) if is_head && is_forbidden => return Ok(Some(None)),
+                outcome => outcome?,
+            }
+        }
     };
     let Some(answer) = answer else { return Ok(None) };
     match answer.status {

@@ -56,6 +56,8 @@ struct Upload<'a> {
     ended: AtomicU64,
     /// Whether a connection broke on the way: then it goes in a session, which can be resumed.
     broke: AtomicBool,
+    /// Whether the last try sent it in pieces.
+    in_pieces: AtomicBool,
     /// How often the registry had the session elsewhere than it said.
     misplaced: AtomicU32,
     /// Whether the content has been read again because the registry said that it is wrong, and was right.
@@ -111,6 +113,7 @@ pub(crate) async fn put(
         gate: None,
         ended: AtomicU64::new(u64::MAX),
         broke: AtomicBool::new(false),
+        in_pieces: AtomicBool::new(false),
         misplaced: AtomicU32::new(0),
         checked: AtomicBool::new(false),
     };
@@ -211,6 +214,7 @@ impl Upload<'_> {
     async fn attempt(&self, session: Option<Session>) -> Result<(), Trouble> {
         let size = self.descriptor.size;
         let mode = self.mode();
+        self.in_pieces.store(matches!(mode, UploadMode::Chunked { .. }), Ordering::Relaxed);
         let session = match session {
             Some(session) => session,
             None => match self.single_post(mode).await? {
@@ -325,7 +329,8 @@ impl Upload<'_> {
         let session = session.map(Box::new);
         let wish = retry::wish(&answer);
         let complaint = refusal::complaint(answer).await;
-        let learned = &self.repository.registry().learned;
+        let registry = self.repository.registry();
+        let (learned, is_auto) = (&registry.learned, registry.options.upload == UploadMode::Auto);
         let error = refusal::error_of(status, &complaint, self.context.location, self.context.action);
         if complaint.has("DIGEST_INVALID") || complaint.has("SIZE_INVALID") {
             // Either the content is not what it should be, or it was damaged on the way; not twice, though.
@@ -347,7 +352,7 @@ impl Upload<'_> {
                 Trouble::Passing { error, wish, session: session.filter(|_| is_first) }
             }
             // A gateway that lets no large body through may let its pieces through.
-            413 if self.mode() == UploadMode::Auto && !learned.is_in_pieces() && self.descriptor.size > PIECE_BYTES => {
+            413 if is_auto && !self.in_pieces.load(Ordering::Relaxed) && self.descriptor.size > PIECE_BYTES => {
                 learned.learn_in_pieces();
                 Trouble::Passing { error, wish, session: None }
             }

@@ -1,6 +1,7 @@
 //! Registries as they are: each fixture is a quirk of one that has it, told of in the source it names. Every command works there as it
 //! does elsewhere, or fails with the right word, and `doctor` names the quirk.
 
+mod broken;
 mod commands;
 mod lists;
 mod manifests;

@@ -12,6 +12,8 @@ use tokio::sync::Mutex;
 
 use super::{Session, Trouble, Upload, content, held, session};
 use crate::exchange::{Answer, Body};
+use crate::options::UploadMode;
+use crate::profile::{Ability, Found, Quirk};
 
 /// Sends the blob from where the session is, in chunks of `chunk` bytes, and finishes it.
 pub(super) async fn send(upload: &Upload<'_>, mut session: Session, chunk: u64) -> Result<(), Trouble> {
@@ -65,6 +67,14 @@ async fn patch(upload: &Upload<'_>, session: Session, body: Body, ranged: bool) 
         request = request.with(name, value);
     }
     let answer = session::send(upload, request, Some(&session)).await?;
+    let is_refused = matches!(answer.status.as_u16(), 405 | 415 | 501);
+    if is_refused && upload.repository.registry().options.upload == UploadMode::Auto {
+        // It does not know this way, so the blob goes from the beginning in one.
+        let evidence = format!("PATCH the upload answered {}", answer.status.as_u16());
+        upload.repository.registry().note(Ability::Chunks, Found::Quirk(Quirk::ChunksRefused), evidence);
+        let error = upload.context.refused(answer).await;
+        return Err(Trouble::Passing { error, wish: None, session: None });
+    }
     if !matches!(answer.status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT | StatusCode::CREATED) {
         return Err(upload.refused(answer, Some(session)).await);
     }

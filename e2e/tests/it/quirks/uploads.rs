@@ -1,8 +1,9 @@
 //! How blobs come, and how they are given.
 
+use testkit::application::WholeGraph;
 use testkit::proxy::{Answer, Exchange, Fault, Matcher, Rule};
 
-use super::{Fixture, run};
+use super::{Fixture, World, run};
 
 fn change(matcher: Matcher, change: impl Fn(&Exchange, &mut Answer) + Send + Sync + 'static) -> Vec<Rule> {
     vec![Rule::new(matcher, Fault::change(change))]
@@ -187,6 +188,18 @@ const FIXTURES: &[Fixture] = &[
         differs: &[],
     },
 ];
+
+/// Returns what makes a registry do as this one does. None of these rules needs to know where it is.
+pub(super) fn rules_of(registry: &str) -> Vec<Rule> {
+    let fixture = FIXTURES.iter().find(|fixture| fixture.registry == registry).unwrap();
+    let nowhere = World {
+        application: WholeGraph::default().build(),
+        tags: Vec::new(),
+        upstream: ([127, 0, 0, 1], 0).into(),
+        host: String::new(),
+    };
+    (fixture.rules)(&nowhere)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn blobs() {
