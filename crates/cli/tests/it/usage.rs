@@ -67,6 +67,7 @@ const COMMANDS: &[&[&str]] = &[
     &["logout"],
     &["auth"],
     &["auth", "explain"],
+    &["doctor"],
     &["tour"],
     &["completions"],
     &["man"],
@@ -169,6 +170,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       login        Keep a user name and a password for a registry
       logout       Forget what is kept for a registry
       auth         Show where credentials come from
+      doctor       Show what a registry does and does not do
       tour         Show the main job on two small registries in this process
       completions  Write the completions for a shell
       man          Write the manual
@@ -275,6 +277,7 @@ fn the_help_names_every_command_variable_and_exit_code() {
       XDG_CONFIG_HOME            configuration, instead of ~/.config
       XDG_DATA_HOME              data such as the local content store, instead of ~/.local/share
       XDG_STATE_HOME             state such as the observation log, instead of ~/.local/state
+      XDG_CACHE_HOME             what can be found out again, instead of ~/.cache
       HOME                       the home directory
       NO_COLOR                   no colours, unless --color says otherwise
       TERM                       `dumb` means no colours and no progress bars

@@ -235,3 +235,14 @@ fn whole_projects_and_locks_can_be_read() {
     }
     assert!(counts.0 >= 3 && counts.1 >= 1, "{counts:?}");
 }
+
+#[test]
+fn the_page_of_quirks_has_a_row_for_each() {
+    let page = page("registries.md");
+    for quirk in ops::doctor::Quirk::ALL {
+        let row = format!("| `{}` | {} | {} |", quirk.name(), quirk.says(), quirk.effect());
+        assert!(page.text.lines().any(|line| line.starts_with(&row)), "there is no row: {row}");
+    }
+    let rows = page.text.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, ops::doctor::Quirk::ALL.len());
+}

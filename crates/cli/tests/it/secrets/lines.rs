@@ -98,6 +98,8 @@ pub(super) const LINES: &[Line] = &[
     asks("login", &["login {r} --username captain --password-stdin"]),
     asks("logout", &["login {r} --username captain --password-stdin", "logout {r}"]),
     asks("auth explain", &["auth explain {r}/team/web"]),
+    asks("doctor", &["doctor {r}/team/web:1.0.0"]),
+    asks("doctor", &[PUSH, "doctor {r}/team/own-{m} --write"]),
     local("tour", &["tour"]),
     local("completions", &["completions bash"]),
     local("man", &["man lock merge"]),
