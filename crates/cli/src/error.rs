@@ -1,6 +1,7 @@
 //! Errors for people: one line, the causes below it, what is missing, and a command that helps.
 
 mod help;
+mod user_info;
 
 use std::ffi::OsString;
 
@@ -9,7 +10,7 @@ use oci::Digest;
 use oci::text::printable;
 use ops::OpsError;
 
-use crate::exit::{AnswerIsNo, OutputClosed};
+use crate::exit::{self, AnswerIsNo, Exit, OutputClosed};
 pub(crate) use help::shell_line;
 
 /// Most missing digests that are listed; the first few are in the message already.
@@ -17,7 +18,7 @@ const LISTED_MAX: usize = 20;
 
 /// Returns the lines that tell of an error, without a line feed at the end; nothing for one that is not to be told.
 ///
-/// `typed` is the command line, from which the command that helps is made.
+/// `typed` is the command line, from which the command that helps is made; no password in it is told.
 pub(crate) fn show(error: &Error, typed: &[OsString], color: bool) -> Option<String> {
     if error.is::<OutputClosed>() || error.is::<AnswerIsNo>() {
         return None;
@@ -35,10 +36,8 @@ pub(crate) fn show(error: &Error, typed: &[OsString], color: bool) -> Option<Str
     let told = error.chain().find_map(|cause| cause.downcast_ref::<OpsError>()?.told());
     lines.extend(told.into_iter().flat_map(|told| &told.lines).map(|line| printable(line).into_owned()));
     lines.extend(missing(error));
-    if let Some(help) = help::of(error, typed) {
-        lines.push(format!("{} {}", paint("help:", GREEN, color), printable(&help)));
-    }
-    Some(lines.join("\n"))
+    let help = help::of(error, typed);
+    Some(ended(lines, exit::of(error) == Exit::Usage, help, typed, color))
 }
 
 /// Returns what an error of the argument parser has to say, in our form.
@@ -52,8 +51,18 @@ pub(crate) fn show_usage(error: &clap::Error, typed: &[OsString], color: bool) -
             lines.push(printable(line).into_owned());
         }
     }
-    lines.push(format!("{} {}", paint("help:", GREEN, color), help::of_usage(typed)));
-    lines.join("\n")
+    ended(lines, true, Some(help::of_usage(typed)), typed, color)
+}
+
+/// Adds the command that helps to what an error says, and hides what is secret in all of it. A user in a place explains every error of usage.
+fn ended(mut lines: Vec<String>, is_usage: bool, help: Option<String>, typed: &[OsString], color: bool) -> String {
+    let advice = user_info::advice(typed).filter(|_| is_usage);
+    let (reason, login) = advice.unzip();
+    lines.extend(reason);
+    if let Some(help) = login.or(help) {
+        lines.push(format!("{} {}", paint("help:", GREEN, color), printable(&help)));
+    }
+    user_info::hide(&lines.join("\n"), typed)
 }
 
 /// Returns the digests of everything that an error says is missing.

@@ -8,6 +8,7 @@ mod modes;
 mod place;
 mod planted;
 mod serving;
+mod typed;
 mod watched;
 
 use std::collections::BTreeSet;
