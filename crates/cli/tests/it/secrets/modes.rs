@@ -41,6 +41,12 @@ pub(super) enum Way {
     BrokenHosts,
     /// With a key of a certificate that is none.
     BrokenKey,
+    /// As [`Way::Proxy`], by TLS.
+    Tls,
+    /// By TLS, with a certificate of which nobody knows who has signed it.
+    UnknownTls,
+    /// By TLS, where a certificate of the client is wanted and there is none.
+    ClientTls,
 }
 
 /// How a user is known, and what a registry does with that.
@@ -169,6 +175,11 @@ pub(super) const MODES: &[Mode] = &[
     by(Way::BrokenProxy, mode("broken-proxy", Login::Pair, |_| basic(), 20)),
     by(Way::BrokenHosts, mode("broken-hosts", Login::Pair, |_| basic(), 20)),
     by(Way::BrokenKey, mode("broken-key", Login::Pair, |_| basic(), 10)),
+    by(Way::Tls, mode("tls", Login::Pair, |_| basic(), 0)),
+    by(Way::Tls, mode("tls-token-refused", Login::Identity, |_| vec![challenge(BEARER), token_refused()], 20)),
+    by(Way::Tls, mode("tls-broken", Login::Registry, |_| and(bearer(), repeats(500)), 20)),
+    by(Way::UnknownTls, mode("tls-unknown", Login::Pair, |_| basic(), 20)),
+    by(Way::ClientTls, mode("tls-client", Login::Fields, |_| bearer(), 20)),
     mode("failing-helper", Login::FailingHelper, |_| basic(), 20),
     mode("broken-file", Login::BrokenFile, |_| basic(), 20),
 ];

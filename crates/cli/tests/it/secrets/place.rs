@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use testkit::proxy::{ForwardProxy, HttpProxy};
+use testkit::certificates;
+use testkit::proxy::{ForwardProxy, HttpProxy, TlsFront};
 use tokio::runtime::Runtime;
 
 use super::home::{copy_tree, furnish, link, write_login};
@@ -18,6 +19,9 @@ use crate::server::Server;
 /// The name by which the proxy knows the registry.
 const NAME: &str = "registry.test";
 
+/// By which name the proxy knows it where clients have to show certificates.
+const NAME_FOR_KNOWN: &str = "registry.test:8443";
+
 /// What holds secrets because it was told to, and is not searched.
 const KEEPERS: [&str; 6] = ["bin", "home/.docker", "home/kept", "home/.config/containerd", "secrets", "children"];
 
@@ -29,6 +33,7 @@ pub(super) struct Place {
     observer: HttpProxy,
     elsewhere: HttpProxy,
     forward: ForwardProxy,
+    _fronts: [TlsFront; 2],
 }
 
 /// What came of a line.
@@ -50,10 +55,25 @@ impl Place {
         let observer = runtime.block_on(HttpProxy::start(server.host().parse().unwrap()));
         let elsewhere = runtime.block_on(HttpProxy::server(modes::elsewhere()));
         let user = ("captain", &*secret("proxy"));
-        let names = [(&*format!("{NAME}:80"), observer.address())];
+        let front = runtime.block_on(TlsFront::start(observer.address(), "server"));
+        let for_known = runtime.block_on(TlsFront::start_for_known(observer.address(), "server"));
+        let names = [
+            (&*format!("{NAME}:80"), observer.address()),
+            (&*format!("{NAME}:443"), front.address()),
+            (NAME_FOR_KNOWN, for_known.address()),
+        ];
         let forward = runtime.block_on(ForwardProxy::start(&names, Some(user)));
         furnish(&template, &observer.host().to_string());
-        Self { template, needles: Needles::default(), runtime, _server: server, observer, elsewhere, forward }
+        Self {
+            template,
+            needles: Needles::default(),
+            runtime,
+            _server: server,
+            observer,
+            elsewhere,
+            forward,
+            _fronts: [front, for_known],
+        }
     }
 
     /// Has the registry do what a mode says.
@@ -69,8 +89,10 @@ impl Place {
         let is_secret = |text: &str| !self.needles.find(text.as_bytes()).is_empty();
         let shows = |name: &str| exchanges.iter().filter_map(|exchange| exchange.header(name)).any(is_secret);
         let used = match (mode.way, mode.login) {
-            (Way::Proxy, _) => shows("Authorization") && shows("X-Gate"),
-            (Way::Direct, Login::Identity) => exchanges.iter().any(|exchange| exchange.line() == "POST /token"),
+            (Way::Proxy, _) | (Way::Tls, Login::Pair | Login::Registry) => shows("Authorization") && shows("X-Gate"),
+            (Way::Direct | Way::Tls, Login::Identity) => {
+                exchanges.iter().any(|exchange| exchange.line() == "POST /token")
+            }
             (Way::Direct, Login::Pair | Login::Fields | Login::Registry | Login::Helper) => shows("Authorization"),
             // Nobody comes so far, but whoever logs in with another password.
             _ => true,
@@ -80,7 +102,11 @@ impl Place {
 
     /// Returns what is typed for the registry.
     fn host(&self, mode: &Mode) -> String {
-        if mode.way == Way::Direct { self.observer.host().to_string() } else { NAME.to_owned() }
+        match mode.way {
+            Way::Direct => self.observer.host().to_string(),
+            Way::ClientTls => NAME_FOR_KNOWN.to_owned(),
+            _ => NAME.to_owned(),
+        }
     }
 
     /// Runs a line in a home of its own, and returns what was seen.
@@ -109,7 +135,13 @@ impl Place {
             };
             let typed = typed.replace("{r}", &host).replace("{m}", &own);
             let mut command = self.template.command(&form);
-            command.arg("-vv").args((mode.way != Way::Direct).then_some("--plain-http")).args(typed.split(' '));
+            command.arg("-vv");
+            match mode.way {
+                Way::Direct | Way::UnknownTls => &mut command,
+                Way::Tls | Way::ClientTls => command.arg("--ca-file").arg(certificates::path("authority.pem")),
+                _ => command.arg("--plain-http"),
+            };
+            command.args(typed.split(' '));
             command.current_dir(root).env("HOME", root.join("home")).env("XDG_RUNTIME_DIR", root.join("runtime"));
             command.envs(variables.iter().map(|(name, value)| (name, value)));
             let input = if typed.ends_with("--password-stdin") { secret("stdin") } else { String::new() };
@@ -174,7 +206,12 @@ impl Place {
             _ => url(&secret("proxy")),
         };
         variables.extend(["HTTP_PROXY", "HTTPS_PROXY", "all_proxy"].map(|name| (name.to_owned(), proxy.clone())));
-        let certs = root.join("home/.config/containerd/certs.d").join(NAME);
+        let (scheme, name) = match mode.way {
+            Way::ClientTls => ("https", NAME_FOR_KNOWN),
+            Way::Tls | Way::UnknownTls => ("https", NAME),
+            _ => ("http", NAME),
+        };
+        let certs = root.join("home/.config/containerd/certs.d").join(name);
         fs::create_dir_all(&certs).unwrap();
         let gate = format!("x-gate = \"{}\"", secret("gate"));
         let (rest, key) = match mode.way {
@@ -183,7 +220,7 @@ impl Place {
             _ => (String::new(), ""),
         };
         let hosts = format!(
-            "server = \"http://{NAME}\"\n[host.\"http://{NAME}\"]\n{key}[host.\"http://{NAME}\".header]\n{gate}\n{rest}\n"
+            "server = \"{scheme}://{name}\"\n[host.\"{scheme}://{name}\"]\n{key}[host.\"{scheme}://{name}\".header]\n{gate}\n{rest}\n"
         );
         fs::write(certs.join("hosts.toml"), hosts).unwrap();
         let pem = |kind: &str| format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", secret("key"));
