@@ -176,11 +176,13 @@ pub struct Explained {
 pub enum FileState {
     /// It is not there.
     Missing,
-    /// It cannot be used.
+    /// It cannot be read, and so nothing can be asked of any registry.
     Broken {
         /// Why.
         reason: String,
     },
+    /// It is not asked: one before it decides.
+    NotReached,
     /// Nothing.
     Nothing {
         /// The programs that were asked and have nothing.
@@ -216,19 +218,27 @@ pub enum CredentialKind {
 }
 
 /// Returns what each file has for a place, in the order in which they are asked; the first that has something, or of which that is not
-/// known, decides. Programs that the files name are asked.
+/// known, decides. Programs that the files up to that one name are asked.
 pub async fn explain(context: &Context, place: &Place) -> Vec<Explained> {
     let files = context.auth_files();
-    let mut explained = Vec::new();
+    let mut explained: Vec<Explained> = Vec::new();
     let paths = files.named.as_ref().map_or(&*files.usual, std::slice::from_ref);
     for path in paths {
-        let state = state_of(path, place).await;
+        let is_decided = explained.iter().any(|before| before.state.decides());
+        let state = state_of(path, place, is_decided).await;
         explained.push(Explained { file: path.clone(), state });
     }
     explained
 }
 
-async fn state_of(path: &Path, place: &Place) -> FileState {
+impl FileState {
+    /// Returns whether files behind this one are not asked.
+    pub const fn decides(&self) -> bool {
+        matches!(self, Self::Found { .. } | Self::Failed { .. } | Self::Broken { .. })
+    }
+}
+
+async fn state_of(path: &Path, place: &Place, is_decided: bool) -> FileState {
     if !is_there(path) {
         return FileState::Missing;
     }
@@ -236,6 +246,9 @@ async fn state_of(path: &Path, place: &Place) -> FileState {
         Ok(credentials) => credentials,
         Err(error) => return FileState::Broken { reason: crate::error::chain(&error) },
     };
+    if is_decided {
+        return FileState::NotReached;
+    }
     let looked = credentials.explain(&place.host, place.path.as_ref()).await;
     match looked.into_iter().next().map(|(_, outcome)| outcome) {
         None => FileState::Missing,

@@ -27,7 +27,7 @@ enum AuthCommand {
 /// Show which file has credentials for a registry, and which come first
 ///
 /// The files are shown in the order in which they are asked. The first that has something decides; programs that a file names are
-/// asked. What is secret is not shown.
+/// asked, up to that file. What is secret is not shown.
 ///
 /// Example: supercargo auth explain registry.example/team/app
 #[derive(Args, Debug)]
@@ -69,16 +69,7 @@ struct FileShape {
 
 impl ExplainDocument {
     fn new(place: &Place, explained: Vec<Explained>) -> Self {
-        let mut is_decided = false;
-        let files = explained.into_iter().map(|explained| {
-            let mut shape = FileShape::new(explained);
-            let decides = matches!(shape.state, "used" | "failed");
-            if decides && is_decided {
-                shape.state = "not-reached";
-            }
-            is_decided |= decides;
-            shape
-        });
+        let files = explained.into_iter().map(FileShape::new);
         Self { place: place.to_string(), files: files.collect() }
     }
 }
@@ -89,6 +80,7 @@ impl FileShape {
         let empty = Self { file, state: "missing", key: None, helper: None, kind: None, user: None, reason: None };
         match explained.state {
             FileState::Missing => empty,
+            FileState::NotReached => Self { state: "not-reached", ..empty },
             FileState::Broken { reason } => Self { state: "failed", reason: Some(reason), ..empty },
             FileState::Nothing { helpers } => {
                 let helper = Some(helpers.join(", ")).filter(|helpers| !helpers.is_empty());
@@ -111,7 +103,7 @@ impl FileShape {
     /// Returns what the file has, for people.
     fn told(&self) -> String {
         let told = match (self.state, &self.kind) {
-            ("not-reached", _) => "not reached: one before it decides".to_owned(),
+            ("not-reached", None) => "not reached: one before it decides".to_owned(),
             (state, None) => state.to_owned(),
             (state, Some(kind)) => format!("{state}: {kind}"),
         };

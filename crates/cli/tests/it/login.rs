@@ -111,6 +111,34 @@ esac
 }
 
 #[test]
+fn programs_of_files_behind_the_one_that_decides_are_not_run() {
+    let desk = Desk::new();
+    fs::create_dir_all(desk.path("home/.docker")).unwrap();
+    desk.write("home/.docker/config.json", "{\"credsStore\": \"tests\"}");
+    desk.write("docker-credential-tests", "#!/bin/sh\ntouch \"$HOME/asked\"\nexit 1\n");
+    fs::set_permissions(desk.path("docker-credential-tests"), fs::Permissions::from_mode(0o755)).unwrap();
+    let explain = || {
+        let mut command = desk.command(&["auth", "explain", "h.example", "--format", "json"]);
+        command.env("PATH", format!("{}:/usr/bin:/bin", desk.path("").display()));
+        let document = crate::desk::document(&told(command, "").stdout);
+        let states =
+            document["files"].as_array().unwrap().iter().map(|file| file["state"].as_str().unwrap().to_owned());
+        states.collect::<Vec<_>>()
+    };
+    let auth = "home/.config/containers/auth.json";
+    desk.write(auth, "{\"auths\": {\"h.example\": {\"auth\": \"dTpw\"}}}");
+    assert_eq!(explain(), ["missing", "used", "not-reached"]);
+    assert!(!desk.path("home/asked").exists());
+    // One that cannot be read is told of wherever it stands: no command goes on then.
+    desk.write("home/.docker/config.json", "[");
+    assert_eq!(explain(), ["missing", "used", "failed"]);
+    desk.write("home/.docker/config.json", "{\"credsStore\": \"tests\"}");
+    desk.write(auth, "{}");
+    assert_eq!(explain(), ["missing", "nothing", "failed"]);
+    assert!(desk.path("home/asked").exists());
+}
+
+#[test]
 fn a_helper_that_fails_is_told_with_what_shows_more() {
     let (desk, server) = (Desk::new(), Server::locked());
     desk.write("auth.json", &format!("{{\"credHelpers\": {{\"{}\": \"missing\"}}}}", server.host()));
