@@ -5,7 +5,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
+use crate::blocking;
 use crate::error::StoreError;
+use crate::lock::{Lock, is_unsupported};
 use crate::staging::{StagedFile, Staging};
 
 /// The name of the directory for files in the making, below the directory that they will be in.
@@ -91,6 +93,27 @@ pub fn save_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     };
     let kept = path.metadata().map_err(failed)?;
     replace_as(&path, Some(&kept), private, bytes)
+}
+
+/// The right to change the files of a directory, until this is dropped.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "it is held, and never looked at")] Option<Lock>);
+
+/// Waits until nobody else has a turn at files in the directory of `path`, so that what is read now is what is replaced afterwards. The lock is on the
+/// directory, as the file is another one after each change; programs that take no such lock are not kept out. Where there is no directory, or
+/// its file system has no locks, nothing is held.
+///
+/// # Errors
+/// [`StoreError::File`] when the directory cannot be locked.
+pub async fn turn(path: &Path) -> Result<Turn, StoreError> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    match blocking::run(move || Lock::exclusive(directory_of(&path))).await {
+        Ok(lock) => Ok(Turn(Some(lock))),
+        Err(StoreError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound || is_unsupported(&source) => {
+            Ok(Turn(None))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Replaces the file at `path` by one with these permissions, and the owner of the one that was there.

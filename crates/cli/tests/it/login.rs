@@ -111,6 +111,21 @@ esac
 }
 
 #[test]
+fn logins_at_the_same_time_are_all_kept() {
+    let (desk, server) = (Desk::new(), Server::locked());
+    let places: Vec<String> = (0..12).map(|number| format!("{}/team-{number}", server.host())).collect();
+    std::thread::scope(|scope| {
+        for places in places.chunks(4) {
+            let desk = &desk;
+            scope.spawn(move || places.iter().for_each(|place| assert_eq!(login(desk, place, "password").code, 0)));
+        }
+    });
+    let file = fs::read_to_string(desk.path("home/.config/containers/auth.json")).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&file).unwrap();
+    assert_eq!(document["auths"].as_object().unwrap().len(), places.len(), "{document}");
+}
+
+#[test]
 fn programs_of_files_behind_the_one_that_decides_are_not_run() {
     let desk = Desk::new();
     fs::create_dir_all(desk.path("home/.docker")).unwrap();

@@ -1,6 +1,7 @@
 //! Keeping credentials, and forgetting them.
 //!
-//! The rest of a file stays as it is but for the order and the spaces; what the file has for other places is not touched.
+//! The rest of a file stays as it is but for the order and the spaces; what the file has for other places is not touched. Changes of one
+//! file wait for each other, as each is made of what was read before. Docker, podman and skopeo take no lock that could be shared.
 
 use std::fs;
 use std::path::Path;
@@ -41,6 +42,10 @@ impl Kept {
 /// file is what it was.
 pub async fn keep(path: &Path, place: &str, credential: &Credential) -> Result<Kept, StoreError> {
     let place = normal(place)?;
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        make_directory(directory).map_err(StoreError::file("cannot make", directory))?;
+    }
+    let _turn = store::atomic::turn(path).await?;
     let (mut document, file) = read(path)?;
     let helper = file.keeper(&place).map_err(|name| no_helper(&place, path, &name))?;
     let written = place::written(&place);
@@ -73,6 +78,7 @@ pub async fn keep(path: &Path, place: &str, credential: &Credential) -> Result<K
 /// As [`keep`]. What a helper has is removed before what the file has.
 pub async fn remove(path: &Path, place: &str) -> Result<Vec<Kept>, StoreError> {
     let place = normal(place)?;
+    let _turn = store::atomic::turn(path).await?;
     let (mut document, file) = read(path)?;
     let mut removed = Vec::new();
     if let Some(helper) = file.keeper(&place).map_err(|name| no_helper(&place, path, &name))? {
@@ -141,9 +147,6 @@ fn write(path: &Path, document: &Map<String, Value>) -> Result<(), StoreError> {
     let failed = |error: serde_json::Error| StoreError::file("cannot write", path)(error.into());
     document.serialize(&mut serializer).map_err(failed)?;
     bytes.push(b'\n');
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        make_directory(directory).map_err(StoreError::file("cannot make", directory))?;
-    }
     store::atomic::save_secret(path, &bytes)
 }
 
@@ -206,6 +209,31 @@ mod tests {
         let error = keep(file.path(), "h", &password("u")).await.unwrap_err();
         assert!(!format!("{error:?}").contains("geheim"), "{error:?}");
         assert_eq!(fs::read(file.path()).unwrap(), b"[geheim");
+    }
+
+    #[test]
+    fn of_changes_at_the_same_time_none_is_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, link) = (directory.path().join("real"), directory.path().join("link"));
+        store::atomic::save(&path, b"{}").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let places = |thread: usize| (0..40).map(move |number| format!("h{thread}.example/{number}"));
+        std::thread::scope(|scope| {
+            for (thread, path) in [&path, &link, &path].into_iter().enumerate() {
+                scope.spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    for (number, place) in places(thread).enumerate() {
+                        runtime.block_on(keep(path, &place, &password("u"))).unwrap();
+                        if number % 2 == 1 {
+                            assert_eq!(runtime.block_on(remove(path, &place)).unwrap(), [Kept::File], "{place}");
+                        }
+                    }
+                });
+            }
+        });
+        let document: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let kept: std::collections::BTreeSet<String> = document["auths"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(kept, (0..3).flat_map(|thread| places(thread).step_by(2)).collect());
     }
 
     #[tokio::test]
