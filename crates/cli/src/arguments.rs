@@ -77,6 +77,10 @@ pub(crate) struct GlobalArguments {
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) authfile: Option<PathBuf>,
 
+    /// registries.conf, as podman and skopeo read it, instead of the user's and the system's
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) registries_conf: Option<PathBuf>,
+
     /// Use plain HTTP with every registry
     #[arg(long, global = true)]
     pub(crate) plain_http: bool,

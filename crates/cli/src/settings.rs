@@ -107,7 +107,7 @@ impl Settings {
             routing_files: RoutingFiles::usual(
                 Path::new("/etc"),
                 environment.home.as_deref(),
-                environment.registries_conf.clone(),
+                flags.registries_conf.as_ref().or(environment.registries_conf.as_ref()).cloned(),
             ),
             auth_files: auth_files(flags, environment),
             offline: flags.offline,

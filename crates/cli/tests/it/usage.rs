@@ -236,6 +236,9 @@ fn the_help_names_every_command_variable_and_exit_code() {
           --authfile <FILE>
               File with credentials, as docker and podman write it
 
+          --registries-conf <FILE>
+              registries.conf, as podman and skopeo read it, instead of the user's and the system's
+
           --plain-http
               Use plain HTTP with every registry
 

@@ -194,4 +194,10 @@ async fn a_file_that_cannot_be_used_is_named_and_nobody_is_asked() {
     harbour.program.set("CONTAINERS_REGISTRIES_CONF", "/nonexistent/registries.conf");
     harbour.copy().assert_says(&["/nonexistent/registries.conf"]);
     assert!(!was_read(&harbour.origin) && !was_read(&harbour.mirror));
+    // What is typed wins over the variable.
+    let file = harbour.write("own.conf", MOVED);
+    let from = format!("{NAME}/{REPOSITORY}:1.0");
+    harbour.program.succeed(&["inspect", &from, "--registries-conf", &file.display().to_string()]);
+    let missing = ["inspect", &from, "--registries-conf", "/nonexistent/other.conf"];
+    harbour.program.fail(10, &missing).assert_says(&["/nonexistent/other.conf"]);
 }

@@ -5,7 +5,7 @@ use super::planted::{Needles, secret};
 use crate::desk::Desk;
 
 /// Options that every command takes, and that take a value.
-const OPTIONS: [&str; 12] = [
+const OPTIONS: [&str; 13] = [
     "-C",
     "--project",
     "--platform",
@@ -13,6 +13,7 @@ const OPTIONS: [&str; 12] = [
     "--color",
     "--progress",
     "--authfile",
+    "--registries-conf",
     "--ca-file",
     "--jobs",
     "--timeout",
