@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use oci::{Reference, Timestamp};
-use ops::{Context, Progress};
+use ops::{Context, Destination, Progress};
 
 use crate::error;
 use crate::printer::{self, Document, Printer};
@@ -53,6 +53,14 @@ impl Session {
             self.printer.note(&format!("{text} is {reference}, by an alias of registries.conf"));
         }
         Ok(reference)
+    }
+
+    /// Reads a place that the user has typed and to which something goes.
+    ///
+    /// # Errors
+    /// As [`ops::Context::destination`].
+    pub(crate) fn destination(&self, text: &str) -> Result<Destination> {
+        Ok(self.context.destination(text)?)
     }
 
     /// Writes down what registries have answered until now.

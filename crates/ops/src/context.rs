@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use client::routing::{Routing, RoutingFiles};
 use client::{Client, ClientOptions, Places, Repository};
-use oci::{Descriptor, Digest, Manifest, MediaType, Reference, ReferenceError, RegistryReference};
+use oci::{Descriptor, Digest, Manifest, MediaType, Reference, RegistryReference};
 use resolve::project::MirrorUse;
 use store::{ArchiveStore, BlobBody, ContentStore, DockerArchive, LayoutStore, Store, StoreError};
 use transfer::{CopyOptions, ManifestCache, UrlSource};
@@ -130,30 +130,16 @@ impl Context {
         Ok(Client::new(options))
     }
 
-    fn routing(&self) -> Result<&Routing, OpsError> {
+    /// Returns what files say of registries.
+    ///
+    /// # Errors
+    /// As [`Routing::from_files`].
+    pub(crate) fn routing(&self) -> Result<&Routing, OpsError> {
         if let Some(routing) = self.routing.get() {
             return Ok(routing);
         }
         let routing = Routing::from_files(&self.options.routing_files)?;
         Ok(self.routing.get_or_init(|| routing))
-    }
-
-    /// Reads a reference. A short name is what the aliases of `registries.conf` say, and is never guessed: returns also whether it
-    /// was one.
-    ///
-    /// # Errors
-    /// [`ReferenceError`] of the text; as [`Routing::from_files`] for a short name.
-    pub fn reference(&self, text: &str) -> Result<(Reference, bool), OpsError> {
-        let error = match text.parse() {
-            Ok(reference) => return Ok((reference, false)),
-            Err(error @ ReferenceError::ShortName { .. }) => error,
-            Err(error) => return Err(error.into()),
-        };
-        let (short, rest) = text.split_at(text.find([':', '@']).unwrap_or(text.len()));
-        match self.routing()?.alias(short) {
-            Some(long) => Ok((format!("{long}{rest}").parse()?, true)),
-            None => Err(error.into()),
-        }
     }
 
     /// Returns what registries want their users to be told, each text once.

@@ -21,8 +21,14 @@ impl FromStr for Destination {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.ends_with('/') {
             // Any name below it tells whether the prefix itself is well formed.
-            let _: Reference = format!("{text}image").parse()?;
-            return Ok(Self::Below(text.to_owned()));
+            let named: Result<Reference, _> = format!("{text}image").parse();
+            return match named {
+                Ok(_) => Ok(Self::Below(text.to_owned())),
+                Err(ReferenceError::ShortName { .. }) => {
+                    Err(ReferenceError::ShortName { name: text.to_owned(), instead: format!("docker.io/{text}") })
+                }
+                Err(error) => Err(error),
+            };
         }
         text.parse().map(Self::Exactly)
     }

@@ -55,6 +55,16 @@ pub enum OpsError {
     /// A reference that cannot be read.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
+    /// A name without a registry, of which `registries.conf` says something.
+    #[error("`{}` does not say which registry it is in: {reason}", oci::text::printable(.name))]
+    ShortName {
+        /// What was given.
+        name: String,
+        /// What the file says, and why that is not done.
+        reason: String,
+        /// A full name that may be meant.
+        instead: String,
+    },
     /// Something that was asked for by name is not there.
     #[error("{location} has no {name}")]
     NotFound {
@@ -174,6 +184,7 @@ impl OpsError {
         match self {
             Self::Usage { .. }
             | Self::Reference(_)
+            | Self::ShortName { .. }
             | Self::Project(_)
             | Self::Configuration(_)
             | Self::Listen { .. } => ErrorKind::Usage,

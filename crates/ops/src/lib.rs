@@ -98,6 +98,7 @@ pub mod rewrite;
 mod rules;
 pub mod serve;
 pub mod shell;
+mod short_name;
 pub mod sources;
 pub mod tag;
 pub mod tags;

@@ -63,7 +63,7 @@ impl CopyArguments {
                 let help = format!("supercargo copy --all-tags SRC {destination}");
                 return Err(OpsError::usage("a project is copied as it is locked: by digest", help).into());
             }
-            let destination = destination.parse::<Destination>()?;
+            let destination = session.destination(destination)?;
             let (groups, scope) = (self.groups.groups(Usually::Ungrouped), self.scope.scope());
             return copying::run_project("copy", session, &self.switches, &groups, scope, destination, None).await;
         }
@@ -81,7 +81,7 @@ impl CopyArguments {
         let needs_destination = self.from_file.is_none() || lines.iter().any(|(_, destination)| destination.is_none());
         let (sources, destination) = match (&self.places[..], needs_destination) {
             ([sources @ .., last], _) if !sources.is_empty() || self.from_file.is_some() => {
-                (sources, Some(last.parse::<Destination>()?))
+                (sources, Some(session.destination(last)?))
             }
             ([], false) => (&[][..], None),
             ([], true) => {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use ops::OpsError;
 use ops::archive::LoadRequest;
-use ops::{Destination, OpsError};
 
 use super::copying::{self, CopySwitches};
 use crate::session::Session;
@@ -41,7 +41,7 @@ impl LoadArguments {
         }
         let request = LoadRequest {
             file: self.file,
-            destination: self.destination.parse::<Destination>()?,
+            destination: session.destination(&self.destination)?,
             options: self.switches.options(session),
             dry_run: self.switches.dry_run,
         };

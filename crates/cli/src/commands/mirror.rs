@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use oci::{Digest, Tag};
 use ops::mirror::{Deletion, MirrorList, MirrorReport, MirrorRequest, RuleReport};
-use ops::{CopyOptions, Destination, OpsError};
+use ops::{CopyOptions, OpsError};
 use serde::Serialize;
 
 use super::describe::pinned;
@@ -74,7 +74,7 @@ impl MirrorArguments {
             )
             .into());
         }
-        let to = self.to.as_deref().map(str::parse::<Destination>).transpose()?;
+        let to = self.to.as_deref().map(|to| session.destination(to)).transpose()?;
         let list = ops::mirror::read(&self.file, to.as_ref())?;
         list.unread.iter().for_each(|entry| warn(&format!("left out: {entry}")));
         let request = MirrorRequest {

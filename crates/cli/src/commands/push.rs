@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use oci::{MediaType, Reference};
+use ops::OpsError;
 use ops::artifact::{ArtifactRequest, FileRequest};
 use ops::copy::CopyRequest;
 use ops::push::PushRequest;
-use ops::{Destination, OpsError};
 use serde::Serialize;
 
 use super::attach::annotation;
@@ -50,7 +50,7 @@ impl PushArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         match self.image(session)? {
             Some(image) => {
-                let destination = self.destination.parse::<Destination>()?;
+                let destination = session.destination(&self.destination)?;
                 let request = CopyRequest { pairs: vec![(image, destination)], ..CopyRequest::default() };
                 copying::run("push", session, &self.switches, request).await
             }

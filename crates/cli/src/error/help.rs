@@ -43,6 +43,7 @@ fn of_operation(error: &OpsError, typed: &[OsString]) -> Option<String> {
         OpsError::Offline { help, .. } => help.clone().or_else(|| Some(line(&without(typed, "--offline")))),
         OpsError::Usage { help, .. } => help.clone().or_else(|| Some(of_usage(typed))),
         OpsError::Reference(error) => Some(of_reference(error, typed)),
+        OpsError::ShortName { name, instead, .. } => Some(line(&replaced(typed, name, instead))),
         OpsError::NotFound { location, .. } => tags_of(location, typed),
         OpsError::Integrity { location, .. } => {
             is_registry(location).then(|| format!("supercargo artifacts {location}"))

@@ -176,8 +176,14 @@ async fn a_short_name_is_what_an_alias_says_and_is_never_guessed() {
     assert!(outcome.stderr.contains("note: web:1.0 is registry.test/team/app:1.0"), "{outcome}");
     let outcome = program.succeed(&["copy", "web:1.0", &format!("oci:{}", harbour.layout().display())]);
     assert!(outcome.stderr.contains("note: web:1.0 is"), "{outcome}");
+    let origin = harbour.origin.host();
     for unknown in ["team/app:1.0", "webb:1.0"] {
-        program.fail(2, &["inspect", unknown]).assert_says(&[unknown]);
+        let full = format!("{origin}/{unknown}");
+        program.fail(2, &["inspect", unknown]).assert_says(&[unknown, &format!("help: supercargo inspect {full}\n")]);
+    }
+    // As for podman, what is written is named in full.
+    for typed in [["copy", "web:1.0", "web:2.0"], ["push", "oci:layout:1.0", "web:2.0"]] {
+        program.fail(2, &typed).assert_says(&["`web:2.0`", " registry.test/team/app:2.0\n"]);
     }
 }
 
@@ -199,5 +205,5 @@ async fn a_file_that_cannot_be_used_is_named_and_nobody_is_asked() {
     let from = format!("{NAME}/{REPOSITORY}:1.0");
     harbour.program.succeed(&["inspect", &from, "--registries-conf", &file.display().to_string()]);
     let missing = ["inspect", &from, "--registries-conf", "/nonexistent/other.conf"];
-    harbour.program.fail(10, &missing).assert_says(&["/nonexistent/other.conf"]);
+    harbour.program.fail(9, &missing).assert_says(&["/nonexistent/other.conf"]);
 }
