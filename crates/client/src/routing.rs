@@ -18,8 +18,9 @@ mod hosts_toml;
 mod registries_conf;
 mod route;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oci::{Host, RepositoryName};
 use store::StoreError;
@@ -29,7 +30,7 @@ use self::hosts_toml::HostDirectory;
 use self::registries_conf::RegistriesConf;
 pub use self::route::{Endpoint, Identity, Pulls, Route, Scheme, TlsFiles};
 
-/// Where requests go. A clone shares what was read.
+/// Where requests go. Each file is read once; a clone shares what was read.
 #[derive(Clone, Debug, Default)]
 pub struct Routing(Arc<Rules>);
 
@@ -38,6 +39,31 @@ struct Rules {
     registries: RegistriesConf,
     hosts_dirs: Vec<PathBuf>,
     certs_dirs: Vec<PathBuf>,
+    hosts: Known<Option<HostDirectory>>,
+    certificates: Known<TlsFiles>,
+}
+
+/// What was read about hosts.
+#[derive(Debug)]
+struct Known<T>(Mutex<HashMap<Host, T>>);
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Known<T> {
+    /// Returns what is known of a host, or what `read` returns of it now. An error is not remembered.
+    fn get(&self, host: &Host, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(host) {
+            return Ok(known.clone());
+        }
+        let read = read()?;
+        known.insert(host.clone(), read.clone());
+        Ok(read)
+    }
 }
 
 impl Routing {
@@ -48,7 +74,7 @@ impl Routing {
     pub fn from_files(files: &RoutingFiles) -> Result<Self, StoreError> {
         let registries = RegistriesConf::read(files.registries_conf.as_deref(), files.named, &files.drop_ins)?;
         let (hosts_dirs, certs_dirs) = (files.hosts_dirs.clone(), files.certs_dirs.clone());
-        Ok(Self(Arc::new(Rules { registries, hosts_dirs, certs_dirs })))
+        Ok(Self(Arc::new(Rules { registries, hosts_dirs, certs_dirs, ..Rules::default() })))
     }
 
     /// Returns where requests for a repository go, or those that are about a registry as a whole. Names are compared as they are:
@@ -62,11 +88,12 @@ impl Routing {
         let mut route = if let Some(route) = rules.registries.route(host, repository)? {
             route
         } else {
-            let directory = HostDirectory::find(&rules.hosts_dirs, host)?;
+            let directory = rules.hosts.get(host, || HostDirectory::find(&rules.hosts_dirs, host))?;
             directory.map_or_else(|| Route::direct(host, repository), |directory| directory.route(host, repository))
         };
         for endpoint in &mut route.endpoints {
-            endpoint.tls.add(certs_d::of_host(&rules.certs_dirs, &endpoint.host)?);
+            let of_host = || certs_d::of_host(&rules.certs_dirs, &endpoint.host);
+            endpoint.tls.add(rules.certificates.get(&endpoint.host, of_host)?);
         }
         Ok(route)
     }

@@ -24,7 +24,7 @@ const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
 /// What a directory says of a registry.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct HostDirectory {
     /// In the order in which they are asked; the last stands for the registry itself.
     places: Vec<Place>,
@@ -33,7 +33,7 @@ pub(super) struct HostDirectory {
 }
 
 /// A place and how it is asked.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Place {
     /// `None` for the registry itself.
     address: Option<Address>,

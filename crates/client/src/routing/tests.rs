@@ -71,8 +71,31 @@ fn registries_conf_decides_alone_where_it_says_something() {
     assert_eq!(of_hosts.endpoints[0].tls.ca, ca);
     assert_eq!(route("plain.example", "a").endpoints[0].tls.ca, [root.join("certs/plain.example/p.crt")]);
     write(root, &[("certs/m.example/half.cert", "")]);
+    let routing = Routing::from_files(&files(root)).unwrap();
     assert!(routing.route(&"both.example".parse().unwrap(), Some(&"team/a".parse().unwrap())).is_err());
     assert!(routing.route(&"both.example".parse().unwrap(), None).is_ok(), "no mirror is asked then");
+}
+
+#[test]
+fn what_is_said_of_a_host_is_read_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let toml = "hosts/h.example/hosts.toml";
+    write(root, &[(toml, "["), ("certs/c.example/c.crt", "")]);
+    let routing = Routing::from_files(&files(root)).unwrap();
+    let host: Host = "h.example".parse().unwrap();
+    let route = |repository: &str| routing.clone().route(&host, Some(&repository.parse().unwrap()));
+    assert!(route("a").is_err(), "an error is not remembered");
+    write(root, &[(toml, "[host.'https://c.example']")]);
+    let read = route("a").unwrap();
+    assert_eq!(hosts(read.endpoints.iter()), ["c.example", "h.example"]);
+    for gone in ["hosts", "certs"] {
+        std::fs::remove_dir_all(root.join(gone)).unwrap();
+    }
+    assert_eq!(hosts(route("a").unwrap().endpoints.iter()), ["c.example", "h.example"]);
+    let other = route("b").unwrap();
+    assert_eq!(other.endpoints[0].tls.ca, [root.join("certs/c.example/c.crt")]);
+    assert_eq!(other.endpoints[0].repository, Some("b".parse().unwrap()));
 }
 
 #[test]

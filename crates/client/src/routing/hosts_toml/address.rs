@@ -5,7 +5,7 @@ use oci::Host;
 use crate::routing::route::Scheme;
 
 /// Where a place is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) scheme: Scheme,
     pub(super) host: Host,
