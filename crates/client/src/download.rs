@@ -8,6 +8,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderValue, Method, StatusCode};
 use oci::Descriptor;
 use store::body::ByteStream;
+use store::pace::PROGRESS_BYTES;
 use store::{BlobBody, Content, Store as _, StoreError};
 
 use self::segments::Begun;
@@ -17,7 +18,7 @@ use crate::exchange::answer::AnswerBody;
 use crate::exchange::{Answer, Failure};
 use crate::host::{Call, Context};
 use crate::repository::Repository;
-use crate::retry::{Backoff, PROGRESS_BYTES};
+use crate::retry::Backoff;
 use crate::syntax::range::ContentRange;
 
 /// Blobs up to this size are read at once, so that the connection is free again. Moving them in the kernel costs more.

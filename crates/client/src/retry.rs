@@ -10,9 +10,6 @@ use crate::exchange::Answer;
 use crate::load::Load;
 use crate::options::RetryPolicy;
 
-/// What has to move before the tries of a transfer that breaks off count anew: less is not worth another connection without end.
-pub(crate) const PROGRESS_BYTES: u64 = 16 * 1024;
-
 /// Counts the tries of one request and waits between them: exponential backoff with full jitter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {

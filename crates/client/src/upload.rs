@@ -13,6 +13,7 @@ use http::StatusCode;
 use http::header::RANGE;
 use oci::Descriptor;
 use reqwest::Url;
+use store::pace::PROGRESS_BYTES;
 use store::{BlobSource, Meter, Put, Store as _, StoreError};
 
 use crate::auth::Access;
@@ -24,7 +25,7 @@ use crate::options::UploadMode;
 use crate::profile::{Ability, Found, Quirk};
 use crate::refusal;
 use crate::repository::Repository;
-use crate::retry::{self, Backoff, PROGRESS_BYTES};
+use crate::retry::{self, Backoff};
 use crate::syntax::range::uploaded;
 
 pub(crate) use session::{CHUNK_MIN_LENGTH, cancel};

@@ -6,7 +6,7 @@
 //! | [`body`] | the bytes of a blob on their way: from memory, a file, a stream or a plain socket |
 //! | [`error`] | why a store did not do what it was asked |
 //! | [`memory`] | a store in memory |
-//! | [`pace`] | how slow bytes may come |
+//! | [`pace`] | how slow bytes may come, and how few at a time |
 //! | [`layout`] | an OCI image layout in a directory |
 //! | [`archive`] | an OCI layout in a tar, plain or compressed; the output of `docker save` |
 //! | [`content_store`] | the local content store: names, and manifests kept between runs |

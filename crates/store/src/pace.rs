@@ -1,9 +1,13 @@
-//! How slow bytes may come.
+//! How slow bytes may come, and how few at a time.
 
 use std::time::Duration;
 
 /// Fewest bytes a second that count as moving: a modem has a hundred times as many.
 const LEAST_BYTES_PER_SECOND: u64 = 64;
+
+/// Fewest bytes of a transfer that count as progress when it breaks off: with them its tries count anew, and less is not worth another
+/// request without end.
+pub const PROGRESS_BYTES: u64 = 16 * 1024;
 
 /// Watches bytes that are waited for. Only the time that is spent waiting counts, not what is done with them.
 #[derive(Debug)]

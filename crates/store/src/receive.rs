@@ -17,12 +17,10 @@ use oci::Descriptor;
 use crate::blocking;
 use crate::body::{BlobBody, BlobSource, ByteStream, CHUNK_BYTES, Content, Meter, SocketBody, Verifier, broken};
 use crate::error::StoreError;
+use crate::pace::PROGRESS_BYTES;
 
 /// How often in a row the rest of a blob is asked for and next to nothing comes, after a connection broke.
 const FRUITLESS_MAX: usize = 2;
-
-/// Fewest bytes that make another request worth it.
-const FRUIT_BYTES: u64 = 16 * 1024;
 
 /// Chunks of a stream that may wait to be written.
 const CHUNKS_WAITING_MAX: usize = 4;
@@ -69,7 +67,7 @@ pub(crate) async fn receive<S: BlobSink>(
         }
         let Some((unfinished, trouble)) = take(body, reception).await? else { return Ok(()) };
         let came = unfinished.count.seen - before;
-        fruitless = if came < FRUIT_BYTES { fruitless + 1 } else { 0 };
+        fruitless = if came < PROGRESS_BYTES { fruitless + 1 } else { 0 };
         // A source that just ends and gives nothing more has nothing more; a connection that broke may be luckier.
         if fruitless > FRUITLESS_MAX || came == 0 && trouble.is_none() {
             return Err(trouble.unwrap_or_else(|| wrong_size(descriptor, location, unfinished.count.seen)));

@@ -13,6 +13,7 @@ use http::header::CONTENT_RANGE;
 use oci::Descriptor;
 use store::StoreError;
 use store::body::{ByteStream, CHUNK_BYTES};
+use store::pace::PROGRESS_BYTES;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
@@ -20,7 +21,7 @@ use super::{gone, ranged, resuming};
 use crate::auth::Access;
 use crate::exchange::{Answer, Failure};
 use crate::repository::Repository;
-use crate::retry::{Backoff, PROGRESS_BYTES};
+use crate::retry::Backoff;
 use crate::syntax::range::ContentRange;
 
 /// Bytes of one part. Memory holds as many parts as there are connections.
