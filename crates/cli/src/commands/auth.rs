@@ -103,7 +103,7 @@ impl FileShape {
     /// Returns what the file has, for people.
     fn told(&self) -> String {
         let told = match (self.state, &self.kind) {
-            ("not-reached", None) => "not reached: one before it decides".to_owned(),
+            ("not-reached", _) => "not reached: one before it decides".to_owned(),
             (state, None) => state.to_owned(),
             (state, Some(kind)) => format!("{state}: {kind}"),
         };

@@ -76,9 +76,10 @@ impl LockArguments {
         let request = LockRequest { options, dry_run: self.dry_run };
         let report = match &self.from {
             Some(place) => {
-                let place = match place.strip_suffix('/') {
-                    Some(_) => session.destination(place)?,
-                    None => Destination::Exactly(session.reference(place)?),
+                let place = if place.ends_with('/') {
+                    session.destination(place)?
+                } else {
+                    Destination::Exactly(session.reference(place)?)
                 };
                 ops::lock::lock_from(&session.context, &open, &request, &place).await?
             }

@@ -13,6 +13,9 @@ const PART_MIN: usize = 4;
 /// So many characters tell that a password begins, as messages cut what is long.
 const HEAD: usize = 12;
 
+/// Fewest hexadecimal digits that are a hash value.
+const HASH_MIN: usize = 32;
+
 /// What is followed by a colon, and is no user.
 const FORMS: [&str; 6] = ["oci", "oci-archive", "docker-archive", "store", "pkg", "mailto"];
 
@@ -63,9 +66,10 @@ fn start_of_place(word: &str) -> usize {
 
 /// Whether something behind an `@` is neither a digest nor what is wanted of a version.
 fn may_be_host(behind: &str) -> bool {
-    let is_digest = Algorithm::ALL.iter().any(|algorithm| {
-        behind.strip_prefix(algorithm.name()).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '%']))
-    });
+    let algorithm = behind.split([':', '%']).next().unwrap_or_default();
+    // What stands there without its algorithm is a mistake, and no host either.
+    let is_digest = Algorithm::ALL.iter().any(|known| known.name().eq_ignore_ascii_case(algorithm))
+        || behind.len() >= HASH_MIN && behind.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_version = behind.split('.').count() <= 3
         && behind.split('.').all(|part| part.parse::<u64>().is_ok() || matches!(part, "x" | "X" | "*"));
     let begins = |character: char| character.is_alphanumeric() || character == '[';
@@ -114,7 +118,7 @@ pub(super) fn advice(typed: &[OsString]) -> Option<(String, String)> {
         let host = found.behind.split('/').next().unwrap_or_default();
         let host = host.parse::<Host>().map_or_else(|_| "HOST".to_owned(), |host| host.to_string());
         let reason = format!(
-            "  `{}` has a user in it: a password is no argument, as others on this machine could read it",
+            "  `{}` looks like USER:PASSWORD@HOST: a password is no argument, as others on this machine could read it",
             oci::text::printable(&found.hidden())
         );
         Some((reason, format!("supercargo login {host} --username USER --password-stdin")))
@@ -151,8 +155,10 @@ mod tests {
             assert_eq!(advice(&typed(&["supercargo", word])), None);
         }
         for place in ["app", "app:1.0", "h.example:5000/app:1.0", "oci:dir", "https://h.example:1/app"] {
-            let word = format!("{place}@{digest}");
-            assert_eq!(hide(&word, &[]), word);
+            for digest in [&*digest, &digest.to_ascii_uppercase(), &digest[7..]] {
+                let word = format!("{place}@{digest}");
+                assert_eq!(hide(&word, &[]), word);
+            }
         }
     }
 
