@@ -118,6 +118,10 @@ impl Store for Repository {
         tags::list(self, cursors).await
     }
 
+    async fn tags_beginning_with(&self, prefix: &str) -> Result<Option<Vec<Tag>>, StoreError> {
+        tags::beginning::list(self, prefix).await
+    }
+
     async fn tag_history(&self, tag: &Tag) -> Result<Option<Vec<TagMove>>, StoreError> {
         history::moves(self, tag).await
     }

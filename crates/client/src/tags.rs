@@ -3,7 +3,9 @@
 //! A list of many pages takes as many round trips where each page names the next. Who knows tags of it from before (cursors) asks for the
 //! pages after all of them at once; [`runs`] says when they make one list, and links fill what is missing between them.
 
+pub(crate) mod beginning;
 mod cursors;
+pub(crate) mod order;
 mod page;
 mod runs;
 
@@ -62,6 +64,7 @@ pub(crate) async fn list(repository: &Repository, known: &[Tag]) -> Result<TagLi
     drop(under_way);
     let page = runs.page();
     let mut tags = runs.into_tags();
+    beginning::note_order(repository, &tags);
     let cursors = page.map(|page| cursors::choose(&tags, page, known)).unwrap_or_default();
     // Pages overlap when tags are set in between.
     tags.sort_unstable();

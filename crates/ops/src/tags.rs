@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use oci::{Reference, Selector, Tag};
 use resolve::{Reading, Repository};
+use store::Store;
 
 use self::floating::Named;
 use crate::context::Context;
@@ -18,6 +19,8 @@ pub use floating::TAGS_ASKED_MAX;
 pub struct TagsRequest {
     /// The repository, layout, archive or name.
     pub repository: Reference,
+    /// Only those that begin with this. They are not read: all tags of a repository are read together.
+    pub prefix: Option<String>,
     /// Whether to say how each tag is read.
     pub explain: bool,
 }
@@ -78,9 +81,16 @@ pub async fn tags(context: &Context, request: &TagsRequest) -> Result<TagsReport
         ));
     }
     let store = context.open_source(&repository).await?;
-    let mut tags = store.tags().await?;
+    let mut tags = match &request.prefix {
+        Some(prefix) => beginning_with(&*store, prefix).await?,
+        None => store.tags().await?,
+    };
     if tags.is_empty() {
-        return Err(OpsError::NotFound { location: store.location().to_owned(), name: "tags".to_owned() });
+        let name = match &request.prefix {
+            Some(prefix) => format!("tags that begin with {prefix}"),
+            None => "tags".to_owned(),
+        };
+        return Err(OpsError::NotFound { location: store.location().to_owned(), name });
     }
     tags.sort();
     tags.dedup();
@@ -90,4 +100,13 @@ pub async fn tags(context: &Context, request: &TagsRequest) -> Result<TagsReport
     let readings = repository.readings().map(read).collect();
     let (attachments, tags) = tags.into_iter().partition(Tag::is_attachment);
     Ok(TagsReport { location: store.location().to_owned(), tags, attachments, readings, unasked: named.unasked })
+}
+
+/// Returns the tags that begin with a text, of all of them where the store cannot tell otherwise.
+async fn beginning_with(store: &dyn Store, prefix: &str) -> Result<Vec<Tag>, OpsError> {
+    if let Some(tags) = store.tags_beginning_with(prefix).await? {
+        return Ok(tags);
+    }
+    let all = store.tags().await?.into_iter();
+    Ok(all.filter(|tag| tag.as_str().starts_with(prefix)).collect())
 }

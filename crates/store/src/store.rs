@@ -76,6 +76,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         Ok(TagList { tags: self.tags().await?, cursors: Vec::new() })
     }
 
+    /// Returns the tags that begin with a text, sorted; `None` for a store that can only give all of them.
+    async fn tags_beginning_with(&self, prefix: &str) -> Result<Option<Vec<Tag>>, StoreError> {
+        let _ = prefix;
+        Ok(None)
+    }
+
     /// Returns how a tag has moved, the oldest first, as the store itself has noted it; `None` for one that does not say.
     async fn tag_history(&self, tag: &Tag) -> Result<Option<Vec<TagMove>>, StoreError> {
         let _ = tag;

@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::printer::{Document, Table, Text};
 use crate::session::Session;
 
+/// Characters of a digest that are shown for people.
+const SHOWN_DIGITS: usize = 12;
+
 /// Show what a registry does and does not do
 ///
 /// It is asked, in one of its repositories, for what is there and for what is not. What differs from the specification, or is left
@@ -95,6 +98,23 @@ impl CheckShape {
     }
 }
 
+/// Returns a text with the beginnings of the digests in it.
+fn short(evidence: &str) -> String {
+    let word = |word: &str| match word.rsplit_once(':') {
+        Some((_, encoded)) if encoded.len() >= 64 && encoded.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            format!("{}…", &word[..word.len() - encoded.len() + SHOWN_DIGITS])
+        }
+        _ => word.to_owned(),
+    };
+    evidence
+        .split_inclusive([' ', '?', '&', ','])
+        .map(|part| {
+            let end = part.trim_end_matches([' ', '?', '&', ',']);
+            word(end) + &part[end.len()..]
+        })
+        .collect()
+}
+
 impl Document for DoctorDocument {
     fn command(&self) -> &'static str {
         "doctor"
@@ -108,11 +128,12 @@ impl Document for DoctorDocument {
         let mut table = Table::new(&[]);
         for check in &self.checks {
             let state = match (check.state, check.quirk) {
+                ("standard", _) if !check.ability.has_quirks() => "",
                 ("standard", _) => "as specified",
                 (_, Some(quirk)) => quirk,
                 _ => "not known",
             };
-            table.row(["", check.title, state, &check.evidence]);
+            table.row(["", check.title, state, &short(&check.evidence)]);
         }
         text.table(&table);
         for quirk in &self.quirks {
@@ -128,5 +149,20 @@ impl Document for DoctorDocument {
 
     fn items(&self) -> Option<Vec<impl Serialize>> {
         Some(self.checks.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn digests_are_shortened_and_nothing_else_is() {
+        let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
+        let evidence = format!("GET referrers/{digest}?artifactType=a answered 404: X, PUT manifests/1.0:2");
+        assert_eq!(
+            short(&evidence),
+            "GET referrers/sha256:0123456789ab…?artifactType=a answered 404: X, PUT manifests/1.0:2"
+        );
     }
 }

@@ -23,6 +23,10 @@ pub(crate) struct TagsArguments {
     #[arg(value_name = "REPO")]
     repository: String,
 
+    /// Only those that begin with this: a few requests, where the registry has shown that it lists tags in their order
+    #[arg(long, value_name = "TEXT", conflicts_with = "explain")]
+    prefix: Option<String>,
+
     /// List the tags that attach something too
     #[arg(long)]
     attachments: bool,
@@ -34,7 +38,11 @@ pub(crate) struct TagsArguments {
 
 impl TagsArguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let request = TagsRequest { repository: session.reference(&self.repository)?, explain: self.explain };
+        let request = TagsRequest {
+            repository: session.reference(&self.repository)?,
+            prefix: self.prefix,
+            explain: self.explain,
+        };
         let TagsReport { location, mut tags, attachments, readings, unasked } =
             ops::tags::tags(&session.context, &request).await?;
         if self.attachments {

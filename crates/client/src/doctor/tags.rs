@@ -10,6 +10,7 @@ use super::reply::Reply;
 use super::{Exam, Question};
 use crate::auth::Access;
 use crate::profile::{Ability, Found, Quirk};
+use crate::tags::order;
 
 /// As many as a client asks for at once.
 const MANY: usize = 1000;
@@ -52,16 +53,13 @@ impl Exam {
     }
 
     fn order(&mut self, tags: &[String]) {
-        if tags.len() < 2 {
-            return self.unknown(Ability::TagOrder, "there are fewer than two tags");
-        }
-        if tags.is_sorted() {
-            return self.judge(None, Ability::TagOrder, format!("{} tags in the order of their bytes", tags.len()));
-        }
-        let folded = tags.is_sorted_by_key(|tag| tag.to_ascii_lowercase());
-        let quirk = if folded { Quirk::TagsFolded } else { Quirk::TagsUnordered };
         let pair = tags.windows(2).find(|pair| pair[0] > pair[1]).map(|pair| format!("{} before {}", pair[0], pair[1]));
-        self.judge(Some(quirk), Ability::TagOrder, oci::text::printable(&pair.unwrap_or_default()).to_string());
+        let evidence = pair.unwrap_or_else(|| format!("{} tags in the order of their bytes", tags.len()));
+        self.note(
+            Ability::TagOrder,
+            order::of(tags.iter().map(String::as_str)),
+            oci::text::printable(&evidence).to_string(),
+        );
     }
 
     /// Asks for a page of two, and for the next. `is_endless` says that the page with all of these tags has named one that is empty.

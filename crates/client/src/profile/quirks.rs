@@ -26,6 +26,11 @@ macro_rules! abilities {
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$ability => $title,)* }
             }
+
+            /// Tells whether there is a quirk of it; else it is only told what was seen.
+            pub fn has_quirks(self) -> bool {
+                Quirk::ALL.iter().any(|quirk| quirk.ability() == self)
+            }
         }
 
         impl Quirk {

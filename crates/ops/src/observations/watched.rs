@@ -88,6 +88,11 @@ impl<S: Store> Store for Watched<S> {
         self.store.tag_history(tag).await
     }
 
+    async fn tags_beginning_with(&self, prefix: &str) -> Result<Option<Vec<Tag>>, StoreError> {
+        // Some of the tags: what is not among them may be there all the same, so nothing is noted.
+        self.store.tags_beginning_with(prefix).await
+    }
+
     async fn tags_then(&self, at: Timestamp) -> Result<Option<TagsThen>, StoreError> {
         self.store.tags_then(at).await
     }

@@ -1,7 +1,10 @@
 //! Lists of tags: their order, their pages, and what is in them.
 
+use std::collections::BTreeSet;
+
+use e2e::Program;
 use serde_json::{Value, json};
-use testkit::proxy::{Answer, Exchange, Fault, Matcher, Rule};
+use testkit::proxy::{Answer, Exchange, Fault, HttpProxy, Matcher, Rule};
 
 use super::{Fixture, READ, World, run};
 
@@ -24,7 +27,10 @@ impl List {
             Some(format!("<{}?last={}>; rel=\"next\"", request.path, last.as_str().unwrap_or_default()))
         };
         let after = |names: &[Value], last: &str| {
-            names.iter().position(|name| name.as_str() == Some(last)).map(|at| at + 1).or(Some(names.len()))
+            let is_sorted = names.is_sorted_by_key(|name| name.as_str().map(str::to_owned));
+            let found = names.iter().position(|name| name.as_str() == Some(last)).map(|at| at + 1);
+            let next = || names.iter().position(|name| is_sorted && name.as_str() > Some(last));
+            found.or_else(next).or(Some(names.len()))
         };
         Self { names: tags.into_iter().map(Value::from).collect(), page: 100, link, after }
     }
@@ -246,4 +252,53 @@ impl List {
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_of_tags() {
     run(FIXTURES).await;
+}
+
+/// Puts tags into an order.
+type Order = fn(Vec<String>) -> Vec<String>;
+
+/// Tags of a repository with many versions, and some that are none.
+fn versions() -> Vec<String> {
+    let versions = (0..1500).map(|number| format!("1.{}.{}", number / 15, number % 15));
+    let others = ["latest", "v1.27", "1.27", "1.2", "1.270", "edge", "Nightly"].map(str::to_owned);
+    versions.chain(others).collect()
+}
+
+/// Where a registry has shown that it lists tags in the order of their bytes, those that begin with a text are three requests at most.
+/// In any other order they are the same, and take the whole list.
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_that_begin_with_a_text() {
+    let by_bytes: Order = |mut tags| {
+        tags.sort();
+        tags
+    };
+    let backwards: Order = |mut tags| {
+        tags.reverse();
+        tags
+    };
+    let folded: Order = |mut tags| {
+        tags.sort_by_key(|tag| tag.to_ascii_lowercase());
+        tags
+    };
+    let as_made: Order = |tags| tags;
+    for (order, is_by_bytes) in [(by_bytes, true), (backwards, false), (folded, false), (as_made, false)] {
+        let list = List { page: 100, ..List::of(order(versions())) };
+        let mut rules = vec![Rule::new(Matcher::any().path_ends("/v2/"), Fault::Answer(Answer::new(200)))];
+        rules.extend(list.rules());
+        let server = HttpProxy::server(rules).await;
+        let program = Program::default();
+        let repository = format!("{}/{READ}", server.host());
+        program.succeed(&["tags", &repository]);
+        for prefix in ["1.27", "1.99.1", "1.", "v", "N", "z", "0"] {
+            server.log().clear();
+            let outcome = program.run(&["tags", &repository, "--prefix", prefix]);
+            let listed: BTreeSet<String> = outcome.stdout.lines().map(str::to_owned).collect();
+            let expected: BTreeSet<String> = versions().into_iter().filter(|tag| tag.starts_with(prefix)).collect();
+            assert_eq!(listed, expected, "{prefix}: {outcome}");
+            assert_eq!(outcome.code, Some(if expected.is_empty() { 9 } else { 0 }), "{outcome}");
+            if is_by_bytes && ["1.27", "1.99.1", "v", "N"].contains(&prefix) {
+                assert!(server.log().exchanges().len() <= 3, "{prefix}: {:?}", server.log().sorted_lines());
+            }
+        }
+    }
 }
