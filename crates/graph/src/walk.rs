@@ -7,6 +7,7 @@ mod error;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use oci::limits::TAG_MAX_BYTES;
 use oci::name::ConventionSuffix;
 use oci::{Descriptor, Digest, Manifest, MediaType, Tag};
 
@@ -77,6 +78,8 @@ pub struct Walk {
     attachments: BTreeMap<Digest, Vec<(Tag, Option<ConventionSuffix>)>>,
     /// Digests of layers and manifests whose attachments were asked for.
     attachments_asked: BTreeSet<NodeId>,
+    /// Whether every tag that could attach something is asked for, because nobody knows which there are.
+    is_unlisted: bool,
     convention_tags: BTreeMap<Tag, Digest>,
     /// Fallback tags whose name holds only a part of the digest they are about (those of sha512).
     truncated_fallbacks: BTreeSet<Tag>,
@@ -105,6 +108,7 @@ impl Walk {
             expected: BTreeMap::new(),
             attachments: BTreeMap::new(),
             attachments_asked: BTreeSet::new(),
+            is_unlisted: false,
             convention_tags: BTreeMap::new(),
             truncated_fallbacks: BTreeSet::new(),
             losses: BTreeSet::new(),
@@ -119,6 +123,11 @@ impl Walk {
             }
         }
         walk
+    }
+
+    /// Begins a walk in a repository whose tags are not known: whatever may be attached to something by a tag is asked for by its name.
+    pub fn without_list(options: WalkOptions) -> Self {
+        Self { is_unlisted: true, ..Self::new(options, []) }
     }
 
     /// Adds a root by its descriptor; the walk will ask for its bytes.
@@ -324,6 +333,14 @@ impl Walk {
             return;
         }
         self.asks.push_back(Ask::Referrers(id));
+        if self.is_unlisted {
+            let conventions = ConventionSuffix::ALL.map(|suffix| (Tag::convention(&id.digest, suffix), Some(suffix)));
+            let all = conventions.into_iter().chain([(Tag::referrers_fallback(&id.digest), None)]);
+            // What is too long for a tag is none.
+            let all = all.filter(|(tag, _)| tag.as_str().len() <= TAG_MAX_BYTES);
+            self.asks.extend(all.map(|(tag, suffix)| Ask::Tag { tag, subject: id, suffix }));
+            return;
+        }
         for (tag, suffix) in self.attachments.get(&id.digest).into_iter().flatten() {
             self.asks.push_back(Ask::Tag { tag: tag.clone(), subject: id, suffix: *suffix });
         }

@@ -98,7 +98,7 @@ pub(crate) async fn explore(
     };
     let mut ahead = (!unchanged).then(|| Ahead::new(&*route.destination, claims));
     let mut asked = Asked::default();
-    let walk = explorer.run(options.walk, &source_tags, &roots, &mut evidence, ahead.as_mut(), &mut asked);
+    let walk = explorer.run(options.walk, source_tags.as_deref(), &roots, &mut evidence, ahead.as_mut(), &mut asked);
     let closure = walk.await?;
     Ok(Explored { closure, roots, evidence, destination_tags: destination_tags.into_iter().collect(), asked })
 }
@@ -114,8 +114,8 @@ pub async fn closure_of(
     options: WalkOptions,
     cache: &dyn ManifestCache,
 ) -> Result<Closure, TransferError> {
-    let (found, tags) = try_join!(find_roots(source, roots), list_tags(source, options.artifacts))?;
-    closure_from(source, found, &tags, options, cache).await
+    let (found, tags) = try_join!(find_roots(source, roots), tags_if_listed(source, options.artifacts))?;
+    closure(source, found, tags.as_deref(), options, cache).await
 }
 
 /// Walks the closure of manifests that are known by their descriptors, in a store with these tags.
@@ -129,16 +129,34 @@ pub async fn closure_from(
     options: WalkOptions,
     cache: &dyn ManifestCache,
 ) -> Result<Closure, TransferError> {
+    closure(source, roots, Some(tags), options, cache).await
+}
+
+async fn closure(
+    source: &dyn Store,
+    roots: Vec<Descriptor>,
+    tags: Option<&[Tag]>,
+    options: WalkOptions,
+    cache: &dyn ManifestCache,
+) -> Result<Closure, TransferError> {
     let roots: Vec<FoundRoot> =
         roots.into_iter().map(|descriptor| FoundRoot { descriptor, tag: None, unchanged: false }).collect();
     let explorer = Explorer { source, destination: None, destination_tags: &[], cache, given: BTreeMap::new() };
     explorer.run(options, tags, &roots, &mut Evidence::default(), None, &mut Asked::default()).await
 }
 
-async fn source_tags(route: &Route, wanted: bool) -> Result<Vec<Tag>, TransferError> {
+async fn source_tags(route: &Route, wanted: bool) -> Result<Option<Vec<Tag>>, TransferError> {
     match &route.source_tags {
-        Some(tags) if wanted => Ok(tags.clone()),
-        _ => list_tags(&*route.source, wanted).await,
+        Some(tags) if wanted => Ok(Some(tags.clone())),
+        _ => tags_if_listed(&*route.source, wanted).await,
+    }
+}
+
+/// Returns the tags of a store; `None` where who asks may not list them, which some registries give a right of its own.
+async fn tags_if_listed(store: &dyn Store, wanted: bool) -> Result<Option<Vec<Tag>>, TransferError> {
+    match list_tags(store, wanted).await {
+        Err(TransferError::Store(StoreError::Denied { .. })) => Ok(None),
+        tags => tags.map(Some),
     }
 }
 
@@ -232,7 +250,7 @@ impl<'a> Explorer<'a> {
     async fn run(
         &self,
         options: WalkOptions,
-        source_tags: &[Tag],
+        source_tags: Option<&[Tag]>,
         roots: &[FoundRoot],
         evidence: &mut Evidence,
         mut ahead: Option<&mut Ahead<'a>>,
@@ -240,7 +258,10 @@ impl<'a> Explorer<'a> {
     ) -> Result<Closure, TransferError> {
         let broken = |source| TransferError::Walk { location: self.source.location().to_owned(), source };
         let about = attachments(self.destination_tags);
-        let mut walk = Walk::new(options, source_tags);
+        let mut walk = match source_tags {
+            Some(tags) => Walk::new(options, tags),
+            None => Walk::without_list(options),
+        };
         for root in roots {
             walk.add_root(&root.descriptor).map_err(broken)?;
         }

@@ -114,7 +114,7 @@ abilities! {
     TagList "list of tags" {
         TagListRefused "tag-list-refused":
             "does not list the tags of a repository",
-            "nothing that needs to know all tags works";
+            "what tags may attach is asked for by name; what needs all tags is exit code 5";
     }
     TagNames "names of tags" {
         TagsForeign "tags-foreign":
