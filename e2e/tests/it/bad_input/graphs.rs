@@ -67,13 +67,13 @@ async fn a_fallback_tag_that_leads_in_a_circle() {
             .await;
     let index = scene.application.named("index").digest.to_string();
     scene.fails(6, "bundle", &[], &[&index]).await;
-    // The list of the index is the index itself, and lists its children.
+    // The list of the index is the index itself: GitLab takes the tag for the digest, so that is no list.
     let scene = with_tags(|application| {
         let index = application.manifest(&application.named("index").digest).unwrap().clone();
         vec![(fallback(application, "index"), index)]
     })
     .await;
-    scene.fails(6, "bundle", &[], &[&index]).await;
+    let _ = scene.copy("bundle", &[]).expect_code(0);
     // The list of a child holds the index above it.
     let scene =
         with_tags(|application| vec![(fallback(application, "amd64"), list_of(&[application.named("index").clone()]))])
