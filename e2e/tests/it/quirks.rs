@@ -111,13 +111,86 @@ async fn visit(fixture: Option<&Fixture>) -> (Results, Vec<String>, Vec<String>)
     let (results, wrong) = commands::run_all(&program, &world, fails);
     let image = format!("{}/{READ}:1.0", world.host);
     let document = program.json(&["doctor", &image, "--write"]);
-    let quirks = document["quirks"].as_array().unwrap().iter();
-    let mut quirks: Vec<String> = quirks.map(|quirk| quirk["name"].as_str().unwrap().to_owned()).collect();
-    quirks.sort_unstable();
-    (results, wrong, quirks)
+    (results, wrong, names(&document))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_registry_has_none() {
     plain().await;
+}
+
+/// What `doctor` finds at registries that others have made. It leaves nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn registries_of_others() {
+    let expected: [(Kind, &[&str]); 4] = [
+        (
+            Kind::Distribution,
+            &[
+                "referrers-missing",
+                "single-post-session",
+                "subject-unsaid",
+                "tag-condition-ignored",
+                "tag-history-missing",
+                "tag-parameter-ignored",
+            ],
+        ),
+        (
+            Kind::DockerRegistry,
+            &[
+                "chunk-order-unchecked",
+                "referrers-missing",
+                "single-post-session",
+                "subject-unsaid",
+                "tag-condition-ignored",
+                "tag-deletion-refused",
+                "tag-history-missing",
+                "tag-last-ignored",
+                "tag-number-ignored",
+                "tag-parameter-ignored",
+                "tags-unordered",
+            ],
+        ),
+        (
+            Kind::OciRegistry,
+            &[
+                "not-modified-unsaid",
+                "sha512-refused",
+                "tag-condition-ignored",
+                "tag-history-missing",
+                "tag-parameter-ignored",
+                "upload-cancel-refused",
+            ],
+        ),
+        (
+            Kind::Liar,
+            &[
+                "filter-ignored",
+                "mount-refused",
+                "not-modified-unsaid",
+                "subject-unsaid",
+                "tag-condition-ignored",
+                "tag-history-missing",
+                "tag-list-cut",
+                "tag-parameter-ignored",
+                "upload-cancel-refused",
+                "upload-status-missing",
+            ],
+        ),
+    ];
+    for (kind, quirks) in expected {
+        let Some(place) = Place::open(kind).await else { continue };
+        place.fill(READ, &WholeGraph::default().build()).await;
+        let program = Program::default();
+        let document = program.json(&["doctor", &format!("{}:1.0", place.reference(READ)), "--write"]);
+        assert_eq!(names(&document), quirks, "{kind:?}: {document:#}");
+        assert_eq!(document["left"], serde_json::json!([]), "{kind:?}");
+    }
+}
+
+/// Returns the names of the quirks of a document, sorted.
+fn names(document: &Value) -> Vec<String> {
+    let quirks = document["quirks"].as_array().unwrap().iter();
+    let mut names: Vec<String> = quirks.map(|quirk| quirk["name"].as_str().unwrap().to_owned()).collect();
+    names.sort_unstable();
+    names
 }
