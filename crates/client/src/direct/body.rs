@@ -102,13 +102,9 @@ impl Body {
         }
     }
 
-    /// Adds the next bytes to a buffer, at most so many of a body whose length is known. Returns how many, `None` after the last.
+    /// Adds the next bytes of a body whose length is known to a buffer, at most so many. Returns how many, `None` after the last.
     pub(crate) async fn chunk_into(&mut self, to: &mut BytesMut, at_most: usize) -> Result<Option<usize>, Failure> {
-        let (Some(connection), Left::Bytes(left)) = (&mut self.connection, &mut self.left) else {
-            let Some(chunk) = self.chunk().await? else { return Ok(None) };
-            to.extend_from_slice(&chunk);
-            return Ok(Some(chunk.len()));
-        };
+        let (Some(connection), Left::Bytes(left)) = (&mut self.connection, &mut self.left) else { return Ok(None) };
         let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(at_most);
         let count = if connection.ahead().is_empty() {
             connection.read_into(to, wanted, &mut self.pace).await?

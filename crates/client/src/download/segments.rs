@@ -15,6 +15,7 @@ use store::StoreError;
 use store::body::{ByteStream, CHUNK_BYTES};
 use store::pace::PROGRESS_BYTES;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinHandle;
 
 use super::{gone, ranged, resuming};
@@ -24,8 +25,14 @@ use crate::repository::Repository;
 use crate::retry::Backoff;
 use crate::syntax::range::ContentRange;
 
-/// Bytes of one part. Memory holds as many parts as there are connections.
-const PART_BYTES: u64 = 1024 * 1024;
+/// Bytes that are given on at once. All have the same length, so that memory is used again as it is.
+const PIECE_BYTES: usize = 128 * 1024;
+
+/// Pieces of one part. Memory holds at most as many parts as there are connections: shorter ones cost more round trips.
+const PIECES: usize = 7;
+
+/// Bytes of one part.
+const PART_BYTES: u64 = (PIECES * PIECE_BYTES) as u64;
 
 /// Bytes by which is judged how fast one connection is, and those before them, while it gets up to speed.
 const JUDGED_BYTES: usize = 512 * 1024;
@@ -71,8 +78,7 @@ pub(super) async fn begin(repository: &Repository, descriptor: &Descriptor, offs
             descriptor: descriptor.clone(),
             next: end_of_part(descriptor, next),
             under_way: VecDeque::from([first]),
-            chunks: head.freeze(),
-            slot: None,
+            head: head.freeze(),
         };
         return Begun::Parts(parts.into_stream());
     }
@@ -122,8 +128,9 @@ async fn part(
 
 /// A part on its way. Dropped, it is not asked for any more.
 struct Part {
-    task: JoinHandle<Result<Bytes, StoreError>>,
-    slot: Option<OwnedSemaphorePermit>,
+    pieces: Receiver<Bytes>,
+    task: JoinHandle<Result<(), StoreError>>,
+    _slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Part {
@@ -141,7 +148,22 @@ impl Part {
         slot: Option<OwnedSemaphorePermit>,
     ) -> Self {
         let (repository, descriptor) = (repository.clone(), descriptor.clone());
-        Self { task: tokio::spawn(async move { read(&repository, &descriptor, first, answer).await }), slot }
+        let (sender, pieces) = tokio::sync::mpsc::channel(PIECES);
+        let task = tokio::spawn(async move { read(&repository, &descriptor, first, answer, &sender).await });
+        Self { pieces, task, _slot: slot }
+    }
+
+    /// Returns the next bytes, `None` after the last.
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        if let Some(piece) = self.pieces.recv().await {
+            return Ok(Some(piece));
+        }
+        match (&mut self.task).await {
+            Ok(read) => read.map(|()| None),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // Only a runtime that shuts down ends it, and with it whatever waits here.
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 
@@ -149,44 +171,55 @@ impl Part {
 async fn read(
     repository: &Repository,
     descriptor: &Descriptor,
-    first: u64,
+    mut first: u64,
     mut answer: Option<Answer>,
-) -> Result<Bytes, StoreError> {
+    pieces: &Sender<Bytes>,
+) -> Result<(), StoreError> {
     let action = format!("the request for a part of blob {}", descriptor.digest);
     let context = repository.context(&action, Access::Pull);
     let end = end_of_part(descriptor, first);
-    let length = usize::try_from(end - first).unwrap_or(usize::MAX);
     let mut backoff = Backoff::new(repository.registry().options.retry);
-    let mut bytes = BytesMut::with_capacity(length);
-    let mut furthest = 0;
-    loop {
+    let mut furthest = first;
+    while first < end {
         let mut asked = if let Some(answer) = answer.take() {
             answer
         } else {
-            part(repository, descriptor, first + bytes.len() as u64, end).await?.ok_or_else(|| {
+            part(repository, descriptor, first, end).await?.ok_or_else(|| {
                 context.protocol("it gave another part than it was asked for, and gave parts a moment ago")
             })?
         };
         let failure = loop {
-            let wanted = length - bytes.len();
-            match asked.chunk_into(&mut bytes, wanted).await {
-                Ok(Some(count)) if count > wanted => {
-                    return Err(context.protocol("a part has more bytes than it was said to have"));
-                }
-                Ok(_) if bytes.len() == length => return Ok(bytes.freeze()),
-                Ok(Some(_)) => {}
-                Ok(None) => break Failure::ended_early(),
-                Err(failure) => break failure,
+            let wanted = usize::try_from(end - first).unwrap_or(usize::MAX).min(PIECE_BYTES);
+            let mut piece = BytesMut::with_capacity(wanted);
+            let filled = fill(&mut asked, &mut piece, wanted).await;
+            first += piece.len() as u64;
+            if !piece.is_empty() && pieces.send(piece.freeze()).await.is_err() || first == end {
+                return Ok(());
+            }
+            if let Err(failure) = filled {
+                break failure;
             }
         };
-        if bytes.len() as u64 - furthest >= PROGRESS_BYTES {
-            furthest = bytes.len() as u64;
+        if first - furthest >= PROGRESS_BYTES {
+            furthest = first;
             backoff.reset();
         }
         if !failure.is_passing() || !backoff.again(None).await {
             return Err(context.failed(failure));
         }
     }
+    Ok(())
+}
+
+/// Reads as many bytes as are wanted. What came before a failure is in the buffer.
+async fn fill(answer: &mut Answer, piece: &mut BytesMut, wanted: usize) -> Result<(), Failure> {
+    while piece.len() < wanted {
+        let count = answer.chunk_into(piece, wanted - piece.len()).await?;
+        if count.is_none() {
+            return Err(Failure::ended_early());
+        }
+    }
+    Ok(())
 }
 
 /// The parts of a blob, in their order.
@@ -196,10 +229,8 @@ struct Parts {
     /// Where the next part begins that nobody has asked for.
     next: u64,
     under_way: VecDeque<Part>,
-    /// What has come and was not given on yet.
-    chunks: Bytes,
-    /// The slot of what has come: it still takes memory.
-    slot: Option<OwnedSemaphorePermit>,
+    /// What was read to find out how fast it comes.
+    head: Bytes,
 }
 
 impl Parts {
@@ -209,20 +240,18 @@ impl Parts {
 
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, StoreError> {
         self.ask();
-        if self.chunks.is_empty() {
-            self.slot = None;
-            let Some(mut part) = self.under_way.pop_front() else { return Ok(None) };
-            self.slot = part.slot.take();
-            self.chunks = match (&mut part.task).await {
-                Ok(read) => read?,
-                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                // Nobody else ends it.
-                Err(_) => return Ok(None),
-            };
+        if !self.head.is_empty() {
+            let count = self.head.len().min(CHUNK_BYTES);
+            return Ok(Some(self.head.split_to(count)));
+        }
+        while let Some(part) = self.under_way.front_mut() {
+            if let Some(piece) = part.next().await? {
+                return Ok(Some(piece));
+            }
+            self.under_way.pop_front();
             self.ask();
         }
-        let count = self.chunks.len().min(CHUNK_BYTES);
-        Ok(Some(self.chunks.split_to(count)))
+        Ok(None)
     }
 
     /// Asks for as many parts as may be under way. The first of a blob needs no slot, so that every blob goes on.

@@ -99,12 +99,18 @@ impl Answer {
         }
     }
 
-    /// Adds the next bytes of the body to a buffer, where it can at most so many. Returns how many, `None` after the last.
+    /// Adds the next bytes of the body to a buffer, at most so many. Returns how many, `None` after the last.
     pub(crate) async fn chunk_into(&mut self, to: &mut BytesMut, at_most: usize) -> Result<Option<usize>, Failure> {
-        if let AnswerBody::Direct(body) = &mut self.body {
+        if let AnswerBody::Direct(body) = &mut self.body
+            && body.length().is_some()
+        {
             return body.chunk_into(to, at_most).await;
         }
-        let Some(chunk) = self.chunk().await? else { return Ok(None) };
+        let Some(mut chunk) = self.chunk().await? else { return Ok(None) };
+        let rest = chunk.split_off(chunk.len().min(at_most));
+        if !rest.is_empty() {
+            self.unread(rest);
+        }
         to.extend_from_slice(&chunk);
         Ok(Some(chunk.len()))
     }

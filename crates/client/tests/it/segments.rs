@@ -135,3 +135,25 @@ async fn a_registry_that_ends_giving_parts_is_an_error() {
     let error = read(&repository(&server, ALWAYS), &content, 0).await.unwrap_err();
     assert!(matches!(error, StoreError::Missing { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn what_a_part_has_too_much_is_left_out() {
+    let content = content(LENGTH);
+    let shapes: [fn(Reply) -> Reply; 2] = [|reply| reply, Reply::chunked];
+    for (shape, excess) in shapes.into_iter().flat_map(|shape| [(shape, 0), (shape, 1), (shape, 300_000)]) {
+        let given = content.clone();
+        let server = Server::start(move |head: &Head, _: &Bytes| {
+            let Some(range) = head.header("range") else {
+                return Reply::new(200).body(if head.path == "/v2/" { Bytes::new() } else { given.clone() });
+            };
+            let (first, last) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+            let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+            let stated = format!("bytes {first}-{last}/{LENGTH}");
+            let end = (last + 1 + excess).min(LENGTH);
+            shape(Reply::new(206).with("content-range", stated).body(given.slice(first..end)))
+        })
+        .await;
+        assert!(read(&repository(&server, ALWAYS), &content, 0).await.unwrap() == content, "{excess}");
+        assert!(ranges(&server).len() > 20, "it came in parts");
+    }
+}
