@@ -8,6 +8,7 @@
 //! | `measure` | runs one program and says what it used; a process of its own, so that nothing else is counted |
 //! | `solve` | decides on versions of fifty images, in this process |
 //! | `tags` | lists many tags of a registry that is far away |
+//! | `layer` | pulls an image with one large layer over slow networks |
 //! | `load` | sends one request over and over, and says what it took |
 //! | `hash` | hashes files, to know what of a copy is hashing |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal is all this program talks to")]
@@ -19,6 +20,7 @@ mod content;
 mod discard;
 mod generate;
 mod hash;
+mod layer;
 mod listing;
 mod load;
 mod machine;
@@ -70,6 +72,8 @@ enum Command {
     Solve,
     /// Measures how long it takes to list many tags.
     Tags(listing::ListingArguments),
+    /// Compares how an image with one large layer is pulled over slow networks.
+    Layer(layer::LayerArguments),
     /// Sends one request over and over.
     Load(load::LoadArguments),
     /// Hashes files with sha256 as supercargo does.
@@ -113,6 +117,7 @@ fn main() -> ExitCode {
         Command::Measure { command } => measure::run_and_print(&command),
         Command::Solve => solve::run().map(|()| ExitCode::SUCCESS),
         Command::Tags(arguments) => listing::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Layer(arguments) => layer::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Load(arguments) => load::command(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Hash { files } => hash::hash(&files).map(|()| ExitCode::SUCCESS),
     };

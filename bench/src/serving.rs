@@ -28,7 +28,7 @@ mod manifests;
 mod outcome;
 mod pushes;
 mod requests;
-mod server;
+pub mod server;
 mod tags;
 
 use std::fs;

@@ -73,14 +73,24 @@ pub fn solve() -> Result<()> {
 
 /// `cargo xtask bench tags`; the options are those of `bench tags`.
 pub fn tags(options: &[&str]) -> Result<()> {
+    beside("tags", &["crane", "skopeo", "regctl"], options)
+}
+
+/// `cargo xtask bench layer`; the options are those of `bench layer`.
+pub fn layer(options: &[&str]) -> Result<()> {
+    beside("layer", &["crane"], options)
+}
+
+/// Runs a command of `bench` that measures these peers, as far as they can be had, and supercargo.
+fn beside(benchmark: &str, wanted: &[&str], options: &[&str]) -> Result<()> {
     let peers = peers::set_up(Selection::Usual);
     peers.print_missing();
-    let lists = |name: &str| matches!(name, "crane" | "skopeo" | "regctl");
-    let found = peers.found().filter(|(name, ..)| lists(name));
+    let found = peers.found().filter(|(name, ..)| wanted.contains(name));
     let mut tools: Vec<String> = found.map(|(name, version, path)| tool(name, version, path)).collect();
     tools.push(our_tool()?);
     process::run(&mut cargo("build --quiet --release --locked --package bench"))?;
-    let mut command = cargo("run --quiet --release --locked --package bench -- tags");
+    let mut command = cargo("run --quiet --release --locked --package bench --");
+    command.arg(benchmark);
     for tool in tools {
         command.args(["--tool", &tool]);
     }

@@ -9,6 +9,7 @@
 //! | `bench registry` | measures registries under load side by side |
 //! | `bench solve` | measures how long a decision on many versions takes |
 //! | `bench tags` | measures how long it takes to list many tags of a registry that is far away |
+//! | `bench layer` | measures how an image with one large layer is pulled over slow networks |
 //! | `schema` | writes the JSON Schema of `Supercargo.toml` into docs/formats |
 //! | `check-layers` | holds the crates' dependencies against the table in [`layers`] |
 //!
@@ -41,6 +42,7 @@ usage: cargo xtask COMMAND
   corpus          make the images that benchmarks copy; needs root
   bench solve
   bench tags [--runs N]
+  bench layer [--runs N] [--bytes N]
   bench copy [--quick] [--scenario NAME]
                   measure supercargo and its peers side by side
   bench registry [--quick] [--scenario NAME] [--manifests N]
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         ["corpus"] => corpus::run(),
         ["bench", "solve"] => bench::solve(),
         ["bench", "tags", ref options @ ..] => bench::tags(options),
+        ["bench", "layer", ref options @ ..] => bench::layer(options),
         ["bench", "copy", ref options @ ..] => bench::copy(options),
         ["bench", "registry", ref options @ ..] => bench::registry(options),
         ["schema"] => schema::run(),
