@@ -1,5 +1,6 @@
 //! Reading a blob, from any offset, through redirects and broken connections.
 
+pub(crate) mod pieces;
 mod segments;
 
 use bytes::Bytes;

@@ -14,6 +14,7 @@ use store::StoreError;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::auth::{Asker, Auth, Pass, Scope};
+use crate::download::pieces::Pieces;
 use crate::exchange::{Answer, Body, Failure, Request, Transport};
 use crate::learned::Learned;
 use crate::load::{Load, Permit};
@@ -46,6 +47,7 @@ pub(crate) struct Registry {
     notices: Arc<Notices>,
     /// Parts of large blobs that may be in memory beside the first of each.
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) pieces: Pieces,
     pub(crate) learned: Learned,
     /// What is kept of it.
     kept: Mutex<Option<RegistryProfile>>,
@@ -153,6 +155,7 @@ impl Registry {
             load,
             notices: Arc::clone(notices),
             slots,
+            pieces: Pieces::default(),
             learned: Learned::default(),
             kept: Mutex::default(),
             agent,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use oci::Digest;
 use store::SocketBody;
 use store::body::ByteStream;
@@ -103,7 +103,7 @@ impl Body {
     }
 
     /// Adds the next bytes of a body whose length is known to a buffer, at most so many. Returns how many, `None` after the last.
-    pub(crate) async fn chunk_into(&mut self, to: &mut BytesMut, at_most: usize) -> Result<Option<usize>, Failure> {
+    pub(crate) async fn chunk_into(&mut self, to: &mut Vec<u8>, at_most: usize) -> Result<Option<usize>, Failure> {
         let (Some(connection), Left::Bytes(left)) = (&mut self.connection, &mut self.left) else { return Ok(None) };
         let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(at_most);
         let count = if connection.ahead().is_empty() {

@@ -89,7 +89,7 @@ impl Connection {
     /// Reads what has not been read ahead into a buffer. Returns the number of bytes, 0 when the other side has closed the connection.
     pub(super) async fn read_into(
         &mut self,
-        to: &mut BytesMut,
+        to: &mut Vec<u8>,
         at_most: usize,
         pace: &mut Pace,
     ) -> Result<usize, Failure> {

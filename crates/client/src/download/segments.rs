@@ -18,6 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinHandle;
 
+use super::pieces::PIECE_BYTES;
 use super::{gone, ranged, resuming};
 use crate::auth::Access;
 use crate::exchange::{Answer, Failure};
@@ -25,10 +26,7 @@ use crate::repository::Repository;
 use crate::retry::Backoff;
 use crate::syntax::range::ContentRange;
 
-/// Bytes that are given on at once. All have the same length, so that memory is used again as it is.
-const PIECE_BYTES: usize = 128 * 1024;
-
-/// Pieces of one part. Memory holds at most as many parts as there are connections: shorter ones cost more round trips.
+/// Pieces of one part, each of which is given on at once. Memory holds at most as many parts as there are connections: shorter ones cost more round trips.
 const PIECES: usize = 7;
 
 /// Bytes of one part.
@@ -178,6 +176,7 @@ async fn read(
     let action = format!("the request for a part of blob {}", descriptor.digest);
     let context = repository.context(&action, Access::Pull);
     let end = end_of_part(descriptor, first);
+    let free = repository.registry().pieces.share();
     let mut backoff = Backoff::new(repository.registry().options.retry);
     let mut furthest = first;
     while first < end {
@@ -190,10 +189,10 @@ async fn read(
         };
         let failure = loop {
             let wanted = usize::try_from(end - first).unwrap_or(usize::MAX).min(PIECE_BYTES);
-            let mut piece = BytesMut::with_capacity(wanted);
+            let mut piece = free.take();
             let filled = fill(&mut asked, &mut piece, wanted).await;
             first += piece.len() as u64;
-            if !piece.is_empty() && pieces.send(piece.freeze()).await.is_err() || first == end {
+            if !piece.is_empty() && pieces.send(free.lend(piece)).await.is_err() || first == end {
                 return Ok(());
             }
             if let Err(failure) = filled {
@@ -212,7 +211,7 @@ async fn read(
 }
 
 /// Reads as many bytes as are wanted. What came before a failure is in the buffer.
-async fn fill(answer: &mut Answer, piece: &mut BytesMut, wanted: usize) -> Result<(), Failure> {
+async fn fill(answer: &mut Answer, piece: &mut Vec<u8>, wanted: usize) -> Result<(), Failure> {
     while piece.len() < wanted {
         let count = answer.chunk_into(piece, wanted - piece.len()).await?;
         if count.is_none() {

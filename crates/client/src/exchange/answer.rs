@@ -100,7 +100,7 @@ impl Answer {
     }
 
     /// Adds the next bytes of the body to a buffer, at most so many. Returns how many, `None` after the last.
-    pub(crate) async fn chunk_into(&mut self, to: &mut BytesMut, at_most: usize) -> Result<Option<usize>, Failure> {
+    pub(crate) async fn chunk_into(&mut self, to: &mut Vec<u8>, at_most: usize) -> Result<Option<usize>, Failure> {
         if let AnswerBody::Direct(body) = &mut self.body
             && body.length().is_some()
         {
