@@ -14,6 +14,7 @@ use crate::exchange::Answer;
 use crate::host::{Call, Context};
 use crate::profile::Quirk;
 use crate::repository::Repository;
+use crate::retry;
 
 /// The digest of what an answer is about.
 pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -152,7 +153,7 @@ async fn ask(
             Ok(Some(Some(answer)))
         }
         // It may take GET; if it does not, that answer says why.
-        status if is_head && status.is_client_error() => Ok(Some(None)),
+        status if is_head && status.is_client_error() && !retry::is_passing(status) => Ok(Some(None)),
         _ => Err(context.refused(answer).await),
     }
 }

@@ -261,39 +261,36 @@ impl Upload<'_> {
         }
         let learning = match mode {
             UploadMode::SinglePost => false,
-            UploadMode::Auto if size <= SINGLE_POST_MAX_BYTES => {
-                match self.kept_single_post().unwrap_or_else(|| learned.single_post()) {
-                    SinglePost::Works => false,
-                    SinglePost::Try if size <= TRIAL_MAX_BYTES => true,
-                    SinglePost::Try => {
-                        learned.learn_single_post(None);
-                        return Ok(SinglePostOutcome::NotTried);
-                    }
-                    SinglePost::Avoid => return Ok(SinglePostOutcome::NotTried),
+            UploadMode::Auto if self.avoids_single_post() => return Ok(SinglePostOutcome::NotTried),
+            UploadMode::Auto if size <= SINGLE_POST_MAX_BYTES => match learned.single_post() {
+                SinglePost::Works => false,
+                SinglePost::Try if size <= TRIAL_MAX_BYTES => true,
+                SinglePost::Try => {
+                    learned.learn_single_post(None);
+                    return Ok(SinglePostOutcome::NotTried);
                 }
-            }
+                SinglePost::Avoid => return Ok(SinglePostOutcome::NotTried),
+            },
             _ => return Ok(SinglePostOutcome::NotTried),
         };
         // Whatever happens, even if this future is dropped, somebody else may try to learn it.
         let mut lesson = Lesson { learned, works: None, taught: learning };
         let (outcome, works) = session::post_whole(self, learning).await?;
         lesson.works = works;
-        if let Some(works) = works.filter(|_| learning) {
+        if learning && works == Some(false) {
             let quirk = match outcome {
                 SinglePostOutcome::Session(..) => Quirk::SinglePostSession,
                 _ => Quirk::SinglePostRefused,
             };
-            let found = if works { Found::Standard } else { Found::Quirk(quirk) };
-            registry.note(Ability::SinglePost, found, "POST blobs/uploads/ with a blob".to_owned());
+            registry.note(Ability::SinglePost, Found::Quirk(quirk), "POST blobs/uploads/ with a blob".to_owned());
         }
         Ok(outcome)
     }
 
-    /// Returns what is kept of earlier runs about blobs in one `POST`.
-    fn kept_single_post(&self) -> Option<SinglePost> {
-        let registry = self.repository.registry();
-        let (session, refused) = (registry.has(Quirk::SinglePostSession)?, registry.has(Quirk::SinglePostRefused)?);
-        Some(if session || refused { SinglePost::Avoid } else { SinglePost::Works })
+    /// Tells whether an earlier run has seen that the registry takes no blob in one `POST`. That it does is tried in every run.
+    fn avoids_single_post(&self) -> bool {
+        let has = |quirk| self.repository.registry().has(quirk) == Some(true);
+        has(Quirk::SinglePostSession) || has(Quirk::SinglePostRefused)
     }
 
     fn failed(&self, failure: Failure, session: Option<Session>) -> Trouble {
