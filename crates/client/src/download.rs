@@ -78,7 +78,12 @@ async fn request(repository: &Repository, descriptor: &Descriptor, offset: u64) 
     if offset == 0 {
         call.headers.remove(RANGE);
     }
-    let outcome = repository.registry().call(call).await;
+    let mut outcome = repository.registry().call(call.clone()).await;
+    if offset > 0 && outcome.as_ref().is_ok_and(|answer| matches!(answer.status.as_u16(), 400 | 405 | 416 | 501)) {
+        // It gives no parts, so what came before the offset is read again.
+        call.headers.remove(RANGE);
+        outcome = repository.registry().call(call).await;
+    }
     let answer = absence::unless_absent(repository, Sought::Blob, outcome, &context).await?;
     let Some(mut answer) = answer else { return Ok(None) };
     let wrong_size = |found| StoreError::Size {

@@ -69,6 +69,14 @@ impl BlobDirectory {
         Ok(BlobWriter::new(Arc::clone(self), self.staging.begin()?, *digest, durability))
     }
 
+    /// As [`BlobDirectory::begin`], where an earlier run may have left a part of the content, which is gone on with.
+    pub(crate) fn resume(self: &Arc<Self>, digest: &Digest, size: u64) -> Result<BlobWriter, StoreError> {
+        self.made(digest.algorithm())?;
+        let what = format!("{}-{}", digest.algorithm(), digest.encoded());
+        let Some(staged) = self.staging.begin_partial(&what)? else { return self.begin(digest, Durability::Synced) };
+        Ok(BlobWriter::new(Arc::clone(self), staged, *digest, Durability::Synced).resumed_to(size))
+    }
+
     /// Writes a file of content that is known to be what `digest` names.
     pub(crate) fn write(
         self: &Arc<Self>,

@@ -22,6 +22,9 @@ use crate::pace::PROGRESS_BYTES;
 /// How often in a row the rest of a blob is asked for and next to nothing comes, after a connection broke.
 const FRUITLESS_MAX: usize = 2;
 
+/// Blobs from this size on are gone on with in a later run; smaller ones come again in less time than that takes to look for.
+pub(crate) const RESUMED_MIN_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Chunks of a stream that may wait to be written.
 const CHUNKS_WAITING_MAX: usize = 4;
 
@@ -30,18 +33,31 @@ pub(crate) trait BlobSink: Send + 'static {
     /// Adds bytes.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
 
+    /// Gives to `add` what an earlier run has left of the content, which then counts as written, and returns how many bytes that
+    /// are. Nothing has been written before.
+    fn resume(&mut self, add: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>) -> Result<u64, StoreError> {
+        let _ = add;
+        Ok(0)
+    }
+
+    /// Says that what was written is of no use to a later run.
+    fn discard(&mut self) {}
+
     /// Makes the content that of `file` without moving bytes, if that can be done. Nothing has been written before.
     fn share(&mut self, file: &File) -> bool {
         let _ = file;
         false
     }
 
-    /// Makes the content visible; it has been verified. Dropping the sink instead leaves no trace of it.
+    /// Makes the content visible; it has been verified. Dropping the sink instead leaves nothing that anybody takes for it.
     fn commit(self) -> Result<(), StoreError>;
 }
 
 /// Moves a blob from `source` into the sink that `begin` makes, and commits it when it is the content that `descriptor`
 /// names. `location` is the store it goes to, for messages. On failure the meter is put back to where it was.
+///
+/// Of a large blob an earlier run may have left a beginning; the rest is asked for then. Where the whole is not the blob, or the source
+/// does not give its rest, everything is asked for once more.
 ///
 /// Dropping the future ends the work soon; the sink is dropped with it, or committed if everything had come.
 pub(crate) async fn receive<S: BlobSink>(
@@ -49,7 +65,28 @@ pub(crate) async fn receive<S: BlobSink>(
     location: &str,
     source: &dyn BlobSource,
     meter: &Meter,
+    begin: impl Fn() -> Result<S, StoreError> + Clone + Send + 'static,
+) -> Result<(), StoreError> {
+    let mut resumed = 0;
+    match receive_from(descriptor, location, source, meter, begin.clone(), &mut resumed).await {
+        Err(
+            StoreError::Digest { .. }
+            | StoreError::Size { .. }
+            | StoreError::Protocol { .. }
+            | StoreError::Refused { .. },
+        ) if resumed > 0 => receive_from(descriptor, location, source, meter, begin, &mut resumed).await,
+        outcome => outcome,
+    }
+}
+
+/// Does what [`receive`] says once. `resumed` becomes the number of bytes that an earlier run has left.
+async fn receive_from<S: BlobSink>(
+    descriptor: &Descriptor,
+    location: &str,
+    source: &dyn BlobSource,
+    meter: &Meter,
     begin: impl Fn() -> Result<S, StoreError> + Send + 'static,
+    resumed: &mut u64,
 ) -> Result<(), StoreError> {
     let mut reception = Reception {
         begin,
@@ -58,11 +95,25 @@ pub(crate) async fn receive<S: BlobSink>(
         count: Count { meter: meter.clone(), seen: 0 },
         size: descriptor.size,
     };
+    if descriptor.size >= RESUMED_MIN_BYTES {
+        reception = blocking::run(move || reception.resume()).await?;
+    }
+    *resumed = reception.count.seen;
     let mut fruitless = 0;
     loop {
         let before = reception.count.seen;
-        let body = source.open(before).await?;
+        let body = match source.open(before).await {
+            Ok(body) => body,
+            Err(error) => {
+                // A source that cannot be reached may be able to go on later.
+                if !matches!(error, StoreError::Unreachable { .. }) {
+                    reception.discard();
+                }
+                return Err(error);
+            }
+        };
         if body.length != descriptor.size - before {
+            reception.discard();
             return Err(wrong_size(descriptor, location, before + body.length));
         }
         let Some((unfinished, trouble)) = take(body, reception).await? else { return Ok(()) };
@@ -115,10 +166,29 @@ impl<S: BlobSink, F: Fn() -> Result<S, StoreError>> Reception<S, F> {
     }
 
     fn add(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.verifier.update(bytes)?;
-        self.sink()?.write(bytes)?;
+        let added = self.verifier.update(bytes).and_then(|()| self.sink()?.write(bytes));
+        // More than there should be, or a full disk: neither is to be gone on with.
+        added.inspect_err(|_| self.discard())?;
         self.count(bytes.len());
         Ok(())
+    }
+
+    /// Takes what an earlier run has left.
+    fn resume(mut self) -> Result<Self, StoreError> {
+        self.sink()?;
+        let (verifier, count) = (&mut self.verifier, &mut self.count);
+        if let Some(sink) = &mut self.sink {
+            let held = sink.resume(&mut |bytes| verifier.update(bytes))?;
+            count.seen += held;
+            count.meter.advance(held);
+        }
+        Ok(self)
+    }
+
+    fn discard(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            sink.discard();
+        }
     }
 
     /// Adds bytes that the sink shares with the source.
@@ -139,8 +209,12 @@ impl<S: BlobSink, F: Fn() -> Result<S, StoreError>> Reception<S, F> {
             return Ok(Some((self, trouble)));
         }
         self.sink()?;
-        self.verifier.finish()?;
-        if let Some(sink) = self.sink {
+        let verified = self.verifier.finish();
+        if let Some(mut sink) = self.sink {
+            if verified.is_err() {
+                sink.discard();
+            }
+            verified?;
             sink.commit()?;
         }
         self.count.seen = 0;

@@ -12,6 +12,7 @@ use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
+use std::time::Duration;
 
 use rand::RngExt as _;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags};
@@ -23,6 +24,12 @@ use crate::lock;
 
 /// How often a name is drawn before the directory is taken to be unusable.
 const NAME_TRIES_MAX: usize = 16;
+/// How the name of a file begins that a later run may go on with.
+const PARTIAL: &str = "part-";
+/// For how long such a file is kept after it was last written to.
+const PARTIAL_KEPT: Duration = Duration::from_hours(7 * 24);
+/// Bytes from which on it is worth to be kept.
+const PARTIAL_MIN_BYTES: i64 = 1024 * 1024;
 /// Length of a name: the hexadecimal digits of 64 random bits.
 const NAME_DIGITS: usize = 16;
 
@@ -33,13 +40,15 @@ pub(crate) struct Staging {
     cleaned: Once,
 }
 
-/// A file in the making. Dropping it removes it.
+/// A file in the making. Dropping it removes it, unless it is kept for a later run.
 #[derive(Debug)]
 pub(crate) struct StagedFile {
     file: File,
     directory: OwnedFd,
     name: String,
     published: bool,
+    /// Whether a later run may go on with it.
+    is_kept: bool,
 }
 
 impl Staging {
@@ -52,20 +61,13 @@ impl Staging {
         self.cleaned.call_once(|| self.remove_abandoned());
         let failed = |error| StoreError::file("cannot write in", &self.path)(error);
         for _ in 0..NAME_TRIES_MAX {
-            let directory = match self.open() {
-                Ok(directory) => directory,
-                Err(Errno::NOENT) => match fs::create_dir(&self.path) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-                    _ => continue,
-                },
-                Err(error) => return Err(failed(error.into())),
-            };
+            let Some(directory) = self.open_or_make().map_err(failed)? else { continue };
             let name = format!("{:0NAME_DIGITS$x}", rand::rng().random::<u64>());
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             // The umask takes from this what the user does not want others to have.
             match rustix::fs::openat(&directory, &*name, flags, Mode::from_raw_mode(0o666)) {
                 Ok(file) => {
-                    let staged = StagedFile { file: file.into(), directory, name, published: false };
+                    let staged = StagedFile { file: file.into(), directory, name, published: false, is_kept: false };
                     if staged.claim().map_err(failed)? {
                         return Ok(staged);
                     }
@@ -76,6 +78,51 @@ impl Staging {
             }
         }
         Err(failed(io::Error::other("no name was free")))
+    }
+
+    /// Begins a file with a name of its own, or goes on with what an earlier run has left under it; dropping it leaves it for a later
+    /// one. `None` when another process is at it, or what is there is none of ours.
+    pub(crate) fn begin_partial(&self, what: &str) -> Result<Option<StagedFile>, StoreError> {
+        self.cleaned.call_once(|| self.remove_abandoned());
+        let failed = |error| StoreError::file("cannot write in", &self.path)(error);
+        let name = format!("{PARTIAL}{what}");
+        for _ in 0..NAME_TRIES_MAX {
+            let Some(directory) = self.open_or_make().map_err(failed)? else { continue };
+            let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+            let file: File = match rustix::fs::openat(&directory, &*name, flags, Mode::from_raw_mode(0o666)) {
+                Ok(file) => file.into(),
+                Err(Errno::NOENT) => continue,
+                Err(_) => return Ok(None),
+            };
+            // Where there are no locks two processes would write into one file.
+            if !matches!(lock::try_exclusive(&file), Ok(true)) {
+                return Ok(None);
+            }
+            let opened = rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?;
+            let Ok(named) = rustix::fs::statat(&directory, &*name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            // It has got its final name while its lock was waited for.
+            if (opened.st_dev, opened.st_ino) != (named.st_dev, named.st_ino) {
+                continue;
+            }
+            // A file with another name may be anybody's.
+            if FileType::from_raw_mode(opened.st_mode) != FileType::RegularFile || opened.st_nlink != 1 {
+                return Ok(None);
+            }
+            return Ok(Some(StagedFile { file, directory, name, published: false, is_kept: true }));
+        }
+        Ok(None)
+    }
+
+    /// Opens the directory, or makes it: then it is to be opened again.
+    fn open_or_make(&self) -> io::Result<Option<OwnedFd>> {
+        match self.open() {
+            Ok(directory) => Ok(Some(directory)),
+            Err(Errno::NOENT) => match fs::create_dir(&self.path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                _ => Ok(None),
+            },
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Takes a file that was published as `path` back into the making, so that nobody sees it change. `file` is that file as it
@@ -108,7 +155,9 @@ impl Staging {
         for entry in entries.flatten() {
             let name = entry.file_name();
             if is_ours(name.to_bytes()) {
-                remove_if_abandoned(&directory, name);
+                remove_if_abandoned(&directory, name, Duration::ZERO);
+            } else if name.to_bytes().starts_with(PARTIAL.as_bytes()) {
+                remove_if_abandoned(&directory, name, PARTIAL_KEPT);
             }
         }
     }
@@ -124,13 +173,20 @@ fn is_ours(name: &[u8]) -> bool {
     name.len() == NAME_DIGITS && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Removes a regular file if nobody holds its lock.
-fn remove_if_abandoned(directory: &OwnedFd, name: &std::ffi::CStr) {
+/// Removes a regular file if nobody holds its lock, and nobody has written to it for this long.
+fn remove_if_abandoned(directory: &OwnedFd, name: &std::ffi::CStr, for_long: Duration) {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(file) = rustix::fs::openat(directory, name, flags, Mode::empty()) else { return };
     let is_file = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     let file = File::from(file);
-    if rustix::fs::fstat(&file).is_ok_and(is_file) && lock::try_exclusive(&file).is_ok_and(|alone| alone) {
+    let is_old = |file: &File| {
+        let written = file.metadata().and_then(|metadata| metadata.modified());
+        for_long.is_zero() || written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= for_long))
+    };
+    if rustix::fs::fstat(&file).is_ok_and(is_file)
+        && is_old(&file)
+        && lock::try_exclusive(&file).is_ok_and(|alone| alone)
+    {
         let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
     }
     // Not before: a writer that has just made the file and gets its lock has to see that it is gone.
@@ -151,6 +207,11 @@ impl StagedFile {
 
     pub(crate) const fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Says that no later run is to go on with it.
+    pub(crate) const fn discard(&mut self) {
+        self.is_kept = false;
     }
 
     /// Writes the next bytes.
@@ -224,7 +285,8 @@ fn first_that_can(
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        if !self.published {
+        let is_worth_it = || rustix::fs::fstat(&self.file).is_ok_and(|stat| stat.st_size >= PARTIAL_MIN_BYTES);
+        if !(self.published || self.is_kept && is_worth_it()) {
             let _ = rustix::fs::unlinkat(&self.directory, &*self.name, AtFlags::empty());
         }
     }

@@ -12,7 +12,7 @@ use super::{BlobDirectory, Durability};
 use crate::body::{BlobSource, CHUNK_BYTES, Meter, Verifier};
 use crate::content_files::{ContentFiles as _, Opened};
 use crate::error::StoreError;
-use crate::receive::{BlobSink as _, receive};
+use crate::receive::{BlobSink as _, RESUMED_MIN_BYTES, receive};
 use crate::store::Put;
 
 /// Permissions that let somebody write.
@@ -49,8 +49,12 @@ impl BlobDirectory {
         if self.stat(&digest)? == Some(descriptor.size) {
             return Ok(Put::AlreadyThere);
         }
-        let there = Arc::clone(self);
-        receive(descriptor, location, source, meter, move || there.begin(&digest, Durability::Synced)).await?;
+        let (there, size) = (Arc::clone(self), descriptor.size);
+        let begin = move || match size {
+            RESUMED_MIN_BYTES.. => there.resume(&digest, size),
+            _ => there.begin(&digest, Durability::Synced),
+        };
+        receive(descriptor, location, source, meter, begin).await?;
         Ok(Put::Stored)
     }
 

@@ -1,13 +1,14 @@
 //! A file of content in the making.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use oci::Digest;
 
 use super::BlobDirectory;
 use super::early::Early;
+use crate::body::CHUNK_BYTES;
 use crate::content_files::ContentFiles as _;
 use crate::error::StoreError;
 use crate::receive::BlobSink;
@@ -30,6 +31,8 @@ pub(crate) struct BlobWriter {
     digest: Digest,
     durability: Durability,
     early: Early,
+    /// The bytes of the whole content, where an earlier run may have left some.
+    resumed_to: Option<u64>,
 }
 
 impl BlobWriter {
@@ -39,7 +42,12 @@ impl BlobWriter {
         digest: Digest,
         durability: Durability,
     ) -> Self {
-        Self { directory, staged, digest, durability, early: Early::default() }
+        Self { directory, staged, digest, durability, early: Early::default(), resumed_to: None }
+    }
+
+    /// Returns it as one that goes on with what an earlier run has left, of content of so many bytes.
+    pub(super) fn resumed_to(self, size: u64) -> Self {
+        Self { resumed_to: Some(size), ..self }
     }
 
     pub(super) const fn file(&self) -> &File {
@@ -61,12 +69,40 @@ impl BlobSink for BlobWriter {
         synced.map_err(|error| self.failed(error))
     }
 
+    fn resume(&mut self, add: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>) -> Result<u64, StoreError> {
+        let Some(size) = self.resumed_to else { return Ok(0) };
+        let mut file = self.staged.file();
+        let held = file.metadata().map_err(|error| self.failed(error))?.len();
+        if held >= size {
+            // More than there can be, or a whole that nobody has verified.
+            file.set_len(0).map_err(|error| self.failed(error))?;
+            return Ok(0);
+        }
+        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut seen = 0;
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok(seen),
+                Ok(count) => {
+                    add(&buffer[..count])?;
+                    seen += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    fn discard(&mut self) {
+        self.staged.discard();
+    }
+
     fn share(&mut self, file: &File) -> bool {
         rustix::fs::ioctl_ficlone(self.staged.file(), file).is_ok()
     }
 
     fn commit(self) -> Result<(), StoreError> {
-        let Self { directory, staged, digest, durability, mut early } = self;
+        let Self { directory, staged, digest, durability, mut early, resumed_to: _ } = self;
         let failed = |error| StoreError::file("cannot write", &directory.path(&digest))(error);
         early.wait().map_err(failed)?;
         staged.make_read_only().map_err(failed)?;

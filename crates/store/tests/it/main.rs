@@ -16,3 +16,4 @@ mod layout_files;
 mod processes;
 mod receive;
 mod reopened;
+mod resumed;

@@ -54,7 +54,7 @@ async fn annotations_and_labels() {
 async fn what_a_registry_says_about_a_refusal() {
     let scene = Scene::open(Kind::Ours, Kind::Layout, WholeGraph::default().build()).await.unwrap();
     let hostile = Answer::error(403, HOSTILE, HOSTILE);
-    scene.source.proxy().set_rules([Rule::new(Matcher::tags(), Fault::Answer(hostile))]);
+    scene.source.proxy().set_rules([Rule::new(Matcher::any().path_contains("/team/app/"), Fault::Answer(hostile))]);
     let outcome = scene.fails(5, "bundle", &[], &["\\u{1b}[2J"]).await;
     assert!(!outcome.stderr.contains('\u{202e}'), "{outcome}");
 }

@@ -111,3 +111,43 @@ async fn what_is_denied_is_not_absent() {
     proxy.set_rules([Rule::new(Matcher::manifest("1.0"), denied)]);
     program.fail(5, &["inspect", &image]).assert_says(&["not for you"]);
 }
+
+/// registry.k8s.io answers a part of a blob with 400 (kubernetes/registry.k8s.io#333), others with all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn downloads_that_break_arrive_where_no_parts_are_given() {
+    let is_blob = || Matcher::any().path_contains("/blobs/sha256").method("GET");
+    let refused = |request: &Exchange| {
+        let answer =
+            || Answer::new(400).header("Content-Type", "application/xml").body("<Error><Code>x</Code></Error>");
+        request.header("range").map(|_| answer())
+    };
+    let scene = Scene::open(Kind::Ours, Kind::Layout, WholeGraph::default().layer_bytes(LAYER_BYTES).build()).await;
+    let scene = scene.unwrap();
+    let rules = [Rule::new(is_blob(), Fault::CutBody(300_000)).times(3), Rule::new(is_blob(), Fault::unless(refused))];
+    scene.source.proxy().set_rules(rules);
+    scene.succeeds("1.0", &[]).await;
+}
+
+/// What a run could not bring to its end the next goes on with.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_run_goes_on_where_a_large_blob_broke() {
+    const HALF: u64 = 3_000_000;
+    let application = WholeGraph::default().layer_bytes(6_000_000).build();
+    let scene = Scene::open(Kind::Ours, Kind::Layout, application).await.unwrap();
+    let large = |application: &Application| {
+        let (blob, _) = application.blobs().max_by_key(|(blob, _)| blob.size).unwrap();
+        blob.digest
+    };
+    let blob = Matcher::blob(&large(&scene.application)).method("GET");
+    let rules = [Rule::new(blob.clone(), Fault::CutBody(HALF)).times(1), Rule::new(blob.clone(), Fault::Disconnect)];
+    scene.source.proxy().set_rules(rules);
+    scene.fails(4, "1.0", &[], &[]).await;
+    scene.source.proxy().set_rules([]);
+    scene.source.proxy().log().clear();
+    scene.succeeds("1.0", &[]).await;
+    let asked = scene.source.proxy().log().matching(&blob);
+    let ranges: Vec<_> = asked.iter().map(|request| request.header("range").unwrap_or("none")).collect();
+    let begins = |range: &str| range.strip_prefix("bytes=")?.split('-').next()?.parse::<u64>().ok();
+    assert_eq!(ranges.len(), 1, "{ranges:?}");
+    assert!(begins(ranges[0]).is_some_and(|first| first > HALF / 2 && first <= HALF), "{ranges:?}");
+}
