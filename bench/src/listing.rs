@@ -4,7 +4,7 @@
 //! |---|---|
 //! | by links | our client, page after page |
 //! | by cursors | our client, with what the list before has told |
-//! | `--tool` | `supercargo` (in a first run, and in later ones), `crane`, `skopeo`, `regctl` |
+//! | `--tool` | `supercargo` (in a first run, in later ones, and for those tags that begin with a text), `crane`, `skopeo`, `regctl` |
 
 mod server;
 
@@ -75,6 +75,13 @@ pub async fn run(arguments: &ListingArguments) -> Result<()> {
             listed.push(by_tool(&server, tool, directory.path()).await?);
         }
         rows.push(row(&name, &listed)?);
+        if tool.name == "supercargo" {
+            let mut begins = Vec::new();
+            for _ in 0..arguments.runs {
+                begins.push(by_beginning(&server, tool, directory.path()).await?);
+            }
+            rows.push(row(&format!("{name}, --prefix"), &begins)?);
+        }
     }
     println!("{TAGS} tags in pages of {PAGE}, {} ms for every answer\n{}", DELAY.as_millis(), table::render(&rows));
     Ok(())
@@ -110,6 +117,21 @@ async fn by_tool(server: &Server, tool: &Tool, home: &Path) -> Result<Listed> {
     let text = String::from_utf8_lossy(&output.stdout);
     let count = text.matches(server::PREFIX).count();
     ensure!(count == TAGS, "{}: {count} tags: {}", tool.name, String::from_utf8_lossy(&output.stderr));
+    Ok(listed)
+}
+
+/// Lists the few tags that begin with a text, with our program, which has listed all of them before.
+async fn by_beginning(server: &Server, tool: &Tool, home: &Path) -> Result<Listed> {
+    let repository = format!("{}/{REPOSITORY}", server.address());
+    let mut command = Command::new(&tool.path);
+    let beginning = format!("{}4242", server::PREFIX);
+    command.args(["tags", "--plain-http", &repository, "--prefix", &beginning]).env_clear().env("HOME", home);
+    let (before, start) = (server.requests(), Instant::now());
+    let output = tokio::task::spawn_blocking(move || command.output()).await??;
+    let listed = Listed { time: start.elapsed(), requests: server.requests() - before };
+    let count = String::from_utf8_lossy(&output.stdout).matches(&beginning).count();
+    // Itself, and one more digit.
+    ensure!(count == 11, "{count} tags begin with {beginning}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(listed)
 }
 

@@ -32,7 +32,8 @@ impl Server {
     pub async fn start(tags: usize, page: usize, delay: Duration) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let server = Self { address: listener.local_addr()?, requests: Arc::default() };
-        let tags = (0..tags).map(|number| format!("{PREFIX}{number:06}")).collect();
+        let mut tags: Vec<String> = (0..tags).map(|number| format!("{PREFIX}{number}")).collect();
+        tags.sort_unstable();
         let content = Arc::new(Content { tags, page, delay });
         let requests = Arc::clone(&server.requests);
         tokio::spawn(async move {
