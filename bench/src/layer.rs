@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -143,8 +143,16 @@ fn load(ours: &Tool, layout: &Path, server: SocketAddr) -> Result<()> {
     Ok(())
 }
 
+/// What it took to pull the image once.
+#[derive(Clone)]
+struct Pulled {
+    used: Usage,
+    /// Until it was on the disk: not everybody waits for that. In microseconds.
+    durable: u64,
+}
+
 /// Pulls the image into a layout, sees that it is there, and removes it.
-fn pull(tool: &Tool, from: SocketAddr, work: &Path, content: &Content) -> Result<Usage> {
+fn pull(tool: &Tool, from: SocketAddr, work: &Path, content: &Content) -> Result<Pulled> {
     let (home, output) = (work.join("home"), work.join("output"));
     fs::create_dir_all(&home)?;
     let (program, to) = (tool.path.display().to_string(), output.display().to_string());
@@ -155,33 +163,46 @@ fn pull(tool: &Tool, from: SocketAddr, work: &Path, content: &Content) -> Result
         other => bail!("it is not known how {other} pulls an image into a layout"),
     };
     // What was written before is not written back meanwhile.
-    ensure!(Command::new("sync").arg("-f").arg(work).status()?.success(), "sync failed");
+    sync(work)?;
     let used = way.measure(&home).with_context(|| format!("{}: {}", tool.name, way.shown()))?;
+    let written = Instant::now();
+    sync(work)?;
+    let durable = used.wall + u64::try_from(written.elapsed().as_micros())?;
     ensure!(content.in_layout(&output) == content.count(), "{}: the image is not whole", tool.name);
     fs::remove_dir_all(&output)?;
     fs::remove_dir_all(&home)?;
-    Ok(used)
+    Ok(Pulled { used, durable })
+}
+
+fn sync(work: &Path) -> Result<()> {
+    ensure!(Command::new("sync").arg("-f").arg(work).status()?.success(), "sync failed");
+    Ok(())
 }
 
 /// Returns the rows of a table: what everybody has used, and how often our time goes into theirs.
-fn rendered(rows: &[(String, Vec<Usage>)]) -> Result<Vec<Vec<String>>> {
-    let spread = |used: &[Usage], of: fn(&Usage) -> u64| Spread::of(used.iter().map(of)).context("no runs");
+fn rendered(rows: &[(String, Vec<Pulled>)]) -> Result<Vec<Vec<String>>> {
+    let spread = |pulled: &[Pulled], of: fn(&Usage) -> u64| {
+        Spread::of(pulled.iter().map(|pulled| of(&pulled.used))).context("no runs")
+    };
     let ours = rows.iter().find(|(name, _)| name.starts_with("supercargo")).context("supercargo has not run")?;
     let ours = spread(&ours.1, |usage| usage.wall)?.median;
-    let head = ["who", "runs", "ms min/median/max", "CPU ms", "peak MiB min/median/max", "times our time"];
+    let head =
+        ["who", "runs", "ms min/median/max", "times our time", "ms until on disk", "CPU ms", "peak MiB min/median/max"];
     let mut table = vec![head.map(str::to_owned).to_vec()];
     for (name, used) in rows {
         let wall = spread(used, |usage| usage.wall / 1000)?;
         let cpu = spread(used, |usage| usage.cpu / 1000)?;
         let peak = spread(used, |usage| usage.peak / 1024)?;
+        let durable = Spread::of(used.iter().map(|pulled| pulled.durable / 1000)).context("no runs")?;
         let mebibytes = |kibibytes| format!("{:.1}", ratio(kibibytes, 1024));
         table.push(vec![
             name.clone(),
             used.len().to_string(),
             format!("{} / {} / {}", wall.min, wall.median, wall.max),
+            format!("{:.2}", ratio(spread(used, |usage| usage.wall)?.median, ours)),
+            durable.median.to_string(),
             cpu.median.to_string(),
             [peak.min, peak.median, peak.max].map(mebibytes).join(" / "),
-            format!("{:.2}", ratio(spread(used, |usage| usage.wall)?.median, ours)),
         ]);
     }
     Ok(table)
@@ -208,11 +229,14 @@ mod tests {
 
     #[test]
     fn times_are_told_as_multiples_of_ours() {
-        let used = |wall: u64| Usage { wall: wall * 1000, cpu: 7000, peak: 32 << 20 };
+        let used = |wall: u64| {
+            let used = Usage { wall: wall * 1000, cpu: 7000, peak: 32 << 20 };
+            Pulled { used, durable: wall * 1000 + 1000 }
+        };
         let rows =
             [("supercargo 1".to_owned(), vec![used(10), used(30), used(20)]), ("crane 2".to_owned(), vec![used(50)])];
         let table = rendered(&rows).unwrap();
-        assert_eq!(table[1], ["supercargo 1", "3", "10 / 20 / 30", "7", "32.0 / 32.0 / 32.0", "1.00"]);
-        assert_eq!(table[2], ["crane 2", "1", "50 / 50 / 50", "7", "32.0 / 32.0 / 32.0", "2.50"]);
+        assert_eq!(table[1], ["supercargo 1", "3", "10 / 20 / 30", "1.00", "21", "7", "32.0 / 32.0 / 32.0"]);
+        assert_eq!(table[2], ["crane 2", "1", "50 / 50 / 50", "2.50", "51", "7", "32.0 / 32.0 / 32.0"]);
     }
 }
