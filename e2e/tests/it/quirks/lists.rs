@@ -86,6 +86,18 @@ const UNLISTED: &[(&str, i32, &str)] = &[
     ("delete-tag", 5, "denied the list of tags"),
     ("delete", 5, "denied the list of tags"),
     ("deleted", 0, ""),
+    ("tags-explained", 5, "denied the list of tags"),
+    ("tags-prefix", 5, "denied the list of tags"),
+    ("load", 5, "denied the list of tags"),
+    ("candidates", 5, "denied the list of tags"),
+    ("add", 5, "denied the list of tags"),
+    ("update", 5, "denied the list of tags"),
+    ("copy-project", 5, "denied the list of tags"),
+    ("save-project", 5, "denied the list of tags"),
+    ("vendor", 5, "denied the list of tags"),
+    ("remove", 9, "older"),
+    ("mirror", 5, "denied the list of tags"),
+    ("gc-apply", 5, "denied the list of tags"),
 ];
 
 const FIXTURES: &[Fixture] = &[

@@ -151,6 +151,7 @@ const FIXTURES: &[Fixture] = &[
             ("delete-tag", 4, "does not allow that to be deleted"),
             ("delete", 4, "does not allow that to be deleted"),
             ("deleted", 0, ""),
+            ("gc-apply", 4, "does not allow that to be deleted"),
         ],
         differs: &["deleted"],
     },
@@ -212,6 +213,9 @@ const FIXTURES: &[Fixture] = &[
         fails: &[
             ("copy-to", 4, "MANIFEST_INVALID"),
             ("copy-within", 4, "MANIFEST_INVALID"),
+            ("load", 4, "MANIFEST_INVALID"),
+            ("copy-project", 4, "MANIFEST_INVALID"),
+            ("mirror", 4, "MANIFEST_INVALID"),
             ("push", 4, "MANIFEST_INVALID"),
             ("attach", 9, "has no tag 1"),
             ("attached", 9, "has no tag 1"),
@@ -222,7 +226,7 @@ const FIXTURES: &[Fixture] = &[
             ("delete-tag", 9, "has no tag 2"),
             ("delete", 9, "has no tag 1"),
         ],
-        differs: &[],
+        differs: &["gc-apply"],
     },
 ];
 
