@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -36,6 +37,9 @@ const TAG: &str = "1";
 
 /// What a capped connection carries, in bytes a second.
 const CAP: NonZeroU32 = NonZeroU32::new(20_000_000).expect("not zero");
+
+/// How long the disk rests before each pull.
+const REST: Duration = Duration::from_secs(1);
 
 /// Random bytes read at once.
 const CHUNK_BYTES: u64 = 1024 * 1024;
@@ -162,8 +166,9 @@ fn pull(tool: &Tool, from: SocketAddr, work: &Path, content: &Content) -> Result
         "crane" => Invocation::new([&*program, "pull", "--insecure", "--format=oci", &image, &to]),
         other => bail!("it is not known how {other} pulls an image into a layout"),
     };
-    // What was written before is not written back meanwhile.
+    // What was written before is not written back meanwhile, and what was removed is not given back to the disk.
     sync(work)?;
+    thread::sleep(REST);
     let used = way.measure(&home).with_context(|| format!("{}: {}", tool.name, way.shown()))?;
     let written = Instant::now();
     sync(work)?;
