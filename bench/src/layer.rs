@@ -36,6 +36,7 @@ const REPOSITORY: &str = "layer";
 const TAG: &str = "1";
 
 /// What a capped connection carries, in bytes a second.
+// The compiler sees that it is not zero.
 const CAP: NonZeroU32 = NonZeroU32::new(20_000_000).expect("not zero");
 
 /// How long the disk rests before each pull.

@@ -60,7 +60,7 @@ pub(crate) async fn unless_absent(
 /// Tells whether a denial means here that something is not there.
 async fn is_meant(repository: &Repository, sought: Sought, context: &Context<'_>) -> Result<bool, StoreError> {
     let registry = repository.registry();
-    if !is_readable(repository, context).await? {
+    if !is_readable(repository).await? {
         return Ok(false);
     }
     let quirk = match sought {
@@ -86,13 +86,12 @@ async fn is_meant(repository: &Repository, sought: Sought, context: &Context<'_>
 }
 
 /// Tells whether a repository can be read. Its list of tags is asked for where nothing else has shown it.
-async fn is_readable(repository: &Repository, context: &Context<'_>) -> Result<bool, StoreError> {
+async fn is_readable(repository: &Repository) -> Result<bool, StoreError> {
     let learned = &repository.registry().learned;
     if let Some(known) = learned.is_readable(repository.name()) {
         return Ok(known);
     }
-    let context = Context { action: "the list of tags", ..repository.context(context.action, Access::Pull) };
-    let context = Context { without_permit: true, ..context };
+    let context = Context { without_permit: true, ..repository.context("the list of tags", Access::Pull) };
     let call = Call::new(Method::GET, repository.url("tags/list?n=1").await?, context);
     // One that is not there is not denied either.
     let is_readable = matches!(status_of(repository.registry().call(call).await).await?, 200 | 404);

@@ -137,8 +137,19 @@ impl Exam {
 
     /// Asks for something in the repository.
     async fn get(&self, place: &str) -> Reply {
-        match self.question(Method::GET, place, Access::Pull).await {
-            Ok(question) => self.ask(question).await,
+        self.ask_for(Method::GET, place, Access::Pull, |question| question).await
+    }
+
+    /// Asks for something in the repository, with what `make` adds to the question.
+    async fn ask_for(
+        &self,
+        method: Method,
+        place: &str,
+        access: Access,
+        make: impl FnOnce(Question) -> Question,
+    ) -> Reply {
+        match self.question(method, place, access).await {
+            Ok(question) => self.ask(make(question)).await,
             Err(reply) => reply,
         }
     }

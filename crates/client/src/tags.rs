@@ -25,12 +25,11 @@ use crate::repository::Repository;
 /// Returns every tag, and cursors for the next time. `known` are those of the last time; any others cost requests, and nothing else.
 pub(crate) async fn list(repository: &Repository, known: &[Tag]) -> Result<TagList, StoreError> {
     let context = repository.context("the list of tags", Access::Pull);
-    let has = |quirk| repository.registry().has(quirk) == Some(true);
-    let begins_anywhere = !has(Quirk::TagLastIgnored) && !has(Quirk::TagLastRefused) && !has(Quirk::TagNumberRefused);
-    let known = if begins_anywhere { &known[..known.len().min(CURSORS_MAX)] } else { &[] };
+    let known = if may_begin_anywhere(repository) { &known[..known.len().min(CURSORS_MAX)] } else { &[] };
     let list = repository.url("tags/list").await?;
     let others = known.iter().map(|cursor| (cursor.clone(), Way::after(&list, cursor)));
-    let first = if has(Quirk::TagNumberRefused) { Way::first_of_any_length(&list) } else { Way::first(&list) };
+    let refuses_number = repository.registry().has(Quirk::TagNumberRefused) == Some(true);
+    let first = if refuses_number { Way::first_of_any_length(&list) } else { Way::first(&list) };
     let mut runs = Runs::new(first, others);
     let mut under_way = FuturesUnordered::new();
     let mut asked = 0;
@@ -70,4 +69,10 @@ pub(crate) async fn list(repository: &Repository, known: &[Tag]) -> Result<TagLi
     tags.sort_unstable();
     tags.dedup();
     Ok(TagList { tags, cursors })
+}
+
+/// Tells whether pages after any tag may be asked for: whether the registry is not known to ignore or refuse that.
+fn may_begin_anywhere(repository: &Repository) -> bool {
+    let quirks = [Quirk::TagLastIgnored, Quirk::TagLastRefused, Quirk::TagNumberRefused];
+    quirks.iter().all(|&quirk| repository.registry().has(quirk) != Some(true))
 }

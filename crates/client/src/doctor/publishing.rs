@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::referrers::listed;
 use super::reply::Reply;
-use super::{Exam, absent_digest, absent_tag};
+use super::{Exam, Question, absent_digest, absent_tag};
 use crate::auth::Access;
 use crate::manifests::{SUBJECT, TAG};
 use crate::profile::{Ability, Found, Quirk};
@@ -23,7 +23,6 @@ const ARTIFACT_TYPE: &str = "application/vnd.supercargo.doctor.v1";
 type Blob = (Digest, usize);
 
 /// Bytes of a manifest, and what names it.
-#[derive(Clone)]
 struct Made {
     bytes: Vec<u8>,
     digest: Digest,
@@ -80,15 +79,11 @@ impl Exam {
         self.large_manifest(blob, published).await;
     }
 
-    /// Puts an artifact, or an image where the registry takes no artifacts.
+    /// Puts an artifact.
     async fn artifact(&mut self, blob: Blob, published: &mut Published) -> Option<Made> {
-        let made = image(blob, json!({"artifactType": ARTIFACT_TYPE}));
+        let made = image(blob, json!({}));
         let reply = self.put(&made, &made.digest.to_string()).await;
-        let found = match reply.is_success() {
-            true => Found::Standard,
-            false if reply.is_refusal() => Found::Quirk(Quirk::ArtifactRefused),
-            false => Found::Unknown,
-        };
+        let found = taken(&reply, Quirk::ArtifactRefused);
         self.note(Ability::Artifact, found, reply.to_string());
         if reply.is_success() {
             published.manifests.push(made.digest);
@@ -192,11 +187,7 @@ impl Exam {
         let overhead = image(blob, text(0)).bytes.len();
         let made = image(blob, text(LARGE_BYTES - overhead));
         let reply = self.put(&made, &made.digest.to_string()).await;
-        let found = match reply.is_success() {
-            true => Found::Standard,
-            false if reply.is_refusal() => Found::Quirk(Quirk::LargeManifestRefused),
-            false => Found::Unknown,
-        };
+        let found = taken(&reply, Quirk::LargeManifestRefused);
         self.note(Ability::LargeManifest, found, format!("{reply}, for {} bytes", made.bytes.len()));
         if reply.is_success() {
             published.manifests.push(made.digest);
@@ -239,10 +230,7 @@ impl Exam {
     }
 
     async fn delete(&self, place: &str) -> Reply {
-        match self.question(Method::DELETE, place, Access::Delete).await {
-            Ok(question) => self.ask(question).await,
-            Err(reply) => reply,
-        }
+        self.ask_for(Method::DELETE, place, Access::Delete, |question| question).await
     }
 
     async fn put(&self, made: &Made, name: &str) -> Reply {
@@ -250,14 +238,23 @@ impl Exam {
     }
 
     async fn put_if(&self, made: &Made, name: &str, condition: Option<(HeaderName, &str)>) -> Reply {
-        let question = match self.question(Method::PUT, &format!("manifests/{name}"), Access::Push).await {
-            Ok(question) => question.body(MediaType::OCI_MANIFEST.as_str(), made.bytes.clone()),
-            Err(reply) => return reply,
+        let asks = |question: Question| {
+            let question = question.body(MediaType::OCI_MANIFEST.as_str(), made.bytes.clone());
+            match condition {
+                Some((header, value)) => question.with(header, value),
+                None => question,
+            }
         };
-        match condition {
-            Some((header, value)) => self.ask(question.with(header, value)).await,
-            None => self.ask(question).await,
-        }
+        self.ask_for(Method::PUT, &format!("manifests/{name}"), Access::Push, asks).await
+    }
+}
+
+/// Tells whether something was taken, and else whether that is the quirk.
+fn taken(reply: &Reply, refused: Quirk) -> Found {
+    match reply.is_success() {
+        true => Found::Standard,
+        false if reply.is_refusal() => Found::Quirk(refused),
+        false => Found::Unknown,
     }
 }
 

@@ -5,7 +5,7 @@ use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RA
 use oci::{Descriptor, Manifest, MediaType, Tag};
 
 use super::reply::Reply;
-use super::{Exam, absence, absent_digest, absent_tag};
+use super::{Exam, Question, absence, absent_digest, absent_tag};
 use crate::auth::Access;
 use crate::manifests::{ACCEPTED, CONTENT_DIGEST};
 use crate::profile::{Ability, Found, Quirk};
@@ -64,10 +64,7 @@ impl Exam {
 
     async fn absent_blob(&mut self) {
         let place = format!("blobs/{}", absent_digest());
-        let reply = match self.question(Method::HEAD, &place, Access::Pull).await {
-            Ok(question) => self.ask(question).await,
-            Err(reply) => reply,
-        };
+        let reply = self.ask_for(Method::HEAD, &place, Access::Pull, |question| question).await;
         self.note(
             Ability::AbsentBlob,
             absence(&reply, Quirk::AbsentBlobDenied, Quirk::AbsentBlobOther),
@@ -77,13 +74,7 @@ impl Exam {
 
     /// Asks for a manifest by tag or digest.
     pub(super) async fn manifest_as(&self, method: Method, name: &str) -> Reply {
-        match self.question(method, &format!("manifests/{name}"), Access::Pull).await {
-            Ok(mut question) => {
-                question.headers.insert(ACCEPT, ACCEPTED);
-                self.ask(question).await
-            }
-            Err(reply) => reply,
-        }
+        self.ask_for(method, &format!("manifests/{name}"), Access::Pull, accepting).await
     }
 
     /// Looks at how an image's manifest is given.
@@ -143,13 +134,8 @@ impl Exam {
     async fn not_modified(&mut self, manifest: &Manifest, tag: Option<&str>) {
         let digest = manifest.digest().to_string();
         let condition = tag.map_or_else(|| format!("\"{digest}\""), str::to_owned);
-        let reply = match self.question(Method::GET, &format!("manifests/{digest}"), Access::Pull).await {
-            Ok(mut question) => {
-                question.headers.insert(ACCEPT, ACCEPTED);
-                self.ask(question.with(IF_NONE_MATCH, &condition)).await
-            }
-            Err(reply) => reply,
-        };
+        let asks = |question| accepting(question).with(IF_NONE_MATCH, &condition);
+        let reply = self.ask_for(Method::GET, &format!("manifests/{digest}"), Access::Pull, asks).await;
         let found = match reply.status() {
             Some(304) => Found::Standard,
             Some(200) => Found::Quirk(Quirk::NotModifiedUnsaid),
@@ -163,10 +149,9 @@ impl Exam {
         let Some(blob) = self.blob_of(manifest).await else {
             return self.unknown(Ability::Ranges, "there is no blob to look at");
         };
-        let reply = match self.question(Method::GET, &format!("blobs/{}", blob.digest), Access::Pull).await {
-            Ok(question) => self.ask(question.with(RANGE, "bytes=1-1")).await,
-            Err(reply) => reply,
-        };
+        let place = format!("blobs/{}", blob.digest);
+        let asks = |question: Question| question.with(RANGE, "bytes=1-1");
+        let reply = self.ask_for(Method::GET, &place, Access::Pull, asks).await;
         let found = match reply.status() {
             Some(206) => Found::Standard,
             Some(200) => Found::Quirk(Quirk::RangesIgnored),
@@ -200,4 +185,10 @@ impl Exam {
             Err(error) => self.unknown(Ability::TagHistory, error.to_string()),
         }
     }
+}
+
+/// Returns a question for a manifest with the types that it may have.
+fn accepting(mut question: Question) -> Question {
+    question.headers.insert(ACCEPT, ACCEPTED);
+    question
 }

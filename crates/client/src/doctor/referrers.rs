@@ -48,10 +48,8 @@ impl Exam {
 
     /// Asks for the list of what refers to something.
     pub(super) async fn referrers_of(&self, subject: &Digest) -> Reply {
-        match self.question(Method::GET, &format!("referrers/{subject}"), Access::Pull).await {
-            Ok(question) => self.ask(Question { named: Some(*subject), ..question }).await,
-            Err(reply) => reply,
-        }
+        let names = |question| Question { named: Some(*subject), ..question };
+        self.ask_for(Method::GET, &format!("referrers/{subject}"), Access::Pull, names).await
     }
 
     async fn filter(&mut self, subject: &Manifest) {

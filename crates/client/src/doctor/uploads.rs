@@ -60,11 +60,7 @@ impl Exam {
     }
 
     async fn open(&self, query: &str) -> Reply {
-        let question = match self.question(Method::POST, &format!("blobs/uploads/{query}"), Access::Push).await {
-            Ok(question) => question,
-            Err(reply) => return reply,
-        };
-        self.ask(question).await
+        self.ask_for(Method::POST, &format!("blobs/uploads/{query}"), Access::Push, |question| question).await
     }
 
     /// Asks for something of a session, whose URL is for nobody's eyes.

@@ -20,9 +20,9 @@ const CHARACTERS: &[u8] = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklm
 pub(crate) async fn list(repository: &Repository, prefix: &str) -> Result<Option<Vec<Tag>>, StoreError> {
     let registry = repository.registry();
     let is_ordered = [Quirk::TagsUnordered, Quirk::TagsFolded].iter().all(|&quirk| registry.has(quirk) == Some(false));
-    let begins_anywhere = [Quirk::TagLastIgnored, Quirk::TagLastRefused, Quirk::TagNumberRefused];
-    let begins_anywhere = begins_anywhere.iter().all(|&quirk| registry.has(quirk) != Some(true));
-    let Some(cursor) = just_before(prefix).filter(|_| is_ordered && begins_anywhere) else { return Ok(None) };
+    let Some(cursor) = just_before(prefix).filter(|_| is_ordered && super::may_begin_anywhere(repository)) else {
+        return Ok(None);
+    };
     let context = repository.context("the list of tags", Access::Pull);
     let url = repository.url("tags/list").await?;
     let mut way = Way::after(&url, &cursor);
