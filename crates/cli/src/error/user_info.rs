@@ -118,7 +118,7 @@ pub(super) fn advice(typed: &[OsString]) -> Option<(String, String)> {
         let host = found.behind.split('/').next().unwrap_or_default();
         let host = host.parse::<Host>().map_or_else(|_| "HOST".to_owned(), |host| host.to_string());
         let reason = format!(
-            "  `{}` looks like USER:PASSWORD@HOST: a password is no argument, as others on this machine could read it",
+            "  `{}` looks like a user and a password before a host: a password is no argument, as others on this machine could read it",
             oci::text::printable(&found.hidden())
         );
         Some((reason, format!("supercargo login {host} --username USER --password-stdin")))
