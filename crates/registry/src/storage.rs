@@ -48,7 +48,7 @@ pub use blobs::{BlobFiles, BlobMemory, BlobObjects, BlobStorage, BlobWriter, Buc
 pub use clock::Clock;
 pub(crate) use clock::milliseconds;
 pub use collect::{Collected, Keeping};
-use database::{Database, Durability, PostgresPool, Schema};
+use database::{Database, Durability, OwnFile, PostgresPool, Schema};
 pub use database::{PostgresUrl, StorageError};
 pub(crate) use events::Settled;
 pub(crate) use history::{Move, MovePage, Reversion, Revert, Reverted, TagThen, Then};
@@ -113,7 +113,7 @@ struct Inner {
     /// What is said of tags that go and of what is untagged, once it is said.
     retaining: OnceLock<Retaining>,
     /// Held while the directory is served.
-    lock: Option<File>,
+    lock: Option<Arc<File>>,
 }
 
 impl Storage {
@@ -150,11 +150,11 @@ impl Storage {
         keeping: Keeping,
     ) -> Result<Self, StorageError> {
         std::fs::create_dir_all(directory).map_err(StorageError::file("cannot make", directory))?;
-        let lock = lock(directory)?;
-        let metadata =
-            Database::sqlite(Some(directory.join("metadata.db")), METADATA, Durability::Power, clock.clone());
+        let lock = Arc::new(lock(directory)?);
+        let file = OwnFile::new(directory.join("metadata.db"), &lock);
+        let metadata = Database::sqlite(Some(file), METADATA, Durability::Power, clock.clone());
         metadata.open().await?;
-        let sessions = sessions::open(directory, clock.clone()).await?;
+        let sessions = sessions::open(directory, &lock, clock.clone()).await?;
         let storage = Self::new(metadata, sessions, blobs, clock, keeping, Some(lock));
         storage.check_journal().await?;
         storage.remove_leftovers().await?;
@@ -233,7 +233,7 @@ impl Storage {
         blobs: Arc<dyn BlobStorage>,
         clock: Clock,
         keeping: Keeping,
-        lock: Option<File>,
+        lock: Option<Arc<File>>,
     ) -> Self {
         let counted_blobs = Counted::new(blobs);
         Self(Arc::new(Inner {

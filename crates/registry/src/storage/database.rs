@@ -16,7 +16,8 @@ mod sqlite;
 mod versions;
 
 use std::any::type_name;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -77,11 +78,33 @@ pub(crate) struct Database {
     changed: watch::Sender<u64>,
 }
 
+/// The file of a database that this process alone changes, with the lock that says so. It is held until the last connection is closed, which
+/// may be after the last handle has gone: closing one changes what lies beside the file.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnFile {
+    path: PathBuf,
+    lock: Arc<File>,
+}
+
+impl OwnFile {
+    pub(crate) fn new(path: PathBuf, lock: &Arc<File>) -> Self {
+        Self { path, lock: Arc::clone(lock) }
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn lock(&self) -> &Arc<File> {
+        &self.lock
+    }
+}
+
 /// Where a database is.
 #[derive(Debug)]
 enum Place {
     /// In a file, or in memory. The time is told by the clock.
-    Sqlite { file: Option<PathBuf>, clock: Clock, versions: Arc<Versions> },
+    Sqlite { file: Option<OwnFile>, clock: Clock, versions: Arc<Versions> },
     /// In a file that another process may be writing to.
     SqliteToRead { file: PathBuf, clock: Clock },
     /// On a server, which tells the time.
@@ -98,7 +121,7 @@ enum Engine {
 
 impl Database {
     /// Returns the database in `file`, or one in memory.
-    pub(crate) fn sqlite(file: Option<PathBuf>, schema: Schema, durability: Durability, clock: Clock) -> Self {
+    pub(crate) fn sqlite(file: Option<OwnFile>, schema: Schema, durability: Durability, clock: Clock) -> Self {
         let place = Place::Sqlite { file, clock, versions: Arc::default() };
         Self::new(place, schema, durability)
     }
@@ -215,7 +238,7 @@ impl Database {
     async fn engine(&self) -> Result<&Engine, StorageError> {
         let open = async || match &self.place {
             Place::Sqlite { file, clock, versions } => {
-                let opened = Sqlite::open(file.as_deref(), self.schema, self.durability, clock, versions, &self.counts);
+                let opened = Sqlite::open(file.as_ref(), self.schema, self.durability, clock, versions, &self.counts);
                 opened.await.map(|engine| Engine::Sqlite(Box::new(engine)))
             }
             Place::SqliteToRead { file, clock } => {

@@ -1,14 +1,15 @@
 //! Uploads under way, as far as they have come.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use oci::{Algorithm, Hasher, RepositoryName};
 
 use super::clock::milliseconds;
-use super::database::{Connection, Database, Durability, Operation, StorageError, Value};
+use super::database::{Connection, Database, Durability, Operation, OwnFile, StorageError, Value};
 use super::{Clock, SESSIONS, Storage};
 use crate::route::UploadId;
 
@@ -48,8 +49,8 @@ pub(crate) enum Claimed {
 
 /// Opens the database of the sessions in a directory. One that was damaged by a loss of power is begun anew: nothing that was
 /// acknowledged depends on it.
-pub(super) async fn open(directory: &Path, clock: Clock) -> Result<Database, StorageError> {
-    let file = directory.join("sessions.db");
+pub(super) async fn open(directory: &Path, lock: &Arc<File>, clock: Clock) -> Result<Database, StorageError> {
+    let file = OwnFile::new(directory.join("sessions.db"), lock);
     let database = || Database::sqlite(Some(file.clone()), SESSIONS, Durability::Process, clock.clone());
     let opened = database();
     match opened.open().await {
@@ -60,7 +61,7 @@ pub(super) async fn open(directory: &Path, clock: Clock) -> Result<Database, Sto
         }
         Err(error @ StorageError::Newer { .. }) => Err(error),
         Err(_) => {
-            drop(opened);
+            opened.close().await;
             for suffix in ["", "-wal", "-shm"] {
                 // What cannot be removed shows when the database is made.
                 let _ = fs::remove_file(directory.join(format!("sessions.db{suffix}")));

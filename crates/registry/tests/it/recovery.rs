@@ -119,6 +119,14 @@ async fn open(root: &Path) -> Storage {
     }
 }
 
+/// Waits until nobody has a directory open any more: the last connection is closed after the last handle has gone.
+async fn closed(root: &Path) {
+    let lock = std::fs::File::open(root.join("lock")).unwrap();
+    while lock.try_lock().is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
 const REPOSITORIES: [&str; 3] = ["one", "two/three", "four"];
 const TAGS: [&str; 3] = ["x", "y", "z"];
 
@@ -402,18 +410,13 @@ async fn a_copy_of_the_database_that_is_a_moment_too_old_is_not_served() {
     server.put_image("app", "v3", "even more").await;
     assert_eq!(storage.keep_journal().await.unwrap().segments, 1);
     drop((server, storage));
-    drop(open(root.path()).await);
-    let refused = loop {
-        let _ = std::fs::remove_file(root.path().join("metadata.db-shm"));
-        for beside in ["", "-wal"] {
-            let name = format!("metadata.db{beside}");
-            std::fs::copy(copies.path().join(&name), root.path().join(&name)).unwrap();
-        }
-        match Storage::open(root.path(), Clock::system(), Keeping::default()).await {
-            Err(StorageError::InUse(_)) => tokio::task::yield_now().await,
-            refused => break refused.unwrap_err(),
-        }
-    };
+    closed(root.path()).await;
+    let _ = std::fs::remove_file(root.path().join("metadata.db-shm"));
+    for beside in ["", "-wal"] {
+        let name = format!("metadata.db{beside}");
+        std::fs::copy(copies.path().join(&name), root.path().join(&name)).unwrap();
+    }
+    let refused = Storage::open(root.path(), Clock::system(), Keeping::default()).await.unwrap_err();
     assert!(matches!(refused, StorageError::Foreign), "{refused}");
 }
 
@@ -425,30 +428,18 @@ async fn a_new_database_beside_an_old_journal_is_not_served() {
     let manifest = server.put_image("app", "v1", "text").await;
     storage.keep_journal().await.unwrap();
     drop((server, storage));
-    let failed = loop {
-        match Storage::reindex_directory(root.path(), Clock::system(), Keeping::default(), &Reindex::default()).await {
-            Err(StorageError::InUse(_)) => tokio::task::yield_now().await,
-            failed => break failed.unwrap_err(),
-        }
-    };
+    closed(root.path()).await;
+    let reindex =
+        async |reindex| Storage::reindex_directory(root.path(), Clock::system(), Keeping::default(), &reindex).await;
+    let failed = reindex(Reindex::default()).await.unwrap_err();
     assert!(matches!(failed, StorageError::NotEmpty), "{failed}");
     for beside in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(root.path().join(format!("metadata.db{beside}")));
     }
-    let refused = loop {
-        match Storage::open(root.path(), Clock::system(), Keeping::default()).await {
-            Err(StorageError::InUse(_)) => tokio::task::yield_now().await,
-            refused => break refused.unwrap_err(),
-        }
-    };
+    let refused = Storage::open(root.path(), Clock::system(), Keeping::default()).await.unwrap_err();
     assert!(matches!(refused, StorageError::Foreign), "{refused}");
-    let reindex = Reindex { replace: true, ..Reindex::default() };
-    let report = loop {
-        match Storage::reindex_directory(root.path(), Clock::system(), Keeping::default(), &reindex).await {
-            Err(StorageError::InUse(_)) => tokio::task::yield_now().await,
-            report => break report.unwrap(),
-        }
-    };
+    closed(root.path()).await;
+    let report = reindex(Reindex { replace: true, ..Reindex::default() }).await.unwrap();
     assert_eq!((report.tags, report.manifests, report.blobs), (1, 1, 1), "{report:?}");
     assert_eq!(report.set_aside.as_deref(), Some("metadata.db.1.old"));
     let server = Server::over(open(root.path()).await, RegistryOptions::default());

@@ -21,7 +21,7 @@ use super::connection::Connection;
 use super::counts::Counts;
 use super::migrate::{Schema, check, migrate};
 use super::versions::Versions;
-use super::{Durability, Operation, StorageError};
+use super::{Durability, Operation, OwnFile, StorageError};
 use crate::storage::Clock;
 use crate::storage::blocking::blocking;
 use open::{immediately, open, run, with_settings};
@@ -39,17 +39,17 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     pub(super) async fn open(
-        file: Option<&Path>,
+        file: Option<&OwnFile>,
         schema: Schema,
         durability: Durability,
         clock: &Clock,
         versions: &Arc<Versions>,
         counts: &Counts,
     ) -> Result<Self, StorageError> {
-        let (place, now) = (file.map(Path::to_owned), clock.clone());
+        let (place, now) = (file.cloned(), clock.clone());
         let opened = blocking(move || {
             let mut connection = match &place {
-                Some(file) => open(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?,
+                Some(file) => open(file.path(), OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?,
                 None => with_settings(rusqlite::Connection::open_in_memory()?)?,
             };
             if place.is_some() {
@@ -63,11 +63,12 @@ impl Sqlite {
             run(&connection, BEGIN)?;
             immediately(migrate(&mut Connection::sqlite(&mut connection, &now), schema))?;
             run(&connection, "COMMIT")?;
-            Ok(connection)
+            // The connection before the file: nobody may wait for it any more.
+            Ok((connection, place))
         });
-        let connection = opened.await?;
-        let readers = file.map(|file| Readers::new(file.to_owned(), clock.clone()));
-        let writer = Writer::start(connection, clock.clone(), Arc::clone(versions), counts.clone())?;
+        let (connection, place) = opened.await?;
+        let readers = file.map(|file| Readers::new(file.path().to_owned(), Some(file.lock()), clock.clone()));
+        let writer = Writer::start(connection, place, clock.clone(), Arc::clone(versions), counts.clone())?;
         Ok(Self { writer, readers })
     }
 
@@ -80,7 +81,7 @@ impl Sqlite {
         });
         checked.await?;
         // Every change is an error.
-        Ok(Self { writer: Writer::ended(), readers: Some(Readers::new(file.to_owned(), clock.clone())) })
+        Ok(Self { writer: Writer::ended(), readers: Some(Readers::new(file.to_owned(), None, clock.clone())) })
     }
 
     /// Ends every connection. The last one takes what is in the write-ahead log over into the file.

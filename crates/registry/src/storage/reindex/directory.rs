@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Reindex, Reindexed};
 use crate::storage::blobs::{BlobFiles, BlobStorage};
 use crate::storage::collect::Keeping;
-use crate::storage::database::{Database, Durability, PostgresPool, PostgresUrl, StorageError};
+use crate::storage::database::{Database, Durability, OwnFile, PostgresPool, PostgresUrl, StorageError};
 use crate::storage::{Clock, METADATA, SESSIONS, Storage, lock};
 
 /// The file of the database.
@@ -52,7 +52,7 @@ impl Storage {
         reindex: &Reindex,
     ) -> Result<Reindexed, StorageError> {
         fs::create_dir_all(directory).map_err(StorageError::file("cannot make", directory))?;
-        let _lock = lock(directory)?;
+        let lock = Arc::new(lock(directory)?);
         let file = directory.join(DATABASE);
         if file.exists() && !reindex.replace {
             return Err(StorageError::NotEmpty);
@@ -61,7 +61,8 @@ impl Storage {
         for beside in BESIDE {
             remove(&directory.join(format!("{UNFINISHED}{beside}")))?;
         }
-        let metadata = Database::sqlite(Some(unfinished.clone()), METADATA, Durability::Process, clock.clone());
+        let own = OwnFile::new(unfinished.clone(), &lock);
+        let metadata = Database::sqlite(Some(own), METADATA, Durability::Process, clock.clone());
         let sessions = Database::sqlite(None, SESSIONS, Durability::Process, clock.clone());
         let storage = Self::new(metadata, sessions, blobs, clock, keeping, None);
         let reindexed = storage.reindex(reindex).await;

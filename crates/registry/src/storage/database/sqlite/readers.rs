@@ -1,5 +1,6 @@
 //! Connections that read beside the one that writes.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,11 +27,13 @@ struct Place {
     file: PathBuf,
     clock: Clock,
     idle: Mutex<Vec<rusqlite::Connection>>,
+    /// Given up after the connections.
+    _lock: Option<Arc<File>>,
 }
 
 impl Readers {
-    pub(super) fn new(file: PathBuf, clock: Clock) -> Self {
-        let place = Place { file, clock, idle: Mutex::default() };
+    pub(super) fn new(file: PathBuf, lock: Option<&Arc<File>>, clock: Clock) -> Self {
+        let place = Place { file, clock, idle: Mutex::default(), _lock: lock.cloned() };
         Self { place: Arc::new(place), turns: Arc::new(Semaphore::new(READERS as usize)) }
     }
 

@@ -11,7 +11,7 @@ use super::open::{immediately, run};
 use crate::storage::Clock;
 use crate::storage::database::counts::Counts;
 use crate::storage::database::versions::{Touched, Versions};
-use crate::storage::database::{Connection, Operation, StorageError};
+use crate::storage::database::{Connection, Operation, OwnFile, StorageError};
 
 /// Most changes that wait; whoever comes then waits to be let in.
 const WAITING_MAX: usize = 1024;
@@ -30,13 +30,14 @@ impl Writer {
     /// Gives a connection a thread of its own.
     pub(super) fn start(
         connection: rusqlite::Connection,
+        file: Option<OwnFile>,
         clock: Clock,
         versions: Arc<Versions>,
         counts: Counts,
     ) -> Result<Self, StorageError> {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         let (closing, closed) = oneshot::channel();
-        let mut work = Work { connection, clock, versions, counts };
+        let mut work = Work { connection, clock, versions, counts, _file: file };
         let thread = thread::Builder::new().name("sqlite".to_owned()).spawn(move || {
             work.run(waiting);
             // What was committed is on the disk, as far as was promised.
@@ -141,6 +142,8 @@ struct Work {
     clock: Clock,
     versions: Arc<Versions>,
     counts: Counts,
+    /// Given up after the connection; none when it is in memory.
+    _file: Option<OwnFile>,
 }
 
 impl Work {
@@ -247,7 +250,7 @@ mod tests {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE it (value BIGINT)").unwrap();
         let versions = Arc::new(Versions::default());
-        let writer = Writer::start(connection, Clock::system(), versions, Counts::default()).unwrap();
+        let writer = Writer::start(connection, None, Clock::system(), versions, Counts::default()).unwrap();
         assert!(matches!(writer.run(Panics, false).await, Err(StorageError::Ended)));
         // Beside others too: what is sent together may be done together.
         let (one, two, three) =
