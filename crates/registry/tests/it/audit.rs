@@ -9,7 +9,7 @@ use std::time::Duration;
 use registry::{Audit, Clock, Fault, Keeping, RegistryOptions, Storage};
 use serde_json::json;
 
-use crate::backends::{new_bucket, new_schema, node};
+use crate::backends::{closed, new_bucket, new_schema, node};
 use crate::server::{INDEX, MANIFEST, Server, descriptor, digest, image, index};
 
 const LEASE: Duration = Duration::from_mins(1);
@@ -213,13 +213,8 @@ async fn what_a_killed_process_left_of_a_single_post_goes_when_it_starts() {
     };
     let stray = directory.path().join("uploads/5d4ea3c4-96ec-4ff0-8bd1-2b8d1f2f4b2f");
     std::fs::File::create(&stray).unwrap();
-    let again = loop {
-        match Storage::open(directory.path(), Clock::system(), KEEPING).await {
-            // What the last request left to be done ends a moment later.
-            Err(registry::StorageError::InUse(_)) => tokio::time::sleep(Duration::from_millis(5)).await,
-            opened => break opened.unwrap(),
-        }
-    };
+    closed(directory.path()).await;
+    let again = Storage::open(directory.path(), Clock::system(), KEEPING).await.unwrap();
     assert!(!stray.exists());
     let server = Server::over(again, RegistryOptions::default());
     assert_eq!(server.get(&upload).await.expect(204).header("range"), "0-3");

@@ -1,7 +1,10 @@
 //! What keeps the registries of the tests, and the macro that runs a test on every one of them.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use registry::{BlobFiles, BlobObjects, Bucket, Clock, Keeping, RegistryOptions, Storage};
 use testkit::peers::{RunningBuckets, RunningPostgres};
@@ -110,6 +113,19 @@ pub(crate) fn new_bucket_of() -> Option<Bucket> {
 /// Returns the names of the objects in a bucket.
 pub(crate) fn objects(bucket: &str) -> Vec<String> {
     BUCKETS.as_ref().unwrap().objects(bucket)
+}
+
+/// Waits until nobody has a directory open any more: the last connection is closed after the last handle has gone, and what a
+/// request left to be done ends a moment after it.
+pub(crate) async fn closed(root: &Path) {
+    let lock = File::options().write(true).create(true).truncate(false).open(root.join("lock")).unwrap();
+    for _ in 0..5000 {
+        if lock.try_lock().is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("{} stays in use", root.display());
 }
 
 /// Returns the storage of one node.

@@ -3,20 +3,16 @@
 use std::path::Path;
 
 use oci::Digest;
-use registry::{Clock, Keeping, RegistryOptions, Storage, StorageError};
+use registry::{Clock, Keeping, RegistryOptions, Storage};
 use serde_json::json;
 
+use crate::backends::closed;
 use crate::server::{MANIFEST, Server, digest, image};
 
 async fn server(root: &Path) -> Server {
-    // The storage before has been dropped; its database closes a moment later.
-    for _ in 0..1000 {
-        match Storage::open(root, Clock::system(), Keeping::default()).await {
-            Err(StorageError::InUse(_)) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
-            opened => return Server::over(opened.unwrap(), RegistryOptions::default()),
-        }
-    }
-    panic!("{} stays in use", root.display());
+    closed(root).await;
+    let storage = Storage::open(root, Clock::system(), Keeping::default()).await.unwrap();
+    Server::over(storage, RegistryOptions::default())
 }
 
 /// Returns the names of the files below a directory.
@@ -101,6 +97,7 @@ async fn one_process_at_a_time() {
 async fn what_a_newer_program_made_is_left_alone() {
     let root = tempfile::tempdir().unwrap();
     drop(server(root.path()).await);
+    closed(root.path()).await;
     let database = rusqlite::Connection::open(root.path().join("metadata.db")).unwrap();
     assert_eq!(database.execute("INSERT INTO metadata_step (number) VALUES (1000)", []).unwrap(), 1);
     drop(database);

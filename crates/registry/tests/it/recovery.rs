@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use store::BlobBody;
 use tempfile::TempDir;
 
-use crate::backends::{Backend, new_bucket, new_schema, on_every_backend};
+use crate::backends::{Backend, closed, new_bucket, new_schema, on_every_backend};
 use crate::server::{INDEX, MANIFEST, Server, descriptor, digest, image, index};
 
 /// What outlives the database.
@@ -74,15 +74,10 @@ impl Estate {
                 (self.open().await, report)
             }
             Backend::Files => {
-                drop(open(self.directory.path()).await);
                 let root = self.directory.path();
-                let report = loop {
-                    let reindex = Reindex { replace: true, ..reindex.clone() };
-                    match Storage::reindex_directory(root, Clock::system(), keeping, &reindex).await {
-                        Err(StorageError::InUse(_)) => tokio::task::yield_now().await,
-                        report => break report.unwrap(),
-                    }
-                };
+                closed(root).await;
+                let reindex = Reindex { replace: true, ..reindex.clone() };
+                let report = Storage::reindex_directory(root, Clock::system(), keeping, &reindex).await.unwrap();
                 (self.open().await, report)
             }
         }
@@ -111,20 +106,8 @@ impl Estate {
 }
 
 async fn open(root: &Path) -> Storage {
-    loop {
-        match Storage::open(root, Clock::system(), Keeping::default()).await {
-            Err(StorageError::InUse(_)) => tokio::task::yield_now().await,
-            opened => return opened.unwrap(),
-        }
-    }
-}
-
-/// Waits until nobody has a directory open any more: the last connection is closed after the last handle has gone.
-async fn closed(root: &Path) {
-    let lock = std::fs::File::open(root.join("lock")).unwrap();
-    while lock.try_lock().is_err() {
-        tokio::task::yield_now().await;
-    }
+    closed(root).await;
+    Storage::open(root, Clock::system(), Keeping::default()).await.unwrap()
 }
 
 const REPOSITORIES: [&str; 3] = ["one", "two/three", "four"];

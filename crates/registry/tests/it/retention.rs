@@ -13,7 +13,7 @@ use resolve::retention::{Age, Pattern, Rules};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::backends::{Backend, new_bucket, new_schema, node, on_every_deployment};
+use crate::backends::{Backend, closed, new_bucket, new_schema, node, on_every_deployment};
 use crate::server::{INDEX, MANIFEST, Server, descriptor, digest, image, index};
 
 /// Seconds.
@@ -346,8 +346,8 @@ async fn after_a_loss_of_the_database_tags_stay_that_may_have_been_pushed_again(
         seconds.fetch_add(100 * DAY, Ordering::SeqCst);
     }
     assert!(server.0.keep_journal().await);
-    storage.close().await;
-    drop(server);
+    drop((server, storage));
+    closed(directory.path()).await;
     std::fs::remove_file(directory.path().join("metadata.db")).unwrap();
     Storage::reindex_directory(directory.path(), clock(), Keeping::default(), &Reindex::default()).await.unwrap();
     let storage = Storage::open(directory.path(), clock(), Keeping::default()).await.unwrap();
@@ -456,12 +456,8 @@ async fn has(house: &House, repository: &str, image: &Digest) -> bool {
 async fn after_a_change_of_the_rules_everything_is_looked_at() {
     let directory = tempfile::tempdir().unwrap();
     for (rules, left) in [(vec![], 3), (vec![newest(2)], 2), (vec![], 2), (vec![newest(1)], 1)] {
-        let storage = loop {
-            match Storage::open(directory.path(), Clock::system(), Keeping::default()).await {
-                Err(registry::StorageError::InUse(_)) => tokio::task::yield_now().await,
-                storage => break storage.unwrap(),
-            }
-        };
+        closed(directory.path()).await;
+        let storage = Storage::open(directory.path(), Clock::system(), Keeping::default()).await.unwrap();
         let server = Server::of(vec![Registry::new(storage.clone(), options(rules))], None);
         if left == 3 {
             for tag in ["1", "2", "3"] {
@@ -470,7 +466,5 @@ async fn after_a_change_of_the_rules_everything_is_looked_at() {
         }
         server.0.collect().await;
         assert_eq!(tags(&server, "app").await.len(), left);
-        drop(server);
-        storage.close().await;
     }
 }
