@@ -209,7 +209,9 @@ impl Registry<'_> {
             .map(|removal| (removal.digest, removal.size))
             .collect();
         if stopped.is_ok() && !removals.is_empty() {
-            let condemned = removals.iter().map(|(digest, _)| *digest).collect();
+            // A registry answers for blobs until it collects them, so that one is there does not show that something needs it.
+            let blobs = plan.sections().into_iter().flat_map(|section| &section.blobs).map(|blob| blob.digest);
+            let condemned = removals.iter().map(|(digest, _)| *digest).chain(blobs).collect();
             let held = look::look(self.context, self.store, At::Untagged(&condemned)).await?;
             for planned in &names {
                 // A name that moved since is one of something else.

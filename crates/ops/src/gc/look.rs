@@ -19,7 +19,7 @@ use crate::error::OpsError;
 pub(super) enum At<'a> {
     /// At any time.
     Any,
-    /// After tags were taken away: these manifests lost their names on purpose, and attachments do not keep them.
+    /// After tags were taken away: these manifests and blobs lost their names on purpose, and attachments do not keep them.
     Untagged(&'a BTreeSet<Digest>),
 }
 
