@@ -4,8 +4,8 @@
 //! from elsewhere cannot make us read or write outside of it. The root itself is the user's to name, links included.
 //! Everything here waits for the disk.
 
+mod behind;
 mod content;
-mod early;
 mod writer;
 
 use std::fs::{self, File};
@@ -73,8 +73,11 @@ impl BlobDirectory {
     pub(crate) fn resume(self: &Arc<Self>, digest: &Digest, size: u64) -> Result<BlobWriter, StoreError> {
         self.made(digest.algorithm())?;
         let what = format!("{}-{}", digest.algorithm(), digest.encoded());
-        let Some(staged) = self.staging.begin_partial(&what)? else { return self.begin(digest, Durability::Synced) };
-        Ok(BlobWriter::new(Arc::clone(self), staged, *digest, Durability::Synced).resumed_to(size))
+        let staged = match self.staging.begin_partial(&what)? {
+            Some(staged) => staged,
+            None => self.staging.begin()?,
+        };
+        Ok(BlobWriter::new(Arc::clone(self), staged, *digest, Durability::Synced).expecting(size))
     }
 
     /// Writes a file of content that is known to be what `digest` names.

@@ -11,6 +11,7 @@
 //! | [`archive`] | an OCI layout in a tar, plain or compressed; the output of `docker save` |
 //! | [`content_store`] | the local content store: names, and manifests kept between runs |
 //! | [`collection`] | what the collections of layouts and of the content store have in common |
+//! | [`aligned`] | buffers from which a disk takes bytes directly |
 //! | [`atomic`] | small files that are replaced whole or not at all |
 //! | [`tag_list`] | lists of tags, and what makes the next one quicker |
 //! | [`journal`] | text files to which several processes add lines |
@@ -25,7 +26,7 @@
 //! ```
 //!
 //! Below them lie four things that no caller sees: `staging` (files in the making, each under the lock of the process that
-//! makes it), `blob_directory` (content in files, durable before it has its name), `receive` (bytes from anywhere into a
+//! makes it), `blob_directory` (content in files, durable before it has its name; large content past the kernel's memory), `receive` (bytes from anywhere into a
 //! file, hashed on the way by one thread) and `content_files` (finding manifests among files of which nothing says what
 //! they are). Whatever waits for the disk runs on a thread that may wait.
 //!
@@ -35,6 +36,7 @@
 //!
 //! Every store passes the same contract suite (`testkit::contract`), and so does the registry client.
 
+pub mod aligned;
 pub mod archive;
 pub mod atomic;
 mod blob_directory;

@@ -7,12 +7,16 @@ use std::sync::Arc;
 use oci::Digest;
 
 use super::BlobDirectory;
-use super::early::Early;
+use super::behind::Behind;
 use crate::body::CHUNK_BYTES;
 use crate::content_files::ContentFiles as _;
 use crate::error::StoreError;
 use crate::receive::BlobSink;
 use crate::staging::StagedFile;
+
+/// Content from this size on is written by a thread of its own. Smaller content is soon on the disk, and in memory for whoever reads it at
+/// once.
+const BEHIND_MIN_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How much is done for a file before it gets its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +31,13 @@ pub(crate) enum Durability {
 #[derive(Debug)]
 pub(crate) struct BlobWriter {
     directory: Arc<BlobDirectory>,
+    /// What writes a large file. Dropped before the file: what it was given counts when that is to be kept.
+    behind: Option<Behind>,
     staged: StagedFile,
     digest: Digest,
     durability: Durability,
-    early: Early,
-    /// The bytes of the whole content, where an earlier run may have left some.
-    resumed_to: Option<u64>,
+    /// The bytes of the whole content, where that is known and much.
+    expected: Option<u64>,
 }
 
 impl BlobWriter {
@@ -42,12 +47,12 @@ impl BlobWriter {
         digest: Digest,
         durability: Durability,
     ) -> Self {
-        Self { directory, staged, digest, durability, early: Early::default(), resumed_to: None }
+        Self { directory, staged, digest, durability, expected: None, behind: None }
     }
 
-    /// Returns it as one that goes on with what an earlier run has left, of content of so many bytes.
-    pub(super) fn resumed_to(self, size: u64) -> Self {
-        Self { resumed_to: Some(size), ..self }
+    /// Returns it as one of content of so many bytes, of which an earlier run may have left some.
+    pub(super) fn expecting(self, size: u64) -> Self {
+        Self { expected: Some(size), ..self }
     }
 
     pub(super) const fn file(&self) -> &File {
@@ -61,16 +66,19 @@ impl BlobWriter {
 
 impl BlobSink for BlobWriter {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let written = self.staged.write(bytes);
-        let synced = written.and_then(|()| match self.durability {
-            Durability::Synced => self.early.wrote(self.staged.file(), bytes.len()),
-            Durability::Verified => Ok(()),
-        });
-        synced.map_err(|error| self.failed(error))
+        if self.behind.is_none() && self.expected >= Some(BEHIND_MIN_BYTES) {
+            // Where there can be no thread, this one writes.
+            self.behind = Behind::start(self.staged.file()).ok();
+        }
+        let written = match &mut self.behind {
+            Some(behind) => behind.write(bytes),
+            None => self.staged.write(bytes),
+        };
+        written.map_err(|error| self.failed(error))
     }
 
     fn resume(&mut self, add: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>) -> Result<u64, StoreError> {
-        let Some(size) = self.resumed_to else { return Ok(0) };
+        let Some(size) = self.expected else { return Ok(0) };
         let mut file = self.staged.file();
         let held = file.metadata().map_err(|error| self.failed(error))?.len();
         if held >= size {
@@ -102,9 +110,9 @@ impl BlobSink for BlobWriter {
     }
 
     fn commit(self) -> Result<(), StoreError> {
-        let Self { directory, staged, digest, durability, mut early, resumed_to: _ } = self;
+        let Self { directory, staged, digest, durability, expected: _, behind } = self;
         let failed = |error| StoreError::file("cannot write", &directory.path(&digest))(error);
-        early.wait().map_err(failed)?;
+        behind.map_or(Ok(()), Behind::end).map_err(failed)?;
         staged.make_read_only().map_err(failed)?;
         if durability == Durability::Synced {
             staged.sync().map_err(failed)?;

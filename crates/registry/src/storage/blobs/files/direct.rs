@@ -3,8 +3,6 @@
 //! Each page of that memory has to be found, filled and written back, and others that are read often give way to it. All that takes several
 //! times as long as the writing itself. From buffers that are used again and again the disk takes the bytes as they are.
 
-mod buffers;
-
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -14,10 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
 use rustix::fs::OFlags;
+use store::aligned::{ALIGNED, BUFFER_BYTES, Buffer, Buffers, limit_at};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, unconstrained};
-
-use self::buffers::{ALIGNED, BUFFER_BYTES, Buffer, Buffers};
 
 /// Where direct writing begins in an upload: what is smaller costs little either way, and is in memory when it is pulled at once.
 pub(super) const FROM: u64 = 1024 * 1024;
@@ -165,7 +162,7 @@ impl Direct {
     /// Waits until everything that was taken is in the file, where it does not survive a loss of power yet.
     pub(super) async fn end(&mut self) -> io::Result<()> {
         self.written().await?;
-        if self.filling.len() > 0 {
+        if !self.filling.is_empty() {
             self.begin();
         }
         self.written().await
@@ -191,10 +188,8 @@ impl Direct {
         self.writing = Some(tokio::task::spawn_blocking(move || files.write(filled.filled(), position)));
     }
 
-    /// Returns how many bytes go into the buffer: so many that the next one begins with what the disk knows.
     fn limit(&self) -> usize {
-        let beyond = usize::try_from(self.start % ALIGNED as u64).unwrap_or_default();
-        if beyond == 0 { BUFFER_BYTES } else { ALIGNED - beyond }
+        limit_at(self.start)
     }
 
     fn room(&self) -> usize {

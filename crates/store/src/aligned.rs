@@ -1,23 +1,30 @@
-//! Buffers from which the disk takes bytes, used again and again.
+//! Buffers from which the disk takes bytes past the memory in which the kernel keeps files, used again and again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the place of a buffer in memory, its length and its place in the file are multiples of: no disk wants more.
-pub(super) const ALIGNED: usize = 4096;
+pub const ALIGNED: usize = 4096;
 
 /// Bytes of a buffer. With less the disk is asked too often; more bring nothing.
-pub(super) const BUFFER_BYTES: usize = 512 * 1024;
+pub const BUFFER_BYTES: usize = 512 * 1024;
 
 /// Buffers that are kept while nobody fills them.
 const KEPT: usize = 16;
 
+/// Returns how many bytes go into a buffer whose first belongs at `start` of a file: so many that the next buffer begins with what the disk
+/// knows.
+pub fn limit_at(start: u64) -> usize {
+    let beyond = usize::try_from(start % ALIGNED as u64).unwrap_or_default();
+    if beyond == 0 { BUFFER_BYTES } else { ALIGNED - beyond }
+}
+
 /// Buffers that wait for bytes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Buffers(Arc<Mutex<Vec<Box<[u8]>>>>);
+pub struct Buffers(Arc<Mutex<Vec<Box<[u8]>>>>);
 
 impl Buffers {
     /// Returns an empty buffer.
-    pub(super) fn take(&self) -> Buffer {
+    pub fn take(&self) -> Buffer {
         let kept = self.kept().pop();
         // Nothing of what was in it before is ever read.
         let bytes = kept.unwrap_or_else(|| vec![0; BUFFER_BYTES + ALIGNED].into_boxed_slice());
@@ -32,7 +39,7 @@ impl Buffers {
 
 /// Bytes on their way to the disk. When it is dropped, the next upload has it.
 #[derive(Debug)]
-pub(super) struct Buffer {
+pub struct Buffer {
     bytes: Box<[u8]>,
     start: usize,
     length: usize,
@@ -40,19 +47,26 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    pub(super) const fn len(&self) -> usize {
+    /// Returns how many bytes are in it.
+    pub const fn len(&self) -> usize {
         self.length
     }
 
+    /// Tells whether nothing is in it.
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Adds bytes from the beginning of a piece until there are `limit`, and removes them from the piece.
-    pub(super) fn fill(&mut self, piece: &mut &[u8], limit: usize) {
+    pub fn fill(&mut self, piece: &mut &[u8], limit: usize) {
         let (part, rest) = piece.split_at(piece.len().min(limit.min(BUFFER_BYTES).saturating_sub(self.length)));
         self.bytes[self.start + self.length..][..part.len()].copy_from_slice(part);
         self.length += part.len();
         *piece = rest;
     }
 
-    pub(super) fn filled(&self) -> &[u8] {
+    /// Returns the bytes that are in it.
+    pub fn filled(&self) -> &[u8] {
         &self.bytes[self.start..][..self.length]
     }
 }
