@@ -58,7 +58,11 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let content: Bytes = (0..=250_u8).cycle().take(SIZE).collect();
+        Self::of(SIZE)
+    }
+
+    fn of(size: usize) -> Self {
+        let content: Bytes = (0..=250_u8).cycle().take(size).collect();
         let descriptor = Descriptor::of(MediaType::OCTET_STREAM, &content);
         Self { directory: tempfile::tempdir().unwrap(), content, descriptor }
     }
@@ -67,7 +71,7 @@ impl Place {
         let meter = Meter::default();
         let store = LayoutStore::open_or_create(self.directory.path()).unwrap();
         let outcome = store.put_blob(&self.descriptor, source, &meter).await;
-        assert_eq!(meter.bytes(), if outcome.is_ok() { SIZE as u64 } else { 0 });
+        assert_eq!(meter.bytes(), if outcome.is_ok() { self.descriptor.size } else { 0 });
         outcome.map(|_| ())
     }
 
@@ -96,6 +100,20 @@ async fn the_rest_is_asked_for_and_nothing_else() {
     let rest = Breaking::new(&place.content, SIZE);
     place.put(&rest).await.unwrap();
     assert_eq!(rest.asked(), [HALF as u64]);
+    place.assert_whole();
+}
+
+#[tokio::test]
+async fn of_what_a_thread_of_its_own_writes_nothing_that_came_is_lost() {
+    let size = 64 * 1024 * 1024 + 777;
+    let (place, came) = (Place::of(size), [5_000_001, 40_000_000]);
+    for after in came {
+        place.put(&Breaking::new(&place.content, after)).await.unwrap_err();
+        assert_eq!(fs::metadata(place.partial()).unwrap().len(), after as u64);
+    }
+    let rest = Breaking::new(&place.content, size);
+    place.put(&rest).await.unwrap();
+    assert_eq!(rest.asked(), [40_000_000]);
     place.assert_whole();
 }
 
