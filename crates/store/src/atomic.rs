@@ -121,7 +121,7 @@ fn replace_as(path: &Path, kept: Option<&Metadata>, permissions: Permissions, by
     let failed = |error| StoreError::file("cannot write", path)(error);
     let directory = directory_of(path);
     let staging = Staging::new(directory.join(STAGING_NAME));
-    let outcome = staging.begin().and_then(|staged| {
+    let outcome = staging.begin_as(permissions.mode() & 0o666).and_then(|staged| {
         let ours = staged.file().metadata().map_err(failed)?;
         if let Some(kept) = kept.filter(|kept| (kept.uid(), kept.gid()) != (ours.uid(), ours.gid())) {
             // Only root may; for others the file becomes theirs, as it does under an editor.

@@ -58,14 +58,19 @@ impl Staging {
 
     /// Begins a file. The first call also removes what killed processes have left.
     pub(crate) fn begin(&self) -> Result<StagedFile, StoreError> {
+        // The umask takes from this what the user does not want others to have.
+        self.begin_as(0o666)
+    }
+
+    /// As [`Staging::begin`], with nobody let in by the file who is not by these permissions, not even while it is made.
+    pub(crate) fn begin_as(&self, permissions: u32) -> Result<StagedFile, StoreError> {
         self.cleaned.call_once(|| self.remove_abandoned());
         let failed = |error| StoreError::file("cannot write in", &self.path)(error);
         for _ in 0..NAME_TRIES_MAX {
             let Some(directory) = self.open_or_make().map_err(failed)? else { continue };
             let name = format!("{:0NAME_DIGITS$x}", rand::rng().random::<u64>());
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            // The umask takes from this what the user does not want others to have.
-            match rustix::fs::openat(&directory, &*name, flags, Mode::from_raw_mode(0o666)) {
+            match rustix::fs::openat(&directory, &*name, flags, Mode::from_raw_mode(permissions)) {
                 Ok(file) => {
                     let staged = StagedFile { file: file.into(), directory, name, published: false, is_kept: false };
                     if staged.claim().map_err(failed)? {

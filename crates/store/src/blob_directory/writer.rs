@@ -110,7 +110,9 @@ impl BlobSink for BlobWriter {
     }
 
     fn commit(self) -> Result<(), StoreError> {
-        let Self { directory, staged, digest, durability, expected: _, behind } = self;
+        let Self { directory, mut staged, digest, durability, expected: _, behind } = self;
+        // All of it has come: what now fails, a full disk above all, is not to be gone on with.
+        staged.discard();
         let failed = |error| StoreError::file("cannot write", &directory.path(&digest))(error);
         behind.map_or(Ok(()), Behind::end).map_err(failed)?;
         staged.make_read_only().map_err(failed)?;

@@ -71,6 +71,11 @@ where
         offset += count as u64;
         left -= count as u64;
     }
+    if shared && left > 0 {
+        // The file was cut meanwhile, and what the sink has of it is not what was hashed.
+        reception.discard();
+        return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+    }
     reception.end(None)
 }
 
