@@ -125,7 +125,7 @@ pub(crate) async fn list(
             listed.iter().map(|listed| listed.digest).collect()
         }
         _ => {
-            transfer::fallback::add_referrers(store, subject, std::slice::from_ref(artifact), true, &transfer::NoCache)
+            transfer::fallback::add_referrers(store, subject, std::slice::from_ref(artifact), &transfer::NoCache)
                 .await?
         }
     };

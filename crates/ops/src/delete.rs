@@ -116,7 +116,7 @@ async fn delete_manifest(store: &dyn Store, digest: &Digest) -> Result<bool, Ops
     match (store.delete_manifest(digest).await, unlisted) {
         (Err(refused), Some(subject)) => {
             let referrers = std::slice::from_ref(&manifest);
-            transfer::fallback::add_referrers(store, &subject, referrers, true, &transfer::NoCache).await?;
+            transfer::fallback::add_referrers(store, &subject, referrers, &transfer::NoCache).await?;
             Err(refused.into())
         }
         (outcome, _) => Ok(outcome?),

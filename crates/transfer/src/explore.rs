@@ -15,7 +15,7 @@ use graph::walk::Closure;
 use graph::{Ask, Evidence, NodeId, Walk, WalkOptions};
 use oci::name::ConventionSuffix;
 use oci::{Descriptor, Digest, Manifest, Tag};
-use store::{Referrers, Store, StoreError};
+use store::{Identity, Referrers, Store, StoreError};
 
 use ahead::Ahead;
 pub(crate) use ahead::{Asked, Claims};
@@ -152,10 +152,14 @@ async fn source_tags(route: &Route, wanted: bool) -> Result<Option<Vec<Tag>>, Tr
     }
 }
 
-/// Returns the tags of a store; `None` where who asks may not list them, which some registries give a right of its own.
+/// Returns the tags of a store from which something is to be taken; `None` where it does not list them: to list is a right of its own in
+/// some registries, others cannot, and what has something and no tags at all may be one of those that answer as if there were nothing.
 async fn tags_if_listed(store: &dyn Store, wanted: bool) -> Result<Option<Vec<Tag>>, TransferError> {
     match list_tags(store, wanted).await {
-        Err(TransferError::Store(StoreError::Denied { .. })) => Ok(None),
+        Err(TransferError::Store(StoreError::Denied { .. } | StoreError::Refused { status: Some(405), .. })) => {
+            Ok(None)
+        }
+        Ok(tags) if wanted && tags.is_empty() && matches!(store.identity(), Identity::Repository { .. }) => Ok(None),
         tags => tags.map(Some),
     }
 }

@@ -14,8 +14,7 @@ use crate::cache::ManifestCache;
 use crate::error::TransferError;
 
 /// Adds `referrers` to the list that the fallback tag of `subject` holds, and returns what the list holds afterwards, as
-/// the store shows it. `exists` says that there may be a list already; it saves a request to know that there is none. The new
-/// list is kept in `cache`, where the next copy looks for it.
+/// the store shows it. The new list is kept in `cache`, where the next copy looks for it.
 ///
 /// # Errors
 /// What the store brings. The tag points either to the former list or to the whole new one.
@@ -23,11 +22,11 @@ pub async fn add_referrers(
     store: &dyn Store,
     subject: &Digest,
     referrers: &[Manifest],
-    exists: bool,
     cache: &dyn ManifestCache,
 ) -> Result<BTreeSet<Digest>, TransferError> {
     let tag = Tag::referrers_fallback(subject);
-    let mut listed = if exists { read(store, subject).await? } else { Vec::new() };
+    // Right before it is written: what was listed a while ago others may have added to.
+    let mut listed = read(store, subject).await?;
     let before = listed.len();
     for referrer in referrers {
         if !listed.iter().any(|descriptor| descriptor.digest == *referrer.digest()) {

@@ -32,7 +32,6 @@ pub(super) async fn arrive(
         graph: &planned.explored.closure.graph,
         destination: &*planned.route.destination,
         location: planned.route.destination.location(),
-        tags: &planned.explored.destination_tags,
         cache,
     };
     let plan = &planned.plan;
@@ -149,8 +148,6 @@ struct Arrival<'a> {
     graph: &'a Graph,
     destination: &'a dyn Store,
     location: &'a str,
-    /// The tags that the destination had.
-    tags: &'a BTreeSet<Tag>,
     cache: &'a dyn ManifestCache,
 }
 
@@ -239,8 +236,7 @@ impl Arrival<'_> {
         match shown {
             Referrers::Unsupported => {
                 let referrers = manifests(&mut wanted.iter());
-                let exists = self.tags.contains(&Tag::referrers_fallback(subject));
-                fallback::add_referrers(self.destination, subject, &referrers, exists, self.cache).await
+                fallback::add_referrers(self.destination, subject, &referrers, self.cache).await
             }
             Referrers::Listed(listed) => {
                 let listed = digests(listed);

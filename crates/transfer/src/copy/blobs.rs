@@ -227,26 +227,42 @@ async fn bring(
         progress.blob_finished(descriptor, BlobOutcome::Present);
         return Ok(Arrived { outcome: BlobOutcome::Present, seen: true });
     }
-    let outcome = place(source, destination, arrived, progress, meter).await?;
-    progress.blob_finished(descriptor, outcome);
-    let seen = outcome == BlobOutcome::Present || destination.stat_blob(&descriptor.digest).await?.is_some();
-    Ok(Arrived { outcome, seen })
+    let is_there = async || Ok::<_, TransferError>(destination.stat_blob(&descriptor.digest).await?.is_some());
+    let mut arrival = Arrived { outcome: BlobOutcome::Adopted, seen: false };
+    if adopt(source, destination, arrived).await? {
+        arrival.seen = is_there().await?;
+    }
+    // Some say that they have mounted a blob, and have it not.
+    if !arrival.seen {
+        arrival.outcome = put(source, destination, progress, meter).await?;
+        arrival.seen = arrival.outcome == BlobOutcome::Present || is_there().await?;
+    }
+    progress.blob_finished(descriptor, arrival.outcome);
+    Ok(arrival)
 }
 
-/// Brings a blob to a destination that does not have it: from within the destination if it can, else from the source.
-async fn place(
+/// Takes a blob to a destination from within it, if it can do that.
+async fn adopt(
     source: &SourceBlob,
     destination: &dyn Store,
     arrived: Option<&dyn Store>,
+) -> Result<bool, TransferError> {
+    for place in [Some(source.store.identity()), arrived.map(Store::identity)].into_iter().flatten() {
+        if destination.adopt_blob(&source.descriptor, &place).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Brings a blob from the source.
+async fn put(
+    source: &SourceBlob,
+    destination: &dyn Store,
     progress: &dyn Progress,
     meter: Meter,
 ) -> Result<BlobOutcome, TransferError> {
     let descriptor = &source.descriptor;
-    for place in [Some(source.store.identity()), arrived.map(Store::identity)].into_iter().flatten() {
-        if destination.adopt_blob(descriptor, &place).await? {
-            return Ok(BlobOutcome::Adopted);
-        }
-    }
     progress.blob_started(descriptor, &meter);
     loop {
         match destination.put_blob(descriptor, source, &meter).await {
