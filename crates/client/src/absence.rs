@@ -9,12 +9,13 @@ use store::StoreError;
 use crate::auth::Access;
 use crate::doctor::{absent_digest, absent_tag};
 use crate::exchange::Answer;
-use crate::host::{Call, Context};
+use crate::host::{Call, Context, DENIED_ELSEWHERE};
 use crate::manifests::ACCEPTED;
 use crate::profile::{Found, Quirk};
 use crate::refusal;
 use crate::repository::Repository;
 use crate::syntax::complaint::Complaint;
+use crate::syntax::location::same_origin;
 
 /// Codes that say that something is not there, whatever the status (distribution-spec, "Error Codes").
 const ABSENT_CODES: [&str; 4] = ["MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN", "NOT_FOUND"];
@@ -42,13 +43,19 @@ pub(crate) async fn unless_absent(
             answer.discard().await;
             return Ok(None);
         }
-        Ok(answer) if answer.status == StatusCode::FORBIDDEN => {
+        // What another host denies, to which it sent us, is not what it denies.
+        Ok(answer)
+            if answer.status == StatusCode::FORBIDDEN
+                && same_origin(repository.registry().base().await?, &answer.url) =>
+        {
             let complaint = refusal::complaint(answer).await;
             let error = refusal::error_of(StatusCode::FORBIDDEN, &complaint, context.location, context.action);
             (error, complaint)
         }
         Ok(answer) => return Ok(Some(answer)),
-        Err(error @ StoreError::Denied { .. }) => (error, Complaint::default()),
+        Err(StoreError::Denied { location, action, reason }) if reason != DENIED_ELSEWHERE => {
+            (StoreError::Denied { location, action, reason }, Complaint::default())
+        }
         Err(error) => return Err(error),
     };
     if ABSENT_CODES.iter().any(|code| complaint.has(code)) || is_meant(repository, sought, context).await? {
@@ -57,46 +64,47 @@ pub(crate) async fn unless_absent(
     Err(error)
 }
 
-/// Tells whether a denial means here that something is not there.
+/// Tells whether a denial means here that something is not there. That the repository can be read is asked for after the denial: what could
+/// be read before it may be denied by now.
 async fn is_meant(repository: &Repository, sought: Sought, context: &Context<'_>) -> Result<bool, StoreError> {
     let registry = repository.registry();
-    if !is_readable(repository).await? {
-        return Ok(false);
-    }
     let quirk = match sought {
         Sought::Manifest => Quirk::AbsentTagDenied,
         Sought::Blob => Quirk::AbsentBlobDenied,
     };
-    if let Some(known) = registry.has(quirk) {
-        return Ok(known);
+    match registry.has(quirk) {
+        Some(true) => return is_readable(repository).await,
+        Some(false) => return Ok(false),
+        None => {}
     }
     let place = match sought {
         Sought::Manifest => format!("manifests/{}", absent_tag()),
         Sought::Blob => format!("blobs/{}", absent_digest()),
     };
-    let call = Call::new(Method::HEAD, repository.url(&place).await?, *context);
+    // Some deny HEAD whatever it asks for.
+    let call = Call::new(Method::GET, repository.url(&place).await?, *context);
     let status = status_of(registry.call(call.with(http::header::ACCEPT, ACCEPTED)).await).await?;
     let found = match status {
-        401 | 403 => Found::Quirk(quirk),
+        401 | 403 if is_readable(repository).await? => Found::Quirk(quirk),
         404 => Found::Standard,
         _ => return Ok(false),
     };
-    registry.note(quirk.ability(), found, format!("HEAD {place} answered {status}"));
+    registry.note(quirk.ability(), found, format!("GET {place} answered {status}"));
     Ok(found != Found::Standard)
 }
 
-/// Tells whether a repository can be read. Its list of tags is asked for where nothing else has shown it.
+/// Tells whether a repository can be read now: by its list of tags or, where that is a right of its own, by a manifest that it has given before.
 async fn is_readable(repository: &Repository) -> Result<bool, StoreError> {
-    let learned = &repository.registry().learned;
-    if let Some(known) = learned.is_readable(repository.name()) {
-        return Ok(known);
-    }
-    let context = Context { without_permit: true, ..repository.context("the list of tags", Access::Pull) };
+    let registry = repository.registry();
+    let context = Context { without_permit: true, ..repository.context("whether it can be read", Access::Pull) };
     let call = Call::new(Method::GET, repository.url("tags/list?n=1").await?, context);
     // One that is not there is not denied either.
-    let is_readable = matches!(status_of(repository.registry().call(call).await).await?, 200 | 404);
-    learned.learn_readable(repository.name(), is_readable);
-    Ok(is_readable)
+    if matches!(status_of(registry.call(call).await).await?, 200 | 404) {
+        return Ok(true);
+    }
+    let Some(name) = registry.learned.given(repository.name()) else { return Ok(false) };
+    let call = Call::new(Method::GET, repository.url(&format!("manifests/{name}")).await?, context);
+    Ok(status_of(registry.call(call.with(http::header::ACCEPT, ACCEPTED)).await).await? == 200)
 }
 
 /// Returns the status of an answer; a denial has one, too.

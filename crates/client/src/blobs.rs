@@ -24,7 +24,16 @@ pub(crate) async fn stat_as(
     let url = repository.url(&format!("blobs/{digest}")).await?;
     // A registry that does not state the length here may do so where the blob itself is asked for, which then is not read.
     for method in [Method::HEAD, Method::GET] {
+        let is_head = method == Method::HEAD;
         let outcome = repository.registry().call(Call::new(method, url.clone(), context)).await;
+        let outcome = match outcome {
+            // Some deny HEAD whatever it asks for.
+            Ok(answer) if is_head && answer.status == StatusCode::FORBIDDEN => {
+                answer.discard().await;
+                continue;
+            }
+            outcome => outcome,
+        };
         let answer = absence::unless_absent(repository, Sought::Blob, outcome, &context).await?;
         let Some(answer) = answer else { return Ok(None) };
         match answer.status {

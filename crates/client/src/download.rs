@@ -73,8 +73,34 @@ async fn ranged<'a>(
 /// Asks for a blob from `offset` on. The answer's body begins there, and its length is right if it is known.
 async fn request(repository: &Repository, descriptor: &Descriptor, offset: u64) -> Result<Option<Answer>, StoreError> {
     let action = format!("the request for blob {}", descriptor.digest);
-    let context = repository.context(&action, Access::Pull);
-    let mut call = ranged(repository, descriptor, &context, offset, descriptor.size).await?;
+    // Who waits for the rest may be an upload to the same registry, which holds a permit.
+    let context = Context { without_permit: offset > 0, ..repository.context(&action, Access::Pull) };
+    let mut backoff = Backoff::new(repository.registry().options.retry);
+    loop {
+        let Some(mut answer) = ask(repository, descriptor, offset, &context).await? else { return Ok(None) };
+        if offset == 0 || answer.status == StatusCode::PARTIAL_CONTENT {
+            return Ok(Some(answer));
+        }
+        // Ranges are optional: what came before the offset is read again and left out.
+        match skip(&mut answer, offset).await {
+            Ok(()) => {
+                answer.headers.remove(CONTENT_LENGTH);
+                return Ok(Some(answer));
+            }
+            Err(failure) if failure.is_passing() && backoff.again(None).await => {}
+            Err(failure) => return Err(context.failed(failure)),
+        }
+    }
+}
+
+/// Asks for a blob from `offset` on once. The answer's body begins there if its status says that it is a part.
+async fn ask(
+    repository: &Repository,
+    descriptor: &Descriptor,
+    offset: u64,
+    context: &Context<'_>,
+) -> Result<Option<Answer>, StoreError> {
+    let mut call = ranged(repository, descriptor, context, offset, descriptor.size).await?;
     if offset == 0 {
         call.headers.remove(RANGE);
     }
@@ -84,8 +110,8 @@ async fn request(repository: &Repository, descriptor: &Descriptor, offset: u64) 
         call.headers.remove(RANGE);
         outcome = repository.registry().call(call).await;
     }
-    let answer = absence::unless_absent(repository, Sought::Blob, outcome, &context).await?;
-    let Some(mut answer) = answer else { return Ok(None) };
+    let answer = absence::unless_absent(repository, Sought::Blob, outcome, context).await?;
+    let Some(answer) = answer else { return Ok(None) };
     let wrong_size = |found| StoreError::Size {
         location: repository.location().to_owned(),
         digest: descriptor.digest,
@@ -108,17 +134,10 @@ async fn request(repository: &Repository, descriptor: &Descriptor, offset: u64) 
             }
             Ok(Some(answer))
         }
-        StatusCode::OK => {
-            if let Some(length) = answer.stated_length().filter(|&length| length != descriptor.size) {
-                return Err(wrong_size(length));
-            }
-            // Ranges are optional: what came before the offset is read again and left out.
-            if offset > 0 {
-                skip(&mut answer, offset).await.map_err(|failure| context.failed(failure))?;
-                answer.headers.remove(CONTENT_LENGTH);
-            }
-            Ok(Some(answer))
-        }
+        StatusCode::OK => match answer.stated_length() {
+            Some(length) if length != descriptor.size => Err(wrong_size(length)),
+            _ => Ok(Some(answer)),
+        },
         _ => Err(context.refused(answer).await),
     }
 }

@@ -30,6 +30,9 @@ use crate::syntax::location::{add_parameter, same_origin};
 /// Most passes shown with one request: what was there, a fresh one, and one of the scope the registry names itself.
 const PASSES_MAX: usize = 3;
 
+/// Why something is denied that the registry itself does not deny.
+pub(crate) const DENIED_ELSEWHERE: &str = "another host, to which it sent us, answered 401";
+
 /// Most tries of one request to a mirror: others have what it has.
 const MIRROR_ATTEMPTS_MAX: u32 = 2;
 
@@ -208,7 +211,7 @@ impl Registry {
         self.auth.wants()
     }
 
-    /// Asks `GET /v2/` with what there is to be shown. Returns false when nothing is wanted.
+    /// Asks `GET /v2/` with what there is to be shown. Returns false when nothing is wanted, or there is nothing for this host.
     pub(crate) async fn sign_in(&self) -> Result<bool, StoreError> {
         let base = self.base().await?;
         if self.auth.wants_nothing() {
@@ -221,7 +224,7 @@ impl Registry {
             return Err(context.refused(answer).await);
         }
         answer.discard().await;
-        Ok(true)
+        Ok(self.asker(base, &context).credential().await?.is_some())
     }
 
     /// Sends a request that can be repeated, follows redirects, and repeats it as the policy says. What comes back may be
@@ -292,7 +295,7 @@ impl Registry {
         passes: usize,
     ) -> Result<(), StoreError> {
         if !same_origin(base, &answer.url) {
-            return Err(context.denied("another host, to which it sent us, answered 401".to_owned()));
+            return Err(context.denied(DENIED_ELSEWHERE.to_owned()));
         }
         let outcome = if passes >= PASSES_MAX {
             Err("it does not accept its own tokens".to_owned())
@@ -395,7 +398,10 @@ impl Registry {
     /// Takes note of what an answer says about the registry. Returns whether it says that it is asked too much.
     fn judge(&self, permit: &Permit<'_>, outcome: &Result<Answer, Failure>, backoff: Backoff) -> bool {
         let Ok(answer) = outcome else { return false };
-        self.notices.note(self.name(), &answer.headers);
+        // What a host says to which it has sent us, it does not say.
+        if self.base.get().is_none_or(|base| same_origin(base, &answer.url)) {
+            self.notices.note(self.name(), &answer.headers, |text| answer.shown.hide(text));
+        }
         let is_too_much = retry::is_too_much(answer);
         if is_too_much {
             permit.too_much(backoff.rest(retry::wish(answer)));

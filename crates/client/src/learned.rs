@@ -21,8 +21,9 @@ pub(crate) struct Learned {
     verifying: Mutex<HashMap<Algorithm, Arc<OnceCell<bool>>>>,
     without_referrers: Mutex<HashSet<RepositoryName>>,
     extensions: Mutex<HashMap<RepositoryName, Extensions>>,
-    /// Whether they can be read by who asks.
-    readable: Mutex<HashMap<RepositoryName, bool>>,
+    with_referrers: Mutex<HashSet<RepositoryName>>,
+    /// The last manifest that each has given, by the name by which it was asked for.
+    given: Mutex<HashMap<RepositoryName, String>>,
     unmountable: Mutex<HashSet<(RepositoryName, RepositoryName)>>,
     open_uploads: Mutex<HashMap<(RepositoryName, Digest), Url>>,
 }
@@ -89,6 +90,19 @@ impl Learned {
         lock(&self.without_referrers).insert(repository.clone());
     }
 
+    /// Tells whether this repository has listed referrers.
+    pub(crate) fn has_referrers(&self, repository: &RepositoryName) -> bool {
+        lock(&self.with_referrers).contains(repository)
+    }
+
+    /// Remembers that it has.
+    pub(crate) fn learn_has_referrers(&self, repository: &RepositoryName) {
+        let mut with_referrers = lock(&self.with_referrers);
+        if !with_referrers.contains(repository) {
+            with_referrers.insert(repository.clone());
+        }
+    }
+
     /// Returns which extensions this repository has, if it has been asked.
     pub(crate) fn extensions(&self, repository: &RepositoryName) -> Option<Extensions> {
         lock(&self.extensions).get(repository).copied()
@@ -99,19 +113,17 @@ impl Learned {
         lock(&self.extensions).insert(repository.clone(), extensions);
     }
 
-    /// Tells whether this repository can be read, if that has been seen.
-    pub(crate) fn is_readable(&self, repository: &RepositoryName) -> Option<bool> {
-        lock(&self.readable).get(repository).copied()
+    /// Returns by which name this repository has given a manifest last.
+    pub(crate) fn given(&self, repository: &RepositoryName) -> Option<String> {
+        lock(&self.given).get(repository).cloned()
     }
 
-    /// Remembers whether this repository can be read. What has been read once stays so.
-    pub(crate) fn learn_readable(&self, repository: &RepositoryName, is_readable: bool) {
-        let mut readable = lock(&self.readable);
-        match readable.get_mut(repository) {
-            Some(known) => *known |= is_readable,
-            None => {
-                readable.insert(repository.clone(), is_readable);
-            }
+    /// Remembers that this repository has given a manifest by a name.
+    pub(crate) fn learn_given(&self, repository: &RepositoryName, name: &str) {
+        let mut given = lock(&self.given);
+        match given.get_mut(repository) {
+            Some(last) => name.clone_into(last),
+            None => drop(given.insert(repository.clone(), name.to_owned())),
         }
     }
 

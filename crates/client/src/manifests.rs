@@ -115,7 +115,8 @@ pub(crate) async fn tag_in_place_of(
     let answer = exchange(repository, manifest, &place, context, Some((header, condition))).await?;
     if answer.status == StatusCode::PRECONDITION_FAILED {
         answer.discard().await;
-        return Ok(false);
+        // The answer that it was set may have been lost, and the request sent once more.
+        return Ok(resolve(repository, tag).await?.is_some_and(|named| named.digest == *manifest.digest()));
     }
     accepted(answer, manifest, &context).await?.discard().await;
     Ok(true)
@@ -138,18 +139,17 @@ async fn ask(
     let answer = match registry.call_whole(call, MANIFEST_MAX_BYTES).await {
         // A page for people is no answer of a registry to HEAD.
         Ok(answer) if is_head && answer.status == StatusCode::NOT_FOUND && answer.is_page() => return Ok(Some(None)),
-        outcome => {
-            let is_forbidden = outcome.as_ref().is_ok_and(|answer| answer.status == StatusCode::FORBIDDEN);
-            match absence::unless_absent(repository, Sought::Manifest, outcome, &context).await {
-                Err(StoreError::Denied { .. }) if is_head && is_forbidden => return Ok(Some(None)),
-                outcome => outcome?,
-            }
+        // Some deny HEAD whatever it asks for.
+        Ok(answer) if is_head && answer.status == StatusCode::FORBIDDEN => {
+            answer.discard().await;
+            return Ok(Some(None));
         }
+        outcome => absence::unless_absent(repository, Sought::Manifest, outcome, &context).await?,
     };
     let Some(answer) = answer else { return Ok(None) };
     match answer.status {
         StatusCode::OK => {
-            registry.learned.learn_readable(repository.name(), true);
+            registry.learned.learn_given(repository.name(), name);
             Ok(Some(Some(answer)))
         }
         // It may take GET; if it does not, that answer says why.

@@ -7,6 +7,7 @@ use store::{Identity, StoreError};
 use crate::auth::{Access, Scope};
 use crate::host::{Call, Context};
 use crate::repository::Repository;
+use crate::syntax::location::is_downgrade;
 
 /// Mounts a blob. Returns false when the registry cannot do that, or does not let us.
 pub(crate) async fn adopt(
@@ -43,9 +44,9 @@ pub(crate) async fn adopt(
         }
         StatusCode::ACCEPTED => {
             // "Not mounted, upload it": the session that has been opened is used by the upload that follows.
-            let session = answer.location();
+            let session = answer.location().ok().filter(|session| !is_downgrade(&answer.url, session));
             answer.discard().await;
-            if let Ok(session) = session {
+            if let Some(session) = session {
                 let digest = &descriptor.digest;
                 if !learned.keep_upload(repository.name(), digest, session.clone()) {
                     crate::upload::cancel(repository, context, session).await;

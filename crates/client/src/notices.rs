@@ -18,8 +18,8 @@ const TEXT_MAX_CHARS: usize = 500;
 pub(crate) struct Notices(Mutex<BTreeMap<(Host, String), bool>>);
 
 impl Notices {
-    /// Takes note of what an answer says.
-    pub(crate) fn note(&self, host: &Host, headers: &HeaderMap) {
+    /// Takes note of what an answer says, with what must not be repeated hidden by `hide`.
+    pub(crate) fn note(&self, host: &Host, headers: &HeaderMap, hide: impl Fn(&str) -> String) {
         if !headers.contains_key(WARNING) {
             return;
         }
@@ -28,7 +28,7 @@ impl Notices {
             if known.len() >= TEXTS_MAX {
                 return;
             }
-            known.entry((host.clone(), text)).or_insert(false);
+            known.entry((host.clone(), hide(&text))).or_insert(false);
         }
     }
 
@@ -92,15 +92,15 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(WARNING, "299 - \"first\"".parse().unwrap());
         headers.append(WARNING, "299 - \"second\"".parse().unwrap());
-        notices.note(&one, &headers);
-        notices.note(&one, &headers);
+        notices.note(&one, &headers, str::to_owned);
+        notices.note(&one, &headers, str::to_owned);
         assert_eq!(notices.untold().len(), 2);
-        notices.note(&one, &headers);
-        notices.note(&other, &headers);
+        notices.note(&one, &headers, str::to_owned);
+        notices.note(&other, &headers, str::to_owned);
         assert_eq!(notices.untold().iter().map(|(host, _)| host.as_str()).collect::<Vec<_>>(), ["b.example"; 2]);
         for number in 0..1000 {
             headers.insert(WARNING, format!("299 - \"{number}\"").parse().unwrap());
-            notices.note(&one, &headers);
+            notices.note(&one, &headers, str::to_owned);
         }
         assert_eq!(notices.known().len(), TEXTS_MAX);
     }

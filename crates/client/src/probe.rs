@@ -1,4 +1,4 @@
-//! What a loopback registry speaks: TLS, or plain HTTP.
+//! What a registry speaks that need not speak TLS: that, or plain HTTP.
 //!
 //! One connection says hello in TLS and looks at the first byte of the answer; at the same time another one asks `GET /v2/`
 //! in plain HTTP, whose answer then is the ping. Nothing secret is sent on either.
@@ -30,8 +30,9 @@ pub(crate) enum Spoken {
     Plain(Box<Result<Answer, Failure>>),
 }
 
-/// Finds out what the server behind the URL of `ping` speaks. `ping` is sent to it in plain HTTP.
-pub(crate) async fn probe(transport: &Transport, ping: Request) -> Spoken {
+/// Finds out what the server behind the URL of `ping` speaks. `ping` is sent to it in plain HTTP. Beyond this machine (`is_remote`) TLS is
+/// spoken wherever it is answered, whatever else is.
+pub(crate) async fn probe(transport: &Transport, ping: Request, is_remote: bool) -> Spoken {
     let url = ping.url.clone();
     let mut tls = std::pin::pin!(answers_tls(&url));
     let mut plain = std::pin::pin!(transport.send(ping));
@@ -39,8 +40,8 @@ pub(crate) async fn probe(transport: &Transport, ping: Request) -> Spoken {
         is_tls = &mut tls => if is_tls { Spoken::Tls } else { Spoken::Plain(Box::new(plain.await)) },
         answer = &mut plain => {
             // TLS servers answer plain HTTP with 400, or not at all.
-            let doubtful = answer.as_ref().map_or(true, |answer| answer.status == StatusCode::BAD_REQUEST);
-            if doubtful && tls.await { Spoken::Tls } else { Spoken::Plain(Box::new(answer)) }
+            let is_doubtful = answer.as_ref().map_or(true, |answer| answer.status == StatusCode::BAD_REQUEST);
+            if (is_remote || is_doubtful) && tls.await { Spoken::Tls } else { Spoken::Plain(Box::new(answer)) }
         }
     }
 }

@@ -50,7 +50,10 @@ pub(crate) async fn list(
                 Err(context.refused(answer).await)
             };
         }
-        first = false;
+        if first {
+            learned.learn_has_referrers(repository.name());
+            first = false;
+        }
         let filtered = applied(&answer, "artifactType") && !lies_about_filters;
         let next = pages.after(&answer, &context)?;
         let mut page = read_page(answer, &context).await?;
@@ -76,24 +79,31 @@ async fn unsupported(
 ) -> Result<Referrers, StoreError> {
     let status = answer.status;
     let complaint = refusal::complaint(answer).await;
+    let learned = &repository.registry().learned;
+    let failed = |status| refusal::error_of(status, &complaint, context.location, context.action);
     match status {
         // A registry with the API answers with an empty list; 404 without a code of the protocol says that nothing knows
         // this path. With one it may be this repository or this subject that is not known, so the next one is asked again.
         StatusCode::NOT_FOUND if !complaint.is_empty() => Ok(Referrers::Unsupported),
         // Some know no list of what they do not have, which there may be a list of in the fallback.
         StatusCode::BAD_REQUEST if ABSENT_CODES.iter().any(|code| complaint.has(code)) => Ok(Referrers::Unsupported),
-        // It was sent to a page about something else.
-        status if status.is_redirection() => {
-            repository.registry().learned.learn_lacks_referrers(repository.name());
-            Ok(Referrers::Unsupported)
-        }
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
-            repository.registry().learned.learn_lacks_referrers(repository.name());
+        // It was sent to a page about something else, or nothing knows this path. Where it has listed before, that is a bad day.
+        status
+            if status.is_redirection()
+                || matches!(
+                    status,
+                    StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
+                ) =>
+        {
+            if learned.has_referrers(repository.name()) {
+                return Err(failed(status));
+            }
+            learned.learn_lacks_referrers(repository.name());
             Ok(Referrers::Unsupported)
         }
         // It does not know the algorithm, so it cannot have listed anything under it.
         StatusCode::BAD_REQUEST if subject.algorithm() != Algorithm::Sha256 => Ok(Referrers::Unsupported),
-        status => Err(refusal::error_of(status, &complaint, context.location, context.action)),
+        status => Err(failed(status)),
     }
 }
 

@@ -98,7 +98,8 @@ pub(super) async fn fetch(
         .ok_or_else(|| protocol("the token has too many bytes"))?;
     let document: Document = serde_json::from_slice(&body)
         .map_err(|_| protocol("its token service did not answer with JSON of its type"))?;
-    let text = document.token.or(document.access_token).filter(|token| !token.is_empty());
+    let mut given = [document.token, document.access_token].into_iter().flatten();
+    let text = given.find(|token| !token.is_empty());
     let text = text.ok_or_else(|| protocol("its token service gave no token"))?;
     let header = sensitive(format!("Bearer {text}"));
     let header = header.ok_or_else(|| protocol("the token has characters that cannot be sent"))?;

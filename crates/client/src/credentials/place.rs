@@ -33,11 +33,14 @@ pub(super) fn normal(place: &str) -> Option<String> {
     })
 }
 
-/// Returns the places that a repository is in, the longest first, down to the registry itself.
+/// Returns the places that a repository is in, the longest first, down to the registry itself. A host that a file names for Docker Hub is
+/// that, too.
 pub(super) fn places(host: &Host, repository: Option<&RepositoryName>) -> impl Iterator<Item = String> {
+    let host = host.as_str();
+    let host = if DOCKER_HUB_ALIASES.contains(&host) { DOCKER_HUB } else { host };
     let whole = match repository {
         Some(repository) => format!("{host}/{repository}"),
-        None => host.to_string(),
+        None => host.to_owned(),
     };
     std::iter::successors(Some(whole), |place| place.rfind('/').map(|end| place[..end].to_owned()))
 }

@@ -70,6 +70,10 @@ impl Exam {
         self.tag_parameter(&other, published).await;
         if self.put(&first, &tag).await.is_success() {
             published.tags.push(tag.clone());
+            // One that does not heed conditions takes it.
+            if !published.manifests.contains(&other.digest) {
+                published.manifests.push(other.digest);
+            }
             self.tag_condition(&tag, &other).await;
             self.overwritten(blob, &tag, published).await;
             self.tag_deletion(&first, published).await;

@@ -30,13 +30,15 @@ impl Exam {
     /// Looks at a repository without changing it.
     pub(super) async fn read(&mut self, tag: Option<Tag>) {
         let tags = self.tag_list().await;
-        self.absent_tag().await;
-        self.absent_blob().await;
         let name = tag.map(|tag| tag.to_string()).or_else(|| tags.into_iter().find(|tag| tag.parse::<Tag>().is_ok()));
         let manifest = match &name {
             Some(name) => self.manifest(name).await,
             None => None,
         };
+        // Where everything is denied nobody can tell what that means of one thing.
+        let is_readable = manifest.is_some() || matches!(self.get("tags/list?n=1").await.status(), Some(200 | 404));
+        self.absent_tag(is_readable).await;
+        self.absent_blob(is_readable).await;
         self.referrers(manifest.as_ref()).await;
         if let Some(manifest) = manifest {
             self.part_of_blob(&manifest).await;
@@ -50,26 +52,30 @@ impl Exam {
         self.history().await;
     }
 
-    async fn absent_tag(&mut self) {
+    async fn absent_tag(&mut self, is_readable: bool) {
         let mut reply = self.manifest_as(Method::HEAD, &absent_tag()).await;
-        if reply.status() == Some(405) {
+        // Some refuse HEAD whatever it asks for.
+        if reply.status() == Some(405) || reply.is_denial() {
             reply = self.manifest_as(Method::GET, &absent_tag()).await;
         }
-        self.note(
-            Ability::AbsentTag,
-            absence(&reply, Quirk::AbsentTagDenied, Quirk::AbsentTagOther),
-            reply.to_string(),
-        );
+        if reply.is_denial() && !is_readable {
+            return self.unknown(Ability::AbsentTag, reply.to_string());
+        }
+        let found = absence(&reply, Quirk::AbsentTagDenied, Quirk::AbsentTagOther);
+        self.note(Ability::AbsentTag, found, reply.to_string());
     }
 
-    async fn absent_blob(&mut self) {
+    async fn absent_blob(&mut self, is_readable: bool) {
         let place = format!("blobs/{}", absent_digest());
-        let reply = self.ask_for(Method::HEAD, &place, Access::Pull, |question| question).await;
-        self.note(
-            Ability::AbsentBlob,
-            absence(&reply, Quirk::AbsentBlobDenied, Quirk::AbsentBlobOther),
-            reply.to_string(),
-        );
+        let mut reply = self.ask_for(Method::HEAD, &place, Access::Pull, |question| question).await;
+        if reply.is_denial() {
+            reply = self.get(&place).await;
+        }
+        if reply.is_denial() && !is_readable {
+            return self.unknown(Ability::AbsentBlob, reply.to_string());
+        }
+        let found = absence(&reply, Quirk::AbsentBlobDenied, Quirk::AbsentBlobOther);
+        self.note(Ability::AbsentBlob, found, reply.to_string());
     }
 
     /// Asks for a manifest by tag or digest.

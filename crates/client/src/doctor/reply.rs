@@ -71,7 +71,7 @@ impl Reply {
 
     /// Tells whether it says no: a status that speaks of the request, and not of credentials or of a bad day.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self.status(), Some(400 | 404..=428 | 430..=499 | 501))
+        matches!(self.status(), Some(400 | 404..=407 | 409..=424 | 426..=428 | 430..=499 | 501))
     }
 
     /// Tells whether it is a denial.

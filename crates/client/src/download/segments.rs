@@ -22,6 +22,7 @@ use super::pieces::PIECE_BYTES;
 use super::{gone, ranged, resuming};
 use crate::auth::Access;
 use crate::exchange::{Answer, Failure};
+use crate::host::Context;
 use crate::repository::Repository;
 use crate::retry::Backoff;
 use crate::syntax::range::ContentRange;
@@ -108,7 +109,8 @@ async fn part(
     end: u64,
 ) -> Result<Option<Answer>, StoreError> {
     let action = format!("the request for a part of blob {}", descriptor.digest);
-    let context = repository.context(&action, Access::Pull);
+    // Who waits for a part may be an upload to the same registry, which holds a permit. Parts have slots of their own.
+    let context = Context { without_permit: true, ..repository.context(&action, Access::Pull) };
     let mut call = ranged(repository, descriptor, &context, first, end).await?;
     call.apart = true;
     let answer = repository.registry().call(call).await?;

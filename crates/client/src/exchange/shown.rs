@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
+use http::header::AUTHORIZATION;
 use reqwest::Url;
 
 use super::Request;
@@ -24,6 +25,8 @@ const OWN_PARAMETERS: [&str; 9] = ["artifactType", "digest", "from", "last", "mo
 #[derive(Clone, Default)]
 pub(crate) struct Shown {
     headers: Vec<HeaderValue>,
+    /// That of them which is a pass, whatever else is kept from being seen.
+    pass: Option<HeaderValue>,
     body: Option<Secret>,
     query: Option<String>,
 }
@@ -31,12 +34,13 @@ pub(crate) struct Shown {
 impl Shown {
     pub(crate) fn by(request: &Request) -> Self {
         let headers = request.headers.values().filter(|value| value.is_sensitive()).cloned().collect();
-        Self { headers, body: request.secret.clone(), query: request.url.query().map(str::to_owned) }
+        let pass = request.headers.get(AUTHORIZATION).cloned();
+        Self { headers, pass, body: request.secret.clone(), query: request.url.query().map(str::to_owned) }
     }
 
     /// Returns a text without what was shown, in any of its forms.
     pub(crate) fn hide(&self, text: &str) -> String {
-        let mut secrets = self.credentials();
+        let mut secrets = self.credentials(self.headers.iter());
         let passwords: Vec<String> = secrets.iter().filter_map(|secret| password(secret)).collect();
         secrets.extend(passwords);
         secrets.extend(self.signatures());
@@ -46,15 +50,17 @@ impl Shown {
         secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
     }
 
-    /// Tells whether an answer repeats a credential as it was shown.
+    /// Tells whether an answer repeats a credential as it was shown. Other headers that a file names may say what stands in any content.
     pub(crate) fn is_repeated_in(&self, answer: &[u8]) -> bool {
         let Ok(answer) = std::str::from_utf8(answer) else { return false };
-        self.credentials().iter().any(|secret| secret.len() >= REPEATED_MIN_BYTES && answer.contains(secret.as_str()))
+        self.credentials(self.pass.iter())
+            .iter()
+            .any(|secret| secret.len() >= REPEATED_MIN_BYTES && answer.contains(secret.as_str()))
     }
 
-    /// Returns what was shown of itself, without the words that say what kind it is of.
-    fn credentials(&self) -> Vec<String> {
-        let headers = self.headers.iter().filter_map(|value| value.to_str().ok());
+    /// Returns what was shown in these headers and the body, without the words that say what kind it is of.
+    fn credentials<'a>(&self, headers: impl Iterator<Item = &'a HeaderValue>) -> Vec<String> {
+        let headers = headers.filter_map(|value| value.to_str().ok());
         let headers = headers.map(|value| value.split_once(' ').map_or(value, |(_, rest)| rest));
         headers.chain(self.body.as_ref().map(Secret::reveal)).map(str::to_owned).collect()
     }

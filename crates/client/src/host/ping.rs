@@ -74,10 +74,15 @@ impl Registry {
                 (_, Err(Failure::Connect(_) | Failure::Tls(_) | Failure::Broken(_))) => self.ask_root(plain).await,
                 asked => asked,
             },
-            Speaks::Either => match probe::probe(&self.transport, self.root_request(plain.clone())).await {
-                Spoken::Plain(outcome) => (plain, *outcome),
-                Spoken::Tls => self.ask_root(with_tls).await,
-            },
+            Speaks::Either => {
+                // What a file names for the registry may be secret.
+                let ping = self.request(Method::GET, plain.clone());
+                match probe::probe(&self.transport, ping, !self.name().is_loopback()).await {
+                    Spoken::Plain(_) if !self.endpoint.headers.is_empty() => self.ask_root(plain).await,
+                    Spoken::Plain(outcome) => (plain, *outcome),
+                    Spoken::Tls => self.ask_root(with_tls).await,
+                }
+            }
         })
     }
 

@@ -38,7 +38,8 @@ pub(crate) async fn list(repository: &Repository, prefix: &str) -> Result<Option
             if tag.as_str().starts_with(prefix) {
                 found.push(tag.clone());
             } else if tag.as_str() > prefix {
-                return Ok(Some(found));
+                // Where nothing has come, another order in this repository than in others would look the same.
+                return Ok(Some(found).filter(|found| !found.is_empty()));
             }
             last = tag;
         }

@@ -103,7 +103,7 @@ async fn try_read(
     }
     let answer = answer?;
     match answer.status {
-        StatusCode::OK => repository.registry().learned.learn_readable(repository.name(), true),
+        StatusCode::OK => {}
         StatusCode::NOT_FOUND if way.is_first => {
             answer.discard().await;
             return Ok(Page { tags: Vec::new(), next: None });

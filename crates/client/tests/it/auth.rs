@@ -82,7 +82,7 @@ async fn a_refresh_token_is_posted() {
     let server = Server::start(move |head: &Head, body: &Bytes| {
         if head.path == "/token" {
             seen.lock().unwrap().push((head.method.clone(), String::from_utf8(body.to_vec()).unwrap()));
-            return Reply::new(200).body(r#"{"access_token":"x"}"#);
+            return Reply::new(200).body(r#"{"token":"","access_token":"x"}"#);
         }
         match head.header("authorization") {
             Some("Bearer x") => Reply::new(200).body(PAGE),

@@ -1,13 +1,15 @@
 //! Reading blobs: offsets, broken connections, wrong lengths.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use oci::Descriptor;
-use store::{Content, Store as _, StoreError};
+use store::{Content, Meter, Store as _, StoreError};
 
 use crate::registry::{Effect, Registry};
-use crate::server::{Head, Reply, Server};
-use crate::stored::{LARGE, content, describe};
+use crate::server::{Head, Reply, Server, options};
+use crate::stored::{Elsewhere, LARGE, content, describe};
 
 async fn read(repository: &client::Repository, descriptor: &Descriptor, offset: u64) -> Result<Vec<u8>, StoreError> {
     let body = repository.open_blob(descriptor, offset).await?.unwrap();
@@ -170,4 +172,52 @@ async fn a_socket_that_ends_early_is_gone_on_with_by_who_reads_it() {
     stream.try_for_each(async |_| Ok(())).await.unwrap();
     let rest = format!("bytes=1000000-{}", LARGE - 1);
     assert!(server.seen().iter().any(|head| head.header("range") == Some(&rest)));
+}
+
+#[tokio::test]
+async fn an_upload_whose_source_breaks_does_not_wait_for_itself() {
+    let content = content(200_000);
+    let place = format!("/v2/source/blobs/{}", describe(&content).digest);
+    let (at, whole) = (place.clone(), content.clone());
+    let server = Server::start(move |head: &Head, body: &Bytes| match (head.method.as_str(), head.path.as_str()) {
+        (_, "/v2/") => Reply::new(200),
+        ("GET", path) if path == at => match head.header("range") {
+            Some(_) => Reply::new(206)
+                .with("content-range", "bytes 150000-199999/200000")
+                .body(whole.slice(150_000..))
+                .chunked(),
+            None => Reply::new(200).body(whole.clone()).chunked().cut(150_000),
+        },
+        ("POST", _) => Reply::new(202).with("location", "/v2/app/blobs/uploads/1"),
+        ("PUT", _) if *body == whole => Reply::new(201).with("location", "/v2/app/blobs/it"),
+        _ => Reply::new(400),
+    })
+    .await;
+    let client = client::Client::new(client::ClientOptions { concurrency_per_host: 1, ..options() });
+    let repository = |name: &str| client.repository(&server.host(), &name.parse().unwrap());
+    let source = Elsewhere(repository("source"), describe(&content));
+    repository("app").put_blob(&describe(&content), &source, &Meter::default()).await.unwrap();
+    let asked = server.seen().into_iter().filter(|head| head.method == "GET" && head.path == place);
+    let ranges: Vec<_> = asked.map(|head| head.header("range").map(str::to_owned)).collect();
+    assert_eq!(ranges, [None, Some("bytes=150000-199999".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_breaks_while_it_is_read_again_is_asked_for_again() {
+    let content = content(200_000);
+    let descriptor = describe(&content);
+    let (asked, whole) = (AtomicUsize::new(0), content.clone());
+    // It gives no parts, and breaks where it is read for the second time.
+    let server = Server::start(move |head: &Head, _: &Bytes| match head.path.as_str() {
+        "/v2/" => Reply::new(200),
+        _ => match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => Reply::new(200).body(whole.clone()).chunked().cut(150_000),
+            1 => Reply::new(200).body(whole.clone()).chunked().cut(100_000),
+            _ => Reply::new(200).body(whole.clone()).chunked(),
+        },
+    })
+    .await;
+    let body = server.repository().open_blob(&descriptor, 0).await.unwrap().unwrap();
+    let chunks: Vec<Bytes> = body.into_stream().try_collect().await.unwrap();
+    assert!(chunks.concat() == content);
 }

@@ -1,6 +1,7 @@
 //! The client against servers that keep the protocol, and against servers that do not.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod absence;
 mod auth;
 mod blobs;
 mod contract;

@@ -1,5 +1,7 @@
 //! Manifests, asked for and put.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use oci::{Algorithm, Digest, Manifest, MediaType};
 use store::{Store as _, StoreError, SubjectIndexed};
@@ -126,7 +128,7 @@ async fn no_more_is_read_than_a_manifest_may_have() {
 #[tokio::test]
 async fn a_body_that_is_cut_is_asked_for_again() {
     let asked = std::sync::atomic::AtomicUsize::new(0);
-    let server = answering(move |_| match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+    let server = answering(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
         0 | 1 => index_reply().cut(20),
         _ => index_reply(),
     })
@@ -180,4 +182,26 @@ async fn tags_of_other_algorithms_are_set_along_with_the_digest_where_that_works
     let older = answering(|_| Reply::new(201)).await;
     older.repository().tag(&"v1".parse().unwrap(), &manifest).await.unwrap();
     assert_eq!(older.lines()[1], "PUT /v2/app/manifests/v1");
+}
+
+#[tokio::test]
+async fn a_condition_that_fails_because_the_tag_was_set_is_no_failure() {
+    for (now, is_set) in [(INDEX, true), ("{}", false)] {
+        let put = AtomicBool::new(false);
+        let server = answering(move |head| match head.method.as_str() {
+            "PUT" => {
+                put.store(true, Ordering::SeqCst);
+                Reply::new(412)
+            }
+            _ if put.load(Ordering::SeqCst) => {
+                let digest = Digest::sha256(now.as_bytes());
+                without(index_reply(), "docker-content-digest").with("docker-content-digest", digest)
+            }
+            _ => Reply::error(404, "MANIFEST_UNKNOWN"),
+        })
+        .await;
+        let manifest = Manifest::parse(INDEX.into(), Some(&MediaType::OCI_INDEX), None).unwrap();
+        let outcome = server.repository().tag_in_place_of(&"v1".parse().unwrap(), &manifest, None).await;
+        assert_eq!(outcome.unwrap(), is_set);
+    }
 }

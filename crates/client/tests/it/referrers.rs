@@ -136,3 +136,29 @@ async fn what_is_no_index_is_no_list() {
         assert!(server.repository().referrers(&subject(), None).await.is_err());
     }
 }
+
+#[tokio::test]
+async fn a_repository_that_has_listed_is_not_one_without_lists() {
+    let strange = [
+        Reply::new(404).body("404 page not found"),
+        Reply::new(302).with("location", "/maintenance"),
+        Reply::new(405),
+        Reply::new(501),
+    ];
+    for reply in strange {
+        let status = reply.status;
+        let first = format!("/v2/app/referrers/{}", subject());
+        let server = serving(move |head| match head.path.as_str() {
+            path if path == first => page(&[entry("a", "t")]),
+            "/maintenance" => Reply::new(200).with("content-type", "text/html").body("<html>"),
+            _ => reply.clone(),
+        })
+        .await;
+        let (repository, second) = (server.repository(), Digest::sha256(b"second"));
+        assert_eq!(listed(repository.referrers(&subject(), None).await.unwrap()).len(), 1);
+        assert!(repository.referrers(&second, None).await.is_err(), "{status}");
+        assert_eq!(listed(repository.referrers(&subject(), None).await.unwrap()).len(), 1, "it is asked again");
+        let other = server.repository();
+        assert!(matches!(other.referrers(&second, None).await.unwrap(), Referrers::Unsupported), "{status}");
+    }
+}
