@@ -261,20 +261,23 @@ impl Store for Mirrored {
         let own = self.asked(&self.origin, self.origin.store.tags());
         let (listed, own) = futures_util::future::join(listed, own).await;
         match (listed, own) {
-            (None, Err(failure)) => match self.first_tags(self.of_tags().filter(|mirror| !mirror.has_all_tags)).await {
-                Some(tags) => {
-                    self.reach.note_unknown(self.location(), &failure);
-                    Ok(tags)
+            (None, Err(failure)) if cannot_be_asked(&failure) => {
+                match self.first_tags(self.of_tags().filter(|mirror| !mirror.has_all_tags)).await {
+                    Some(tags) => {
+                        self.reach.note_unknown(self.location(), &failure);
+                        Ok(tags)
+                    }
+                    None if was_silent => self.waited_for(&self.origin, self.origin.store.tags()).await,
+                    None => Err(failure),
                 }
-                None if was_silent => self.waited_for(&self.origin, self.origin.store.tags()).await,
-                None => Err(failure),
-            },
+            }
             (None, own) => own,
             // Tags attach things too: which of those there are the repository itself says.
             (Some(listed), Ok(own)) => {
                 let images = listed.into_iter().filter(|tag| !tag.is_attachment());
                 Ok(images.chain(own.into_iter().filter(Tag::is_attachment)).collect())
             }
+            // A mirror of everything says which tags there are; what is attached by tags it may not have.
             (Some(listed), Err(failure)) => {
                 self.reach.note_unknown(self.location(), &failure);
                 Ok(listed)
@@ -297,7 +300,7 @@ impl Store for Mirrored {
             return self.waited_for(&self.origin, own).await;
         }
         let failure = match self.asked(&self.origin, own).await {
-            Err(failure) => failure,
+            Err(failure) if cannot_be_asked(&failure) => failure,
             listed => return listed,
         };
         self.reach.note_unknown(self.location(), &failure);
@@ -335,6 +338,11 @@ impl Store for Mirrored {
         blobs.passed_over.insert(*digest, number + 1);
         true
     }
+}
+
+/// Tells whether a failure says that a repository cannot or must not be asked, and nothing of what it would have answered.
+fn cannot_be_asked(failure: &StoreError) -> bool {
+    matches!(failure, StoreError::Unreachable { .. } | StoreError::Blocked { .. })
 }
 
 #[cfg(test)]

@@ -108,8 +108,23 @@ async fn what_is_denied_is_not_absent() {
     proxy.set_rules([Rule::new(Matcher::any().path_contains(READ), denied.clone())]);
     program.fail(5, &["inspect", &image]).assert_says(&["not for you"]);
     // One image, where what is absent is answered 404.
-    proxy.set_rules([Rule::new(Matcher::manifest("1.0"), denied)]);
+    proxy.set_rules([Rule::new(Matcher::manifest("1.0"), denied.clone())]);
     program.fail(5, &["inspect", &image]).assert_says(&["not for you"]);
+    // Where everything is denied `doctor` cannot say what that means.
+    proxy.set_rules([Rule::new(Matcher::any().path_contains(READ), denied)]);
+    let profile = program.json(&["doctor", &format!("{}/{READ}", proxy.host())]);
+    let quirks = profile["quirks"].as_array().unwrap().iter().map(|quirk| quirk["name"].as_str().unwrap());
+    assert_eq!(quirks.filter(|name| name.starts_with("absent-tag") || name.starts_with("absent-blob")).count(), 0);
+}
+
+/// A gateway that does not know the list of tags hides no artifacts: those that tags attach are asked for by name.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_tags_are_not_listed_artifacts_arrive() {
+    for status in [404, 405] {
+        let scene = Scene::open(Kind::Ours, Kind::Layout, WholeGraph::default().build()).await.unwrap();
+        scene.source.proxy().set_rules([Rule::new(Matcher::tags(), Fault::Answer(Answer::new(status)))]);
+        scene.succeeds("1.0", &[]).await;
+    }
 }
 
 /// registry.k8s.io answers a part of a blob with 400 (kubernetes/registry.k8s.io#333), others with all of it.

@@ -82,6 +82,15 @@ async fn a_blocked_registry_is_not_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_denies_its_lists_is_not_one_without_artifacts() {
+    let harbour = Harbour::open().await;
+    harbour.write(FILE, &format!("{MOVED}{}", mirror("MIRROR", "")));
+    let denied = Fault::Answer(Answer::error(403, "DENIED", "not for you"));
+    harbour.origin.set_rules([Rule::new(Matcher::referrers(), denied)]);
+    harbour.fails(5, &["not for you"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mirror_that_lacks_some() {
     let harbour = Harbour::open().await;
     harbour.write(FILE, &format!("{MOVED}{}", mirror("MIRROR", "")));
