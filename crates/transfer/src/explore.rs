@@ -33,8 +33,6 @@ pub struct Explored {
     pub roots: Vec<FoundRoot>,
     /// What the destination has shown, without anything assumed.
     pub evidence: Evidence,
-    /// The destination's tags, when artifacts are copied.
-    pub destination_tags: BTreeSet<Tag>,
     /// What the destination has said about single nodes.
     pub(crate) asked: Asked,
 }
@@ -100,7 +98,7 @@ pub(crate) async fn explore(
     let mut asked = Asked::default();
     let walk = explorer.run(options.walk, source_tags.as_deref(), &roots, &mut evidence, ahead.as_mut(), &mut asked);
     let closure = walk.await?;
-    Ok(Explored { closure, roots, evidence, destination_tags: destination_tags.into_iter().collect(), asked })
+    Ok(Explored { closure, roots, evidence, asked })
 }
 
 /// Walks the closure of one root of a store, for commands that only look.
