@@ -97,10 +97,7 @@ impl Learned {
 
     /// Remembers that it has.
     pub(crate) fn learn_has_referrers(&self, repository: &RepositoryName) {
-        let mut with_referrers = lock(&self.with_referrers);
-        if !with_referrers.contains(repository) {
-            with_referrers.insert(repository.clone());
-        }
+        lock(&self.with_referrers).insert(repository.clone());
     }
 
     /// Returns which extensions this repository has, if it has been asked.

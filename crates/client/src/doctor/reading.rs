@@ -58,11 +58,8 @@ impl Exam {
         if reply.status() == Some(405) || reply.is_denial() {
             reply = self.manifest_as(Method::GET, &absent_tag()).await;
         }
-        if reply.is_denial() && !is_readable {
-            return self.unknown(Ability::AbsentTag, reply.to_string());
-        }
         let found = absence(&reply, Quirk::AbsentTagDenied, Quirk::AbsentTagOther);
-        self.note(Ability::AbsentTag, found, reply.to_string());
+        self.note_absence(Ability::AbsentTag, found, &reply, is_readable);
     }
 
     async fn absent_blob(&mut self, is_readable: bool) {
@@ -71,11 +68,14 @@ impl Exam {
         if reply.is_denial() {
             reply = self.get(&place).await;
         }
-        if reply.is_denial() && !is_readable {
-            return self.unknown(Ability::AbsentBlob, reply.to_string());
-        }
         let found = absence(&reply, Quirk::AbsentBlobDenied, Quirk::AbsentBlobOther);
-        self.note(Ability::AbsentBlob, found, reply.to_string());
+        self.note_absence(Ability::AbsentBlob, found, &reply, is_readable);
+    }
+
+    /// Notes what was answered for something that is not there. A denial says nothing of it where everything may be denied.
+    fn note_absence(&mut self, ability: Ability, found: Found, reply: &Reply, is_readable: bool) {
+        let is_seen = is_readable || !reply.is_denial();
+        self.note(ability, if is_seen { found } else { Found::Unknown }, reply.to_string());
     }
 
     /// Asks for a manifest by tag or digest.
